@@ -1,0 +1,79 @@
+//! What is known about a request when rules are matched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Who calls.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case", tag = "type", content = "name")]
+pub enum Subject {
+    /// A person, by the claim that the identity provider names.
+    User(Arc<str>),
+    /// A machine, by the `VirtualAccount`'s name.
+    VirtualAccount(Arc<str>),
+}
+
+impl Subject {
+    /// The bare name.
+    pub const fn name(&self) -> &Arc<str> {
+        match self {
+            Self::User(name) | Self::VirtualAccount(name) => name,
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "user:{name}"),
+            Self::VirtualAccount(name) => write!(f, "virtualaccount:{name}"),
+        }
+    }
+}
+
+/// The caller: who, and what they belong to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Caller {
+    /// Who calls.
+    pub subject: Subject,
+    /// Teams without prefix. `everyone` is implied for users and never listed.
+    pub teams: Vec<Arc<str>>,
+    /// Roles without prefix.
+    pub roles: Vec<Arc<str>>,
+}
+
+/// Where the request goes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A model call.
+    Model {
+        /// The namespace of the provider resource: rules outside the policy namespace see only their own.
+        namespace: Arc<str>,
+        /// Every name of the model: the one asked for (`account/model`) first, then what it may be
+        /// routed or renamed to.
+        names: Vec<Arc<str>>,
+    },
+    /// A tool call, or another MCP message.
+    Mcp {
+        /// The namespace of the server resource.
+        namespace: Arc<str>,
+        /// The server asked for first, then the source server behind a virtual one.
+        servers: Vec<Arc<str>>,
+        /// The tool, when the message names one.
+        tool: Option<Arc<str>>,
+    },
+}
+
+/// Everything that rules may look at.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Facts {
+    /// Who calls.
+    pub caller: Caller,
+    /// Where the request goes.
+    pub target: Target,
+    /// Metadata after merging: account and claims over header.
+    pub metadata: BTreeMap<String, String>,
+}

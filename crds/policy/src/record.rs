@@ -1,0 +1,132 @@
+//! Everything that happened to one request, without its text.
+//!
+//! The request path fills one [`Record`]; logs, metrics, spans, the console and replay are made from it
+//! off the path. It never holds prompt text, tokens or secrets.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::bundle::Revision;
+use crate::facts::Subject;
+use crate::hook::Hook;
+use crate::outcome::{FailureClass, Operation, SkipReason, Strategy};
+
+/// The version of the record's shape; it changes when a reader could misread an old record.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One request, from first byte to last. Times are microseconds since `started`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// [`RECORD_VERSION`].
+    pub version: u32,
+    /// As sent to the client in `x-request-id`.
+    pub request_id: Arc<str>,
+    /// Wall clock at the first byte.
+    pub started: SystemTime,
+    /// The policy revision that the request saw from beginning to end; none before policy was reached.
+    pub revision: Option<Revision>,
+    /// The route, e.g. `/v1/chat/completions`.
+    pub route: &'static str,
+    /// The caller; none when the caller was not known.
+    pub subject: Option<Subject>,
+    /// The caller's teams.
+    pub teams: Vec<Arc<str>>,
+    /// The model as the caller named it.
+    pub model: Option<Arc<str>>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// One entry for each guardrail of the plan, at each hook, in order.
+    pub guardrails: Vec<GuardrailRecord>,
+    /// One entry for each upstream attempt.
+    pub attempts: Vec<Attempt>,
+    /// Text-bearing content that no guardrail judged, by class.
+    pub unjudged: Vec<(Arc<str>, u32)>,
+    /// What the gateway itself changed in the body, e.g. `store`.
+    pub rewrites: Vec<&'static str>,
+    /// How it ended.
+    pub end: End,
+    /// The status sent to the client.
+    pub status: u16,
+    /// Bytes of the request body.
+    pub request_bytes: u64,
+    /// Bytes of the response body sent to the client.
+    pub response_bytes: u64,
+    /// Microseconds from the first byte to the last.
+    pub total_us: u64,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// An answer went out in full.
+    Allowed,
+    /// A guardrail found something.
+    BlockedViolation,
+    /// An enforced guardrail could not judge.
+    BlockedFailure,
+    /// The gateway refused the request: bad body, unknown model, no token.
+    Refused,
+    /// The upstream failed.
+    UpstreamFailed,
+    /// The client went away before the end.
+    ClientGone,
+}
+
+/// What one guardrail did at one hook.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuardrailRecord {
+    /// `group/name`.
+    pub selector: Arc<str>,
+    /// The family, e.g. `secrets_detection`.
+    pub kind: &'static str,
+    /// Where it ran.
+    pub hook: Hook,
+    /// What it may do.
+    pub operation: Operation,
+    /// What its outcome costs.
+    pub strategy: Strategy,
+    /// `clean`, `changed`, `violation`, `failed` or `skipped`.
+    pub outcome: &'static str,
+    /// For `failed`.
+    pub failure: Option<FailureClass>,
+    /// For `skipped`.
+    pub skipped: Option<SkipReason>,
+    /// Categories with the number of findings in each.
+    pub categories: Vec<(Arc<str>, u32)>,
+    /// Edits applied; under audit, edits that would have been.
+    pub edits: u32,
+    /// When it began, microseconds since the request's start.
+    pub start_us: u64,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// Whether the verdict was remembered instead of computed.
+    pub cached: bool,
+    /// The rules that chose it; empty when a header did.
+    pub rules: Arc<[Arc<str>]>,
+}
+
+/// One call to an upstream.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attempt {
+    /// The account.
+    pub provider: Arc<str>,
+    /// The upstream's own name of the model.
+    pub model: Arc<str>,
+    /// The status, when headers arrived.
+    pub status: Option<u16>,
+    /// When the call began, microseconds since the request's start.
+    pub start_us: u64,
+    /// Microseconds from the call's beginning to the first text.
+    pub first_text_us: Option<u64>,
+    /// Microseconds from the call's beginning to its end.
+    pub took_us: u64,
+    /// Tokens as the upstream counted them.
+    pub input_tokens: Option<u64>,
+    /// Tokens as the upstream counted them.
+    pub output_tokens: Option<u64>,
+    /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`.
+    pub error: Option<&'static str>,
+}

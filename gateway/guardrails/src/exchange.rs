@@ -1,0 +1,78 @@
+//! What service and context guardrails are given.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parapet_policy::facts::Caller;
+use parapet_policy::hook::Hook;
+use parapet_policy::outcome::{FailureClass, Operation};
+
+use crate::finding::Edit;
+use crate::segment::Segments;
+
+/// The call that is being judged, without its text.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Where it is being judged.
+    pub hook: Hook,
+    /// Who calls.
+    pub caller: Caller,
+    /// Metadata after merging.
+    pub metadata: BTreeMap<String, String>,
+    /// The model as the caller named it.
+    pub model: Option<Arc<str>>,
+    /// MCP server and tool.
+    pub mcp: Option<(Arc<str>, Arc<str>)>,
+    /// As sent to the client in `x-request-id`.
+    pub request_id: Arc<str>,
+}
+
+/// A whole exchange as it stands at one hook.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The call.
+    pub call: Arc<Call>,
+    /// What the guardrail may do.
+    pub operation: Operation,
+    /// The texts in scope.
+    pub segments: Arc<Segments>,
+    /// The request as an OpenAI chat body (or `{method, params}` for MCP), as it stands.
+    pub request_body: Bytes,
+    /// On output hooks: the response as an OpenAI chat completion (or the MCP result), as it stands.
+    pub response_body: Option<Bytes>,
+}
+
+/// What a service came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Nothing found.
+    Pass,
+    /// Something found that is to be blocked.
+    Violation {
+        /// For the client: no matched text.
+        explanation: String,
+        /// As the service names them.
+        categories: Vec<Cow<'static, str>>,
+    },
+    /// Replacements for parts of segments.
+    Edits {
+        /// The replacements.
+        edits: Vec<Edit>,
+        /// What was found, as the service names it.
+        categories: Vec<Cow<'static, str>>,
+    },
+    /// A whole new body in the shape of the one that was judged; it is diffed into edits.
+    Body(serde_json::Value),
+}
+
+/// Why a service could not judge. Its text is for logs: no body, no secret.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ServiceError {
+    /// For the record.
+    pub class: FailureClass,
+    /// What was attempted and what happened.
+    pub message: String,
+}

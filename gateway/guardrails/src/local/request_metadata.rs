@@ -1,0 +1,27 @@
+//! `requestMetadata`.
+
+use parapet_policy::hook::Hook;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::Kind;
+
+/// Configuration of `requestMetadata`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RequestMetadata {}
+
+impl Kind for RequestMetadata {
+    const MEMBER: &'static str = "requestMetadata";
+    const NAME: &'static str = "request_metadata";
+    const HOOKS: &'static [Hook] = &Hook::ALL;
+    const CAN_MUTATE: bool = false;
+
+    #[cfg(feature = "runtime")]
+    fn build(
+        &self,
+        _context: &crate::guardrail::BuildContext<'_>,
+    ) -> Result<crate::guardrail::Built, Vec<parapet_policy::compile::Problem>> {
+        Err(vec![crate::guardrail::problem("", "not built yet")])
+    }
+}

@@ -1,0 +1,27 @@
+//! `sqlSanitizer`.
+
+use parapet_policy::hook::Hook;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::Kind;
+
+/// Configuration of `sqlSanitizer`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SqlSanitizer {}
+
+impl Kind for SqlSanitizer {
+    const MEMBER: &'static str = "sqlSanitizer";
+    const NAME: &'static str = "sql_sanitizer";
+    const HOOKS: &'static [Hook] = &Hook::ALL;
+    const CAN_MUTATE: bool = true;
+
+    #[cfg(feature = "runtime")]
+    fn build(
+        &self,
+        _context: &crate::guardrail::BuildContext<'_>,
+    ) -> Result<crate::guardrail::Built, Vec<parapet_policy::compile::Problem>> {
+        Err(vec![crate::guardrail::problem("", "not built yet")])
+    }
+}
