@@ -66,7 +66,28 @@ pub trait TextGuardrail: Send + Sync {
     /// the end of `text` cuts off; `text.len()` when no match can be under way. What lies before it has
     /// been scanned and can go. `text[..from]` is context that has gone already.
     fn pending_from(&self, text: &str, from: usize) -> usize;
+
+    /// For a stream: the byte offset up to which `text` is judged. A hit that begins at or after it is
+    /// not final while the stream goes on (a `WHERE` may follow): drop it, scan again with more text.
+    /// A hit that begins before the offset of the previous call has been reported already.
+    ///
+    /// Held and judged are two things: a kind that judges at the end of a statement may release the
+    /// statement's beginning (`pending_from` is `text.len()`) and still stop the stream when it ends.
+    fn judged_to(&self, text: &str, from: usize) -> usize {
+        self.pending_from(text, from)
+    }
+
+    /// For a stream: the earliest byte offset that the next scan still has to see, though it may have
+    /// been released. Never after [`Self::judged_to`], and at most [`CONTEXT_LIMIT`] before the end
+    /// of `text`.
+    fn context_from(&self, text: &str, from: usize) -> usize {
+        self.judged_to(text, from)
+    }
 }
+
+/// How many bytes of released text a stream keeps for [`TextGuardrail::context_from`] at most. An
+/// unfinished statement that is longer is judged as it stands.
+pub const CONTEXT_LIMIT: usize = 16 * 1024;
 
 /// A guardrail on the call and its facts.
 pub trait ContextGuardrail: Send + Sync {
