@@ -5,7 +5,10 @@
 //! layers, hands each layer to each guardrail and maps hits back to the text.
 
 use crate::finding::Hit;
+use crate::guardrail::TextGuardrail;
 use crate::segment::Segment;
+
+mod literals;
 
 /// The families of literals that guardrails share. One process-wide automaton holds all of them; a plan
 /// masks the families it does not want.
@@ -23,6 +26,14 @@ impl Wants {
     pub const SQL: Self = Self(4);
     /// Literals of the code safety linter.
     pub const CODE: Self = Self(8);
+
+    /// How many families there are.
+    pub(crate) const FAMILIES: usize = 4;
+
+    /// The position of a single family in lists of families.
+    pub(crate) const fn index(self) -> usize {
+        self.0.trailing_zeros() as usize
+    }
 
     /// Both.
     pub const fn and(self, other: Self) -> Self {
@@ -52,15 +63,19 @@ pub struct Trigger {
 #[derive(Debug)]
 pub struct Layer<'a> {
     text: &'a str,
-    triggers: &'a [Trigger],
+    places: &'a [Vec<Trigger>],
     /// 0 for the text as it is; the number of decoding steps otherwise.
     depth: u8,
 }
 
 impl<'a> Layer<'a> {
-    /// A layer of given text and triggers.
-    pub const fn new(text: &'a str, triggers: &'a [Trigger], depth: u8) -> Self {
-        Self { text, triggers, depth }
+    /// A layer with the places of its literals, one list per family, each in order of start.
+    const fn new(text: &'a str, places: &'a [Vec<Trigger>], depth: u8) -> Self {
+        Self {
+            text,
+            places,
+            depth,
+        }
     }
 
     /// The layer's text.
@@ -73,21 +88,36 @@ impl<'a> Layer<'a> {
         self.depth
     }
 
-    /// The places of a family's literals, in order of their start.
-    pub fn triggers(&self, family: Wants) -> impl Iterator<Item = &'a Trigger> {
-        self.triggers.iter().filter(move |trigger| trigger.family == family)
+    /// The places of a family's literals, in order of their start. Overlapping literals all show.
+    pub fn triggers(&self, family: Wants) -> &'a [Trigger] {
+        self.places.get(family.index()).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Scans texts for one plan's text guardrails.
+/// Scans texts for one plan's text guardrails. Cheap to make: what is expensive is shared by the process.
+#[derive(Clone, Copy, Debug)]
 pub struct Scanner {
-    _private: (),
+    wants: Wants,
+}
+
+/// Builds what all scanners of the process share, so that no request pays for it. Call it at start.
+pub fn warm() {
+    literals::warm();
 }
 
 impl Scanner {
     /// A scanner for guardrails that want `wants`.
-    pub const fn new(_wants: Wants) -> Self {
-        Self { _private: () }
+    pub const fn new(wants: Wants) -> Self {
+        Self { wants }
+    }
+
+    /// A scanner for these guardrails.
+    pub fn of(guardrails: &[&dyn TextGuardrail]) -> Self {
+        Self::new(
+            guardrails
+                .iter()
+                .fold(Wants::NONE, |wants, guardrail| wants.and(guardrail.wants())),
+        )
     }
 
     /// Runs every guardrail over every layer of `text`; `hits[i]` receives what `guardrails[i]` found,
@@ -96,13 +126,30 @@ impl Scanner {
         &self,
         text: &str,
         segment: &Segment,
-        guardrails: &[&dyn crate::guardrail::TextGuardrail],
+        guardrails: &[&dyn TextGuardrail],
         hits: &mut [Vec<Hit>],
     ) {
-        let layer = Layer::new(text, &[], 0);
+        if text.is_empty() {
+            return;
+        }
+        let mut places = literals::Places::default();
+        literals::find(text, self.wants, &mut places);
+        let layer = Layer::new(text, &places, 0);
         for (guardrail, hits) in guardrails.iter().zip(hits) {
             guardrail.scan(&layer, segment, hits);
             crate::finding::resolve_overlaps(hits);
         }
     }
+}
+
+/// Runs one guardrail over one text that belongs to no payload. For tests and tools.
+pub fn scan_text(guardrail: &dyn TextGuardrail, text: &str) -> Vec<Hit> {
+    use crate::segment::{Form, Role, Segments};
+    let segments = Segments::of_text("", Role::User, Form::Text);
+    let mut hits = [Vec::new()];
+    if let Some(segment) = segments.list().first() {
+        Scanner::of(&[guardrail]).scan(text, segment, &[guardrail], &mut hits);
+    }
+    let [hits] = hits;
+    hits
 }

@@ -11,6 +11,11 @@ use crate::kinds::Kind;
 #[serde(rename_all = "camelCase", default)]
 pub struct CodeSafetyLinter {}
 
+/// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the
+/// index in this list.
+#[cfg(feature = "runtime")]
+pub(crate) static LITERALS: &[&str] = &[];
+
 impl Kind for CodeSafetyLinter {
     const MEMBER: &'static str = "codeSafetyLinter";
     const NAME: &'static str = "code_safety_linter";
