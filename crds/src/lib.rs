@@ -1,1 +1,34 @@
-//! placeholder
+//! Parapet's resources as Rust types, and the reader for manifest files.
+//!
+//! One file per resource. Without the feature `kube` a resource is a plain [`resource::Resource`] around
+//! its `spec`; with it every `spec` also derives a custom resource, from which `crdgen` writes the
+//! CRDs. [`read`] turns a folder of documents into written policy.
+
+#![cfg_attr(
+    feature = "kube",
+    allow(
+        unreachable_pub,
+        reason = "the schema derive repeats a struct inside a function"
+    )
+)]
+
+pub mod collaborator;
+pub mod gateway_settings;
+pub mod guardrail_config;
+pub mod guardrail_integration;
+pub mod human_duration;
+pub mod identity_provider;
+pub mod model_provider;
+pub mod resource;
+#[cfg(feature = "kube")]
+pub mod status;
+pub mod virtual_account;
+
+/// The API group of every resource.
+pub const GROUP: &str = "parapet.dev";
+
+/// The version of every resource.
+pub const VERSION: &str = "v1alpha1";
+
+/// Group and version, as a document writes them.
+pub const API_VERSION: &str = "parapet.dev/v1alpha1";

@@ -1,0 +1,153 @@
+//! `GatewaySettings`: one per installation.
+
+use parapet_policy::outcome::Strategy;
+use parapet_policy::rule::InputExecution;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::human_duration::HumanDuration;
+use crate::resource::Spec;
+
+/// What holds for the whole installation. Counts only in the policy namespace; the oldest holds.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::CustomResource, kube::KubeSchema),
+    kube(
+        group = "parapet.dev",
+        version = "v1alpha1",
+        kind = "GatewaySettings",
+        plural = "gatewaysettings",
+        singular = "gatewaysettings",
+        doc = "What holds for the whole installation.",
+        namespaced,
+        status = "crate::status::ResourceStatus",
+        shortname = "gws",
+        category = "parapet",
+        derive = "PartialEq",
+        printcolumn(
+            name = "Accepted",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+        ),
+        printcolumn(
+            name = "Programmed",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
+        ),
+        printcolumn(
+            name = "Age",
+            type_ = "date",
+            json_path = ".metadata.creationTimestamp"
+        )
+    )
+)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct GatewaySettingsSpec {
+    /// For guardrails and rules that say nothing themselves.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// What responses tell about the guardrails that ran.
+    #[serde(default)]
+    pub expose_guardrails: ExposeGuardrails,
+    /// Bounds on what the gateway takes in and waits for.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Where the gateway's own calls may go.
+    #[serde(default)]
+    pub egress: Egress,
+}
+
+impl Spec for GatewaySettingsSpec {
+    const KIND: &'static str = "GatewaySettings";
+}
+
+/// For guardrails and rules that say nothing themselves.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Defaults {
+    /// How long a guardrail that makes calls may take. Default `5s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<HumanDuration>,
+    /// What a violation or a failure costs. Default `enforce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforcing_strategy: Option<Strategy>,
+    /// Whether slow input validators race the model or finish first. Default `parallel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_execution: Option<InputExecution>,
+}
+
+/// What responses tell about the guardrails that ran.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExposeGuardrails {
+    /// Nothing.
+    None,
+    /// Those that blocked or changed something.
+    #[default]
+    Blocking,
+    /// All of them.
+    All,
+}
+
+/// Bounds on what the gateway takes in and waits for. Past one, a caller gets a clear error.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Bytes of a request body. Default 16777216.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub body_bytes: Option<i64>,
+    /// Bytes of a request's headers. Default 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8192, max = 1_048_576))]
+    pub header_bytes: Option<i64>,
+    /// Bytes of an upstream's answer that is not streamed, after decoding. Default 67108864.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub answer_bytes: Option<i64>,
+    /// Pieces of text in one request or answer. Default 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub segments: Option<i64>,
+    /// Bytes of one event of a stream. Default 1048576.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub stream_event_bytes: Option<i64>,
+    /// Bytes of a stream that a local guardrail may hold back. Default 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 64, max = 1_048_576))]
+    pub hold_back_bytes: Option<i64>,
+    /// Requests in flight. Default 4096.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub concurrent_requests: Option<i64>,
+    /// How long a client may take to send headers, and then between pieces of its body. Default `30s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_timeout: Option<HumanDuration>,
+    /// How long a connection to an upstream may take. Default `10s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<HumanDuration>,
+    /// How long an upstream may take to its first byte. Default `10m`: a model that thinks says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_byte_timeout: Option<HumanDuration>,
+    /// How long an upstream may be silent after that. Default `2m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<HumanDuration>,
+}
+
+/// Where the gateway's own calls may go, by address after name resolution. Link-local and metadata
+/// addresses are refused unless allowed here; everything else is allowed unless denied here.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Egress {
+    /// CIDRs that are allowed although they are refused by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub allow: Vec<String>,
+    /// CIDRs that are refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub deny: Vec<String>,
+}

@@ -1,0 +1,114 @@
+//! `IdentityProvider`: an issuer whose tokens are accepted.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::resource::Spec;
+
+/// An issuer whose tokens are accepted.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::CustomResource, kube::KubeSchema),
+    kube(
+        group = "parapet.dev",
+        version = "v1alpha1",
+        kind = "IdentityProvider",
+        doc = "An issuer whose tokens are accepted.",
+        namespaced,
+        status = "crate::status::ResourceStatus",
+        shortname = "idp",
+        category = "parapet",
+        derive = "PartialEq",
+        printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.issuer"),
+        printcolumn(
+            name = "Accepted",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+        ),
+        printcolumn(
+            name = "Programmed",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
+        ),
+        printcolumn(
+            name = "Age",
+            type_ = "date",
+            json_path = ".metadata.creationTimestamp"
+        )
+    )
+)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityProviderSpec {
+    /// The `iss` of its tokens, to the letter.
+    #[schemars(length(min = 1, max = 2048))]
+    pub issuer: String,
+    /// A token's `aud` must hold one of these.
+    #[schemars(length(min = 1, max = 64))]
+    pub audiences: Vec<String>,
+    /// Where its keys are; absent: discovered from the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Jwks>,
+    /// Which claims tell who calls.
+    #[serde(default)]
+    pub claims: Claims,
+}
+
+impl Spec for IdentityProviderSpec {
+    const KIND: &'static str = "IdentityProvider";
+}
+
+/// Where an issuer's keys are: one of the two.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
+#[cfg_attr(feature = "kube", x_kube(validation = crate::status::exactly_one(JWKS_MEMBERS, "place of the keys")))]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Jwks {
+    /// They are fetched from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https?://"))]
+    pub uri: Option<String>,
+    /// They are these: a JSON Web Key Set as text, `{"keys":[...]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65536))]
+    pub inline: Option<String>,
+}
+
+/// The members of [`Jwks`], exactly one of which is given. Sorted.
+pub const JWKS_MEMBERS: &[&str] = &["inline", "uri"];
+
+/// Which claims tell who calls.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Claims {
+    /// The claim with the user's name.
+    #[schemars(length(min = 1, max = 256))]
+    pub user: String,
+    /// The claim with the user's teams: a list of texts, or one text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub teams: Option<String>,
+    /// The claim with the user's roles: a list of texts, or one text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub roles: Option<String>,
+    /// Metadata key to the claim that its value comes from; wins over the metadata header.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self {
+            user: "sub".into(),
+            teams: None,
+            roles: None,
+            metadata: BTreeMap::new(),
+        }
+    }
+}
