@@ -1,0 +1,36 @@
+# The only entry point, for people and for CI. `make help` lists the targets.
+
+CARGO ?= cargo
+# What `make run` listens on.
+LISTEN ?= 127.0.0.1:8787
+ADMIN_LISTEN ?= 127.0.0.1:9787
+# Labelled rows for `make quality`.
+DATA ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test bench quality crds
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Build the gateway, serve examples/ and print what to try.
+	$(CARGO) run --quiet --profile quick -p parapet-gateway -- serve --manifests examples --listen $(LISTEN) --admin-listen $(ADMIN_LISTEN)
+
+check: ## Formatting, lints, and the examples' diagnostics.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples
+
+test: ## Every test that needs nothing but Rust.
+	$(CARGO) test --workspace
+
+bench: ## Print cost and latency beside nginx. Needs nginx and wrk.
+	$(CARGO) build --release -p parapet-gateway -p parapet-tests
+	$(CARGO) run --release -p parapet-tests --bin bench
+
+quality: ## Print precision and recall of the local detectors over DATA.
+	@test -n "$(DATA)" || { echo "say where the labelled rows are: DATA=DIR make quality" >&2; exit 2; }
+	$(CARGO) run --release -p parapet-tests --bin quality -- "$(DATA)"
+
+crds: ## Write the CRDs and docs/resources.md from the resource types.
+	$(CARGO) run --quiet -p parapet-crds --features kube --bin crdgen
