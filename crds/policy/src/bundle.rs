@@ -13,7 +13,9 @@ use crate::outcome::{Operation, Strategy};
 use crate::rule::{InputExecution, When};
 
 /// Which policy: the epoch of the leader that compiled it, and a counter within the epoch.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct Revision {
     /// Grows with every change of leader; 0 for policy from files.
     pub epoch: u64,
@@ -102,7 +104,9 @@ pub struct GuardrailEntry {
 }
 
 /// Which text a validator sees.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ValidatorInput {
     /// The text as the client or the model sent it.

@@ -191,7 +191,9 @@ pub struct Compiled {
 impl Compiled {
     /// Whether anything is wrong enough that a set from files is not put in force.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|d| d.severity == Severity::Error)
     }
 }
 

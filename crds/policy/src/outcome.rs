@@ -7,7 +7,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a guardrail may do.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Hash,
+    JsonSchema,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Pass or block; never changes anything.
@@ -18,7 +31,20 @@ pub enum Operation {
 }
 
 /// What a finding or a failure costs.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Hash,
+    JsonSchema,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// A violation blocks (400); a failure blocks (503).
@@ -115,7 +141,9 @@ impl Decision {
 /// Turns strategy and outcome into a decision. Nothing else in Parapet decides.
 pub const fn decide(strategy: Strategy, outcome: &Outcome) -> Decision {
     match (strategy, outcome) {
-        (_, Outcome::Clean | Outcome::Changed | Outcome::Skipped(_)) | (Strategy::Audit, _) => Decision::Allow,
+        (_, Outcome::Clean | Outcome::Changed | Outcome::Skipped(_)) | (Strategy::Audit, _) => {
+            Decision::Allow
+        }
         (Strategy::Enforce | Strategy::EnforceButIgnoreOnError, Outcome::Violation { .. }) => {
             Decision::BlockViolation
         }
@@ -133,18 +161,36 @@ mod tests {
 
     #[test]
     fn strategy_table() {
-        let violation = Outcome::Violation { explanation: "x".into() };
+        let violation = Outcome::Violation {
+            explanation: "x".into(),
+        };
         let failed = Outcome::Failed(FailureClass::Timeout);
         let rows = [
-            (Strategy::Enforce, Decision::BlockViolation, Decision::BlockFailure),
-            (Strategy::EnforceButIgnoreOnError, Decision::BlockViolation, Decision::Allow),
+            (
+                Strategy::Enforce,
+                Decision::BlockViolation,
+                Decision::BlockFailure,
+            ),
+            (
+                Strategy::EnforceButIgnoreOnError,
+                Decision::BlockViolation,
+                Decision::Allow,
+            ),
             (Strategy::Audit, Decision::Allow, Decision::Allow),
         ];
         for (strategy, on_violation, on_failure) in rows {
             assert_eq!(decide(strategy, &violation), on_violation, "{strategy:?}");
             assert_eq!(decide(strategy, &failed), on_failure, "{strategy:?}");
-            for calm in [Outcome::Clean, Outcome::Changed, Outcome::Skipped(SkipReason::NotReached)] {
-                assert_eq!(decide(strategy, &calm), Decision::Allow, "{strategy:?} {calm:?}");
+            for calm in [
+                Outcome::Clean,
+                Outcome::Changed,
+                Outcome::Skipped(SkipReason::NotReached),
+            ] {
+                assert_eq!(
+                    decide(strategy, &calm),
+                    Decision::Allow,
+                    "{strategy:?} {calm:?}"
+                );
             }
         }
     }

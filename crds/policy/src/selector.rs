@@ -29,11 +29,16 @@ impl FromStr for Selector {
     type Err = SelectorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = || SelectorError { text: text.to_owned() };
+        let fail = || SelectorError {
+            text: text.to_owned(),
+        };
         let mut parts = text.split('/');
         let (first, second) = (parts.next(), parts.next());
         let (third, rest) = (parts.next(), parts.next());
-        let filled = |part: Option<&str>| part.filter(|p| !p.is_empty() && p.trim() == *p).map(Arc::from);
+        let filled = |part: Option<&str>| {
+            part.filter(|p| !p.is_empty() && p.trim() == *p)
+                .map(Arc::from)
+        };
         match (first, second, third, rest) {
             (group, name @ Some(_), None, None) => Ok(Self {
                 namespace: None,
