@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Source;
-use crate::hook::PerHook;
+use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
 use crate::rule::{InputExecution, When};
 
@@ -85,6 +85,9 @@ pub struct GuardrailEntry {
     pub kind: Arc<str>,
     /// The member's value as written, `secretKeyRef` included.
     pub config: serde_json::Value,
+    /// Hooks at which it can run, in their order; all of them when it does not build, so that its
+    /// strategy decides wherever a rule puts it.
+    pub hooks: Vec<Hook>,
     /// What it may do.
     pub operation: Operation,
     /// Order among mutators, lower first.
@@ -99,7 +102,9 @@ pub struct GuardrailEntry {
     pub streaming: StreamMode,
     /// Who may name it in a header; absent: every authenticated caller.
     pub collaborators: Option<Vec<String>>,
-    /// Lower-case hexadecimal SHA-256 of kind and configuration: what has been built is reused by it.
+    /// Lower-case hexadecimal SHA-256 of all that a build depends on: kind, operation, configuration
+    /// and, when it names Secrets, the namespace they are in. What has been built is reused by it, as
+    /// long as the Secrets' values are the same.
     pub digest: String,
 }
 

@@ -44,7 +44,7 @@ pub struct WrittenResource {
     pub created: Created,
     /// The `spec`.
     pub spec: serde_json::Value,
-    /// Every Secret value that the spec names, with the path of the reference.
+    /// Every Secret value that the spec names, with the path of the reference below `spec`.
     pub secret_refs: Vec<(String, SecretId)>,
 }
 
@@ -114,7 +114,7 @@ pub struct WrittenProvider {
     pub models: Option<BTreeMap<String, String>>,
     /// The `spec`.
     pub spec: serde_json::Value,
-    /// Every Secret value that it names, with the path of the reference.
+    /// Every Secret value that it names, with the path of the reference below `spec`.
     pub secret_refs: Vec<(String, SecretId)>,
 }
 

@@ -54,14 +54,14 @@ pub enum Target {
         namespace: Arc<str>,
         /// Every name of the model: the one asked for (`account/model`) first, then what it may be
         /// routed or renamed to.
-        names: Vec<Arc<str>>,
+        names: Arc<[Arc<str>]>,
     },
     /// A tool call, or another MCP message.
     Mcp {
         /// The namespace of the server resource.
         namespace: Arc<str>,
         /// The server asked for first, then the source server behind a virtual one.
-        servers: Vec<Arc<str>>,
+        servers: Arc<[Arc<str>]>,
         /// The tool, when the message names one.
         tool: Option<Arc<str>>,
     },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::facts::{Caller, Facts};
-use crate::hook::{Hook, PerHook};
+use crate::hook::PerHook;
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
 use crate::rule::InputExecution;
@@ -20,8 +20,8 @@ pub struct Planner {
 pub struct PlanDefaults {
     /// For guardrails that name none.
     pub strategy: Option<Strategy>,
-    /// For rules that name none.
-    pub input_execution: InputExecution,
+    /// For requests whose rules name none.
+    pub input_execution: Option<InputExecution>,
 }
 
 /// The guardrails to run for one request.
@@ -29,8 +29,9 @@ pub struct PlanDefaults {
 pub struct Plan {
     /// Per hook: mutators first by (priority, selector), then validators by selector.
     pub hooks: PerHook<Vec<Planned>>,
-    /// Whether slow input validators finish before the model is called.
-    pub input_execution: InputExecution,
+    /// Whether slow input validators finish before the model is called; none when neither a rule nor
+    /// the settings say: then the request itself decides.
+    pub input_execution: Option<InputExecution>,
 }
 
 /// One guardrail of a plan.
@@ -62,7 +63,7 @@ pub struct Explained {
 }
 
 impl Planner {
-    /// Indexes a bundle. `hooks_of` tells at which hooks guardrail `i` can run.
+    /// Indexes a bundle.
     pub fn new(bundle: Arc<Bundle>, defaults: PlanDefaults) -> Self {
         let _ = defaults;
         Self { bundle }
@@ -73,14 +74,17 @@ impl Planner {
         &self.bundle
     }
 
-    /// The plan for one request. `supports` says whether a guardrail (by index) can run at a hook.
+    /// The plan for one request.
+    ///
+    /// # Errors
+    /// A header that names a guardrail which does not exist, which the caller may not use, or which
+    /// cannot run at that hook.
     pub fn plan(
         &self,
         facts: &Facts,
         overrides: Option<&Overrides>,
-        supports: &dyn Fn(u32, Hook) -> bool,
     ) -> Result<Plan, OverrideError> {
-        let _ = (facts, overrides, supports);
+        let _ = (facts, overrides);
         todo!()
     }
 
