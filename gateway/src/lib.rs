@@ -1,1 +1,4 @@
-//! placeholder
+//! Parapet's data plane: a stateless gateway that enforces guardrails on model and tool traffic.
+
+pub mod pipeline;
+pub mod policy;

@@ -125,7 +125,10 @@ pub struct BuildContext<'a> {
 impl BuildContext<'_> {
     /// A context without secrets: every reference reads as an empty text. For checks and tests.
     pub fn without_secrets(operation: Operation) -> BuildContext<'static> {
-        BuildContext { operation, secret: &|_| Some(String::new()) }
+        BuildContext {
+            operation,
+            secret: &|_| Some(String::new()),
+        }
     }
 }
 

@@ -37,7 +37,10 @@ pub(super) fn build(config: &Custom, context: &BuildContext<'_>) -> Result<Built
     match uri {
         Some(uri) if problems.is_empty() => Ok(Built {
             guardrail: Guardrail::Service(Arc::new(Server {
-                host: uri.authority().map(|a| a.host().to_owned()).unwrap_or_default(),
+                host: uri
+                    .authority()
+                    .map(|a| a.host().to_owned())
+                    .unwrap_or_default(),
                 uri,
                 headers,
                 contract: config.contract,
@@ -55,23 +58,34 @@ pub(super) fn build(config: &Custom, context: &BuildContext<'_>) -> Result<Built
 
 fn read_url(url: &str, problems: &mut Vec<Problem>) -> Option<Uri> {
     let uri = url.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
     });
     match uri {
         // Credentials in a URL end up in logs.
         Some(uri) if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
-            problems.push(problem("url", "the URL carries credentials: use bearerToken or basicAuth"));
+            problems.push(problem(
+                "url",
+                "the URL carries credentials: use bearerToken or basicAuth",
+            ));
             None
         }
         Some(uri) => Some(uri),
         None => {
-            problems.push(problem("url", "write an absolute URL, http://host/path or https://host/path"));
+            problems.push(problem(
+                "url",
+                "write an absolute URL, http://host/path or https://host/path",
+            ));
             None
         }
     }
 }
 
-fn read_headers(config: &Custom, context: &BuildContext<'_>, problems: &mut Vec<Problem>) -> HeaderMap {
+fn read_headers(
+    config: &Custom,
+    context: &BuildContext<'_>,
+    problems: &mut Vec<Problem>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in &config.headers {
@@ -97,12 +111,18 @@ fn read_headers(config: &Custom, context: &BuildContext<'_>, problems: &mut Vec<
             problems.push(problem("basicAuth", "give either bearerToken or basicAuth"));
             return headers;
         }
-        (Some(token), None) => Some(("bearerToken", (context.secret)(token).map(|t| format!("Bearer {t}")))),
+        (Some(token), None) => Some((
+            "bearerToken",
+            (context.secret)(token).map(|t| format!("Bearer {t}")),
+        )),
         (None, Some(basic)) => Some((
             "basicAuth.password",
             (context.secret)(&basic.password).map(|password| {
                 let pair = format!("{}:{password}", basic.username);
-                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+                format!(
+                    "Basic {}",
+                    base64::engine::general_purpose::STANDARD.encode(pair)
+                )
             }),
         )),
         (None, None) => None,
@@ -140,12 +160,20 @@ impl ServiceGuardrail for Server {
                 body: Bytes::from(wire::request_body(exchange, &self.config)),
                 max_answer: MAX_ANSWER,
             };
-            let answer = client.send(request).await.map_err(|error| self.failure(&error))?;
-            wire::read_answer(self.contract, exchange.operation, answer.status, &answer.body)
-                .map_err(|what| ServiceError {
-                    class: FailureClass::BadAnswer,
-                    message: format!("the custom guardrail at {} {what}", self.host),
-                })
+            let answer = client
+                .send(request)
+                .await
+                .map_err(|error| self.failure(&error))?;
+            wire::read_answer(
+                self.contract,
+                exchange.operation,
+                answer.status,
+                &answer.body,
+            )
+            .map_err(|what| ServiceError {
+                class: FailureClass::BadAnswer,
+                message: format!("the custom guardrail at {} {what}", self.host),
+            })
         })
     }
 }
@@ -153,10 +181,15 @@ impl ServiceGuardrail for Server {
 impl Server {
     fn failure(&self, error: &ClientError) -> ServiceError {
         let class = match error {
-            ClientError::Unavailable { .. } | ClientError::AddressRefused { .. } => FailureClass::Unavailable,
+            ClientError::Unavailable { .. } | ClientError::AddressRefused { .. } => {
+                FailureClass::Unavailable
+            }
             ClientError::TooLarge { .. } | ClientError::BadAnswer { .. } => FailureClass::BadAnswer,
         };
-        ServiceError { class, message: format!("calling the custom guardrail: {error}") }
+        ServiceError {
+            class,
+            message: format!("calling the custom guardrail: {error}"),
+        }
     }
 }
 
@@ -168,7 +201,11 @@ mod tests {
     use crate::guardrail::BuildContext;
 
     fn problems(config: serde_json::Value) -> Vec<String> {
-        match crate::kinds::build("custom", &config, &BuildContext::without_secrets(Operation::Validate)) {
+        match crate::kinds::build(
+            "custom",
+            &config,
+            &BuildContext::without_secrets(Operation::Validate),
+        ) {
             Ok(_) => Vec::new(),
             Err(problems) => problems.into_iter().map(|p| p.path).collect(),
         }
@@ -182,8 +219,14 @@ mod tests {
             (json!({"url": "guard/check"}), vec!["url"]),
             (json!({"url": "ftp://guard/check"}), vec!["url"]),
             (json!({"url": "https://user:pw@guard/"}), vec!["url"]),
-            (json!({"url": "http://g/", "headers": {"bad name": "x"}}), vec!["headers.bad name"]),
-            (json!({"url": "http://g/", "headers": {"X-Key": secret.clone()}}), vec![]),
+            (
+                json!({"url": "http://g/", "headers": {"bad name": "x"}}),
+                vec!["headers.bad name"],
+            ),
+            (
+                json!({"url": "http://g/", "headers": {"X-Key": secret.clone()}}),
+                vec![],
+            ),
             (
                 json!({"url": "http://g/", "bearerToken": secret, "basicAuth": {"username": "u", "password": secret}}),
                 vec!["basicAuth"],
@@ -196,8 +239,12 @@ mod tests {
 
     #[test]
     fn a_missing_secret_is_named_by_its_place() {
-        let context = BuildContext { operation: Operation::Validate, secret: &|_| None };
-        let config = json!({"url": "http://g/", "bearerToken": {"secretKeyRef": {"name": "s", "key": "k"}}});
+        let context = BuildContext {
+            operation: Operation::Validate,
+            secret: &|_| None,
+        };
+        let config =
+            json!({"url": "http://g/", "bearerToken": {"secretKeyRef": {"name": "s", "key": "k"}}});
         let problems = crate::kinds::build("custom", &config, &context).unwrap_err();
         assert_eq!(problems[0].path, "bearerToken");
     }

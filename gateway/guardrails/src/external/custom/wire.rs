@@ -55,8 +55,9 @@ pub(super) fn request_body(exchange: &Exchange, config: &str) -> Vec<u8> {
     };
     let context = serde_json::to_vec(&context).unwrap_or_else(|_| b"{}".to_vec());
     let response_len = exchange.response_body.as_ref().map_or(0, bytes::Bytes::len);
-    let mut body =
-        Vec::with_capacity(exchange.request_body.len() + response_len + config.len() + context.len() + 64);
+    let mut body = Vec::with_capacity(
+        exchange.request_body.len() + response_len + config.len() + context.len() + 64,
+    );
     body.extend_from_slice(b"{\"requestBody\":");
     body.extend_from_slice(&exchange.request_body);
     if let Some(response) = &exchange.response_body {
@@ -87,7 +88,10 @@ pub(super) fn read_answer(
         }
         Contract::Legacy => {
             if status.is_client_error() {
-                let message = serde_json::from_slice::<Value>(body).ok().as_ref().and_then(legacy_message);
+                let message = serde_json::from_slice::<Value>(body)
+                    .ok()
+                    .as_ref()
+                    .and_then(legacy_message);
                 return Ok(violation(message.as_deref()));
             }
             if !status.is_success() {
@@ -110,7 +114,10 @@ fn parse(body: &[u8]) -> Result<Value, String> {
 
 /// A boolean `verdict` decides; without one `result: false` fails; everything else passes.
 fn read_current(operation: Operation, mut answer: Value) -> Verdict {
-    let message = answer.get("message").and_then(Value::as_str).map(str::to_owned);
+    let message = answer
+        .get("message")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let passed = match answer.get("verdict").and_then(Value::as_bool) {
         Some(verdict) => verdict,
         None => answer.get("result") != Some(&Value::Bool(false)),
@@ -120,14 +127,19 @@ fn read_current(operation: Operation, mut answer: Value) -> Verdict {
     }
     let transformed = answer.get("transformed").and_then(Value::as_bool) == Some(true);
     match (operation, answer.get_mut("result").map(Value::take)) {
-        (Operation::Mutate, Some(result @ Value::Object(_))) if transformed => Verdict::Body(result),
+        (Operation::Mutate, Some(result @ Value::Object(_))) if transformed => {
+            Verdict::Body(result)
+        }
         _ => Verdict::Pass,
     }
 }
 
 /// `detail` may be a text or an object with a `message` or `reason`.
 fn legacy_message(body: &Value) -> Option<String> {
-    let detail = body.get("detail").or_else(|| body.get("message")).or_else(|| body.get("error"))?;
+    let detail = body
+        .get("detail")
+        .or_else(|| body.get("message"))
+        .or_else(|| body.get("error"))?;
     let text = detail
         .as_str()
         .or_else(|| detail.get("message").and_then(Value::as_str))
@@ -144,7 +156,10 @@ fn violation(message: Option<&str>) -> Verdict {
             .collect(),
         _ => "the guardrail server refused it".to_owned(),
     };
-    Verdict::Violation { explanation, categories: Vec::new() }
+    Verdict::Violation {
+        explanation,
+        categories: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +167,12 @@ mod tests {
     use super::*;
 
     fn read(contract: Contract, operation: Operation, status: u16, body: &str) -> String {
-        match read_answer(contract, operation, StatusCode::from_u16(status).unwrap(), body.as_bytes()) {
+        match read_answer(
+            contract,
+            operation,
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+        ) {
             Ok(Verdict::Pass) => "pass".into(),
             Ok(Verdict::Violation { explanation, .. }) => format!("violation: {explanation}"),
             Ok(Verdict::Body(body)) => format!("body: {body}"),
@@ -166,23 +186,62 @@ mod tests {
         use Operation::{Mutate, Validate};
         let rows = [
             (Validate, 200, r#"{"verdict":true}"#, "pass"),
-            (Validate, 200, r#"{"verdict":false,"message":"why"}"#, "violation: why"),
-            (Validate, 200, r#"{"verdict":false}"#, "violation: the guardrail server refused it"),
-            (Validate, 200, r#"{"result":false}"#, "violation: the guardrail server refused it"),
+            (
+                Validate,
+                200,
+                r#"{"verdict":false,"message":"why"}"#,
+                "violation: why",
+            ),
+            (
+                Validate,
+                200,
+                r#"{"verdict":false}"#,
+                "violation: the guardrail server refused it",
+            ),
+            (
+                Validate,
+                200,
+                r#"{"result":false}"#,
+                "violation: the guardrail server refused it",
+            ),
             (Validate, 200, r#"{"result":true}"#, "pass"),
             (Validate, 200, "null", "pass"),
             (Validate, 200, "", "pass"),
-            (Validate, 200, r#"{"verdict":true,"transformed":true,"result":{"a":1}}"#, "pass"),
-            (Mutate, 200, r#"{"verdict":true,"transformed":true,"result":{"a":1}}"#, r#"body: {"a":1}"#),
+            (
+                Validate,
+                200,
+                r#"{"verdict":true,"transformed":true,"result":{"a":1}}"#,
+                "pass",
+            ),
+            (
+                Mutate,
+                200,
+                r#"{"verdict":true,"transformed":true,"result":{"a":1}}"#,
+                r#"body: {"a":1}"#,
+            ),
             (Mutate, 200, r#"{"verdict":true,"result":{"a":1}}"#, "pass"),
-            (Mutate, 200, r#"{"verdict":false,"transformed":true,"result":{"a":1},"message":"no"}"#, "violation: no"),
-            (Validate, 200, "<html>", "failed: answered with something that is not JSON"),
+            (
+                Mutate,
+                200,
+                r#"{"verdict":false,"transformed":true,"result":{"a":1},"message":"no"}"#,
+                "violation: no",
+            ),
+            (
+                Validate,
+                200,
+                "<html>",
+                "failed: answered with something that is not JSON",
+            ),
             (Validate, 400, "{}", "failed: answered 400"),
             (Validate, 302, "{}", "failed: answered 302"),
             (Validate, 500, "", "failed: answered 500"),
         ];
         for (operation, status, body, expected) in rows {
-            assert_eq!(read(Contract::Current, operation, status, body), expected, "{status} {body}");
+            assert_eq!(
+                read(Contract::Current, operation, status, body),
+                expected,
+                "{status} {body}"
+            );
         }
     }
 
@@ -191,21 +250,48 @@ mod tests {
         use Operation::{Mutate, Validate};
         let rows = [
             (Validate, 200, "null", "pass"),
-            (Mutate, 200, r#"{"messages":[]}"#, r#"body: {"messages":[]}"#),
+            (
+                Mutate,
+                200,
+                r#"{"messages":[]}"#,
+                r#"body: {"messages":[]}"#,
+            ),
             (Validate, 200, r#"{"messages":[]}"#, "pass"),
-            (Validate, 400, r#"{"detail":"too rude"}"#, "violation: too rude"),
-            (Validate, 403, r#"{"detail":{"reason":"pii"}}"#, "violation: pii"),
-            (Validate, 422, "oops", "violation: the guardrail server refused it"),
+            (
+                Validate,
+                400,
+                r#"{"detail":"too rude"}"#,
+                "violation: too rude",
+            ),
+            (
+                Validate,
+                403,
+                r#"{"detail":{"reason":"pii"}}"#,
+                "violation: pii",
+            ),
+            (
+                Validate,
+                422,
+                "oops",
+                "violation: the guardrail server refused it",
+            ),
             (Validate, 502, "", "failed: answered 502"),
         ];
         for (operation, status, body, expected) in rows {
-            assert_eq!(read(Contract::Legacy, operation, status, body), expected, "{status} {body}");
+            assert_eq!(
+                read(Contract::Legacy, operation, status, body),
+                expected,
+                "{status} {body}"
+            );
         }
     }
 
     #[test]
     fn a_message_is_bounded_and_has_no_control_characters() {
-        let long = format!(r#"{{"verdict":false,"message":"a\u0000b{}"}}"#, "x".repeat(2_000));
+        let long = format!(
+            r#"{{"verdict":false,"message":"a\u0000b{}"}}"#,
+            "x".repeat(2_000)
+        );
         let read = read(Contract::Current, Operation::Validate, 200, &long);
         assert_eq!(read.chars().count(), "violation: ".len() + MAX_MESSAGE);
         assert!(read.starts_with("violation: a b"));

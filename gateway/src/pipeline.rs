@@ -1,0 +1,9 @@
+//! Runs a plan's guardrails.
+//!
+//! A guardrail judges and proposes; it never decides. Here its findings become an outcome
+//! ([`judge`]), [`parapet_policy::outcome::decide`] turns strategy and outcome into a decision, and
+//! timeout, record and failure handling wrap every call from outside.
+
+pub mod block;
+pub mod judge;
+pub mod recording;

@@ -1,0 +1,157 @@
+//! The record of one request while it is being made.
+//!
+//! Everybody who still has something to say holds a clone: the handler, the response's body, guardrails
+//! under audit that outlive the response. When the last one lets go, the record is handed on; so a
+//! disconnect counts too, and the record waits for audits without the client waiting.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use parapet_policy::record::{Attempt, End, GuardrailRecord, RECORD_VERSION, Record};
+
+/// Takes finished records. Must not block.
+pub type Sink = Rc<dyn Fn(Record)>;
+
+/// A shared handle on the record of one request.
+#[derive(Clone)]
+pub struct Recording {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    record: RefCell<Record>,
+    began: Instant,
+    sink: Sink,
+}
+
+impl Recording {
+    /// Begins a record. Until something else is said, it ended because the client went away.
+    pub fn begin(request_id: Arc<str>, route: &'static str, sink: Sink) -> Self {
+        let record = Record {
+            version: RECORD_VERSION,
+            request_id,
+            started: SystemTime::now(),
+            revision: None,
+            route,
+            subject: None,
+            teams: Vec::new(),
+            model: None,
+            stream: false,
+            guardrails: Vec::new(),
+            attempts: Vec::new(),
+            unjudged: Vec::new(),
+            rewrites: Vec::new(),
+            end: End::ClientGone,
+            status: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            total_us: 0,
+        };
+        Self {
+            inner: Rc::new(Inner {
+                record: RefCell::new(record),
+                began: Instant::now(),
+                sink,
+            }),
+        }
+    }
+
+    /// Microseconds since the request's start.
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.inner.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Changes the record. The closure must not call this recording again.
+    pub fn with<R>(&self, change: impl FnOnce(&mut Record) -> R) -> R {
+        change(&mut self.inner.record.borrow_mut())
+    }
+
+    /// Adds what one guardrail did.
+    pub fn guardrail(&self, entry: GuardrailRecord) {
+        self.with(|record| record.guardrails.push(entry));
+    }
+
+    /// Adds an upstream attempt and tells its place, for later changes.
+    pub fn attempt(&self, entry: Attempt) -> usize {
+        self.with(|record| {
+            record.attempts.push(entry);
+            record.attempts.len() - 1
+        })
+    }
+
+    /// Says how it ended, with the status for the client.
+    pub fn end(&self, end: End, status: u16) {
+        let now = self.now_us();
+        self.with(|record| {
+            record.end = end;
+            record.status = status;
+            record.total_us = now;
+        });
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let record = self.record.get_mut();
+        if record.total_us == 0 {
+            record.total_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        }
+        // The sort is stable: guardrails that began at the same microsecond keep their order.
+        record
+            .guardrails
+            .sort_by_key(|guardrail| (guardrail.hook, guardrail.start_us));
+        let placeholder = Record {
+            request_id: Arc::from(""),
+            subject: None,
+            teams: Vec::new(),
+            model: None,
+            guardrails: Vec::new(),
+            attempts: Vec::new(),
+            unjudged: Vec::new(),
+            rewrites: Vec::new(),
+            ..*record
+        };
+        (self.sink)(std::mem::replace(record, placeholder));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording() -> (Recording, Rc<RefCell<Vec<Record>>>) {
+        let records = Rc::new(RefCell::new(Vec::new()));
+        let sink = records.clone();
+        let sink: Sink = Rc::new(move |record| sink.borrow_mut().push(record));
+        (
+            Recording::begin("r1".into(), "/v1/chat/completions", sink),
+            records,
+        )
+    }
+
+    #[test]
+    fn a_record_that_nobody_ended_says_that_the_client_went_away() {
+        let (recording, records) = recording();
+        drop(recording);
+        assert_eq!(records.borrow()[0].end, End::ClientGone);
+        assert_eq!(&*records.borrow()[0].request_id, "r1");
+    }
+
+    #[test]
+    fn a_record_waits_for_the_last_holder() {
+        let (recording, records) = recording();
+        let audit = recording.clone();
+        recording.end(End::Allowed, 200);
+        drop(recording);
+        assert!(records.borrow().is_empty());
+        audit.with(|record| record.stream = true);
+        drop(audit);
+        let records = records.borrow();
+        assert_eq!(
+            (records.len(), records[0].end, records[0].stream),
+            (1, End::Allowed, true)
+        );
+    }
+}
