@@ -83,6 +83,14 @@ pub trait TextGuardrail: Send + Sync {
     fn context_from(&self, text: &str, from: usize) -> usize {
         self.judged_to(text, from)
     }
+
+    /// For a stream: the match that has begun for certain in `text[from..]` and that the end of `text`
+    /// cuts off, if there is one. Asked when more than the bound is held: a mutator swallows it to its
+    /// end, a validator blocks. Without one, what is held beyond the bound is released.
+    fn open_match(&self, text: &str, from: usize) -> Option<crate::scan::OpenMatch> {
+        let _ = (text, from);
+        None
+    }
 }
 
 /// How many bytes of released text a stream keeps for [`TextGuardrail::context_from`] at most. An

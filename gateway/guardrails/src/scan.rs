@@ -9,6 +9,9 @@ use crate::guardrail::TextGuardrail;
 use crate::segment::Segment;
 
 mod literals;
+mod open;
+
+pub use open::{ByteSet, MARK_LIMIT, OpenMatch, Swallow, Until};
 
 /// The families of literals that guardrails share. One process-wide automaton holds all of them; a plan
 /// masks the families it does not want.
@@ -139,6 +142,61 @@ impl Scanner {
             guardrail.scan(&layer, segment, hits);
             crate::finding::resolve_overlaps(hits);
         }
+    }
+}
+
+/// What a stream asks, for several guardrails at once. Bytes of `text`, the channel's text so far from
+/// [`Self::context_from`] on; `from` is how much of it has been released.
+impl Scanner {
+    /// The earliest offset, at least `from`, at which a match of any of the guardrails, in the text or in
+    /// a decoded form of it, may have begun that the end of `text` cuts off. Hold back from there.
+    pub fn pending_from(
+        &self,
+        text: &str,
+        from: usize,
+        guardrails: &[&dyn TextGuardrail],
+    ) -> usize {
+        Self::least(text, guardrails, |guardrail| {
+            guardrail.pending_from(text, from)
+        })
+        .max(from)
+    }
+
+    /// The earliest [`TextGuardrail::context_from`].
+    pub fn context_from(
+        &self,
+        text: &str,
+        from: usize,
+        guardrails: &[&dyn TextGuardrail],
+    ) -> usize {
+        Self::least(text, guardrails, |guardrail| {
+            guardrail.context_from(text, from)
+        })
+    }
+
+    /// The first match that has begun for certain and goes on, with the index of its guardrail.
+    pub fn open_match(
+        &self,
+        text: &str,
+        from: usize,
+        guardrails: &[&dyn TextGuardrail],
+    ) -> Option<(usize, OpenMatch)> {
+        guardrails
+            .iter()
+            .enumerate()
+            .filter_map(|(index, guardrail)| Some((index, guardrail.open_match(text, from)?)))
+            .min_by_key(|(_, open)| open.start)
+    }
+
+    fn least(
+        text: &str,
+        guardrails: &[&dyn TextGuardrail],
+        of: impl Fn(&dyn TextGuardrail) -> usize,
+    ) -> usize {
+        guardrails
+            .iter()
+            .map(|guardrail| of(*guardrail))
+            .fold(text.len(), usize::min)
     }
 }
 
