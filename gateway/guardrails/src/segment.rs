@@ -66,7 +66,9 @@ pub enum Rewrite {
 pub enum SegmentText {
     /// A range of the body: nothing had to be unescaped or joined.
     Body(Range<u32>),
-    /// Unescaped or joined text.
+    /// A range of the payload's unescaped and joined texts, which share one allocation.
+    Unescaped(Range<u32>),
+    /// A text of its own, after an edit.
     Owned(Arc<str>),
 }
 
@@ -95,19 +97,30 @@ pub struct Segment {
 #[derive(Clone, Debug, Default)]
 pub struct Segments {
     body: Arc<String>,
+    unescaped: Arc<String>,
     list: Vec<Segment>,
 }
 
 impl Segments {
     /// Segments of `body`.
-    pub const fn new(body: Arc<String>, list: Vec<Segment>) -> Self {
-        Self { body, list }
+    pub fn new(body: Arc<String>, list: Vec<Segment>) -> Self {
+        Self::with_unescaped(body, Arc::default(), list)
+    }
+
+    /// Segments of `body`; `unescaped` holds the texts that could not be taken from it as they stand.
+    pub const fn with_unescaped(
+        body: Arc<String>,
+        unescaped: Arc<String>,
+        list: Vec<Segment>,
+    ) -> Self {
+        Self { body, unescaped, list }
     }
 
     /// One segment that is not part of any body: a stream's text so far, or a text to check.
     pub fn of_text(text: &str, role: Role, form: Form) -> Self {
         Self {
             body: Arc::default(),
+            unescaped: Arc::default(),
             list: vec![Segment {
                 text: SegmentText::Owned(text.into()),
                 role,
@@ -135,13 +148,16 @@ impl Segments {
 
     /// The text of one segment; empty when there is no such segment.
     pub fn text(&self, index: usize) -> &str {
-        match self.list.get(index).map(|segment| &segment.text) {
-            Some(SegmentText::Body(range)) => self
-                .body
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default(),
-            Some(SegmentText::Owned(text)) => text,
-            None => "",
-        }
+        self.list.get(index).map_or("", |segment| self.resolve(&segment.text))
+    }
+
+    /// The text at a place of this payload.
+    pub fn resolve<'a>(&'a self, text: &'a SegmentText) -> &'a str {
+        let (whole, range) = match text {
+            SegmentText::Body(range) => (&self.body, range),
+            SegmentText::Unescaped(range) => (&self.unescaped, range),
+            SegmentText::Owned(text) => return text,
+        };
+        whole.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 }
