@@ -113,7 +113,11 @@ impl Segments {
         unescaped: Arc<String>,
         list: Vec<Segment>,
     ) -> Self {
-        Self { body, unescaped, list }
+        Self {
+            body,
+            unescaped,
+            list,
+        }
     }
 
     /// One segment that is not part of any body: a stream's text so far, or a text to check.
@@ -148,7 +152,9 @@ impl Segments {
 
     /// The text of one segment; empty when there is no such segment.
     pub fn text(&self, index: usize) -> &str {
-        self.list.get(index).map_or("", |segment| self.resolve(&segment.text))
+        self.list
+            .get(index)
+            .map_or("", |segment| self.resolve(&segment.text))
     }
 
     /// The text at a place of this payload.
@@ -158,6 +164,8 @@ impl Segments {
             SegmentText::Unescaped(range) => (&self.unescaped, range),
             SegmentText::Owned(text) => return text,
         };
-        whole.get(range.start as usize..range.end as usize).unwrap_or_default()
+        whole
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default()
     }
 }
