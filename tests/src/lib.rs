@@ -1,1 +1,12 @@
-//! placeholder
+//! Fakes, harnesses and the end to end tests.
+//!
+//! Everything here talks to the gateway the way its users do: the real binary, files of resources, HTTP.
+//! [`fake`] is a server whose every answer is scripted; [`fake_llm`] and [`fake_guardrail`] know what a model
+//! and a guardrail service say. [`harness`] starts the gateway, [`scenario`] runs the files below `scenarios/`.
+
+pub mod answer;
+pub mod fake;
+pub mod fake_guardrail;
+pub mod fake_llm;
+pub mod harness;
+pub mod http_client;

@@ -1,0 +1,8 @@
+//! The end to end tests.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
+
+mod fakes;
