@@ -5,5 +5,11 @@
 //! timeout, record and failure handling wrap every call from outside.
 
 pub mod block;
+pub mod hook;
 pub mod judge;
+pub mod payload;
+pub mod race;
 pub mod recording;
+mod service;
+pub mod stage;
+mod text;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use parapet_policy::facts::Caller;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{FailureClass, Operation};
+use parapet_policy::overrides::Scope;
 
 use crate::finding::Edit;
 use crate::segment::Segments;
@@ -36,7 +37,11 @@ pub struct Exchange {
     pub call: Arc<Call>,
     /// What the guardrail may do.
     pub operation: Operation,
-    /// The texts in scope.
+    /// Whether it judges the whole conversation or the newest turn ([`Segment::current_turn`]).
+    ///
+    /// [`Segment::current_turn`]: crate::segment::Segment::current_turn
+    pub scope: Scope,
+    /// The texts, as they stand.
     pub segments: Arc<Segments>,
     /// The request as an OpenAI chat body (or `{method, params}` for MCP), as it stands.
     pub request_body: Bytes,

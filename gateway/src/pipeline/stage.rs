@@ -1,0 +1,118 @@
+//! One hook of one request: what its guardrails run with, and what they write down.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use parapet_guardrails::client::HttpClient;
+use parapet_guardrails::exchange::Call;
+use parapet_policy::hook::Hook;
+use parapet_policy::outcome::{FailureClass, Outcome, SkipReason};
+use parapet_policy::plan::Planned;
+use parapet_policy::record::GuardrailRecord;
+
+use super::block::Blocker;
+use super::judge::Judged;
+use super::recording::Recording;
+use crate::policy::guardrail::ReadyGuardrail;
+
+/// What the guardrails of one hook run with.
+#[derive(Clone)]
+pub struct Stage<'a> {
+    /// Where.
+    pub hook: Hook,
+    /// Who runs: mutators in order, then validators.
+    pub plan: &'a [Planned],
+    /// All guardrails of the policy, by [`Planned::guardrail`].
+    pub guardrails: &'a [ReadyGuardrail],
+    /// The call that is judged.
+    pub call: Arc<Call>,
+    /// The way out for services.
+    pub client: Arc<dyn HttpClient>,
+    /// The request's record.
+    pub recording: &'a Recording,
+}
+
+/// One guardrail's identity in records and blocks, free of borrows.
+#[derive(Clone, Debug)]
+pub(super) struct Tag {
+    pub(super) hook: Hook,
+    pub(super) selector: Arc<str>,
+    pub(super) kind: &'static str,
+    pub(super) planned: Planned,
+}
+
+impl<'a> Stage<'a> {
+    /// A planned guardrail's ready form. A plan never outlives the policy it was made from; should an
+    /// index not fit all the same, the guardrail counts as one that does not build.
+    pub(super) fn ready(&self, planned: &Planned) -> Option<&'a ReadyGuardrail> {
+        self.guardrails.get(planned.guardrail as usize)
+    }
+
+    /// The planned guardrail's tag.
+    pub(super) fn tag(&self, planned: &Planned) -> Tag {
+        let ready = self.ready(planned);
+        Tag {
+            hook: self.hook,
+            selector: ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone()),
+            kind: ready.map_or("?", |ready| ready.kind),
+            planned: planned.clone(),
+        }
+    }
+}
+
+impl Tag {
+    /// Writes down what the guardrail came to.
+    pub(super) fn record(
+        &self,
+        recording: &Recording,
+        judged: &Judged,
+        start_us: u64,
+        took_us: u64,
+    ) {
+        let (failure, skipped): (Option<FailureClass>, Option<SkipReason>) = match &judged.outcome {
+            Outcome::Failed(class) => (Some(*class), None),
+            Outcome::Skipped(reason) => (None, Some(*reason)),
+            Outcome::Clean | Outcome::Changed | Outcome::Violation { .. } => (None, None),
+        };
+        recording.guardrail(GuardrailRecord {
+            selector: self.selector.clone(),
+            kind: self.kind,
+            hook: self.hook,
+            operation: self.planned.operation,
+            strategy: self.planned.strategy,
+            outcome: judged.outcome.as_str(),
+            failure,
+            skipped,
+            categories: judged
+                .categories
+                .iter()
+                .map(|(category, count)| (Arc::from(category.as_ref()), *count))
+                .collect(),
+            edits: u32::try_from(judged.edits.len()).unwrap_or(u32::MAX),
+            start_us,
+            took_us,
+            cached: false,
+            rules: self.planned.rules.clone(),
+        });
+    }
+
+    /// Writes down that the guardrail did not run.
+    pub(super) fn record_skipped(&self, recording: &Recording, reason: SkipReason) {
+        let now = recording.now_us();
+        self.record(recording, &Judged::of(Outcome::Skipped(reason)), now, 0);
+    }
+
+    /// The guardrail as one that stopped the request.
+    pub(super) fn blocker(&self, judged: &Judged) -> Blocker {
+        Blocker {
+            selector: self.selector.clone(),
+            outcome: judged.outcome.clone(),
+            categories: judged
+                .categories
+                .iter()
+                .map(|(category, _)| Cow::clone(category))
+                .collect(),
+            custom_error_message: self.planned.custom_error_message.clone(),
+        }
+    }
+}

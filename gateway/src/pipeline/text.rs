@@ -1,0 +1,173 @@
+//! The text guardrails of one hook: one scan for all of them, and after an edit only what changed.
+
+use std::time::Instant;
+
+use parapet_guardrails::finding::{Finding, Hit};
+use parapet_guardrails::guardrail::{Guardrail, TextGuardrail};
+use parapet_guardrails::scan::Scanner;
+use parapet_guardrails::segment::{Form, Segment};
+use parapet_policy::overrides::Scope;
+
+use super::payload::Payload;
+use super::stage::Stage;
+
+/// What every text guardrail of a hook finds in a payload as it stands.
+pub(super) struct TextPass<'a> {
+    scanner: Scanner,
+    guardrails: Vec<&'a dyn TextGuardrail>,
+    /// For each text guardrail: its place in the plan, and its scope.
+    entries: Vec<(usize, Scope)>,
+    findings: Vec<Vec<Finding>>,
+    hits: Vec<Vec<Hit>>,
+    /// Microseconds that scanning took, divided evenly: one scan serves all.
+    pub(super) share_us: u64,
+}
+
+impl<'a> TextPass<'a> {
+    /// Prepares a pass for the text guardrails of a plan.
+    pub(super) fn new(stage: &Stage<'a>) -> Self {
+        let mut guardrails = Vec::new();
+        let mut entries = Vec::new();
+        for (position, planned) in stage.plan.iter().enumerate() {
+            if let Some(Guardrail::Text(text)) =
+                stage.ready(planned).and_then(|ready| ready.guardrail())
+            {
+                guardrails.push(&**text);
+                entries.push((position, planned.scope));
+            }
+        }
+        let count = guardrails.len();
+        Self {
+            scanner: Scanner::of(&guardrails),
+            guardrails,
+            entries,
+            findings: vec![Vec::new(); count],
+            hits: vec![Vec::new(); count],
+            share_us: 0,
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Scans every segment.
+    pub(super) fn scan_all<P: Payload>(&mut self, payload: &P) {
+        if self.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        for (index, segment) in payload.segments().list().iter().enumerate() {
+            self.scan_segment(payload, index, segment);
+        }
+        self.settle_raw(payload);
+        self.count_time(began);
+    }
+
+    /// Scans again the segments that an edit changed, and those that hold the same JSON.
+    pub(super) fn rescan<P: Payload>(&mut self, payload: &P, changed: &[usize]) {
+        if self.is_empty() || changed.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let list = payload.segments().list();
+        let groups: Vec<u32> = changed
+            .iter()
+            .filter_map(|index| list.get(*index))
+            .map(|segment| segment.json_group)
+            .filter(|group| *group != 0)
+            .collect();
+        let touched = |index: usize| {
+            changed.contains(&index)
+                || list
+                    .get(index)
+                    .is_some_and(|s| s.json_group != 0 && groups.contains(&s.json_group))
+        };
+        for findings in &mut self.findings {
+            findings.retain(|finding| !touched(finding.segment));
+        }
+        for (index, segment) in list.iter().enumerate() {
+            if touched(index) {
+                self.scan_segment(payload, index, segment);
+            }
+        }
+        for findings in &mut self.findings {
+            findings.sort_by_key(|finding| (finding.segment, finding.hit.range.start));
+        }
+        self.settle_raw(payload);
+        self.count_time(began);
+    }
+
+    /// What the guardrail at this place of the plan found, when it is a text guardrail.
+    pub(super) fn findings(&self, position: usize) -> Option<&[Finding]> {
+        let entry = self.entries.iter().position(|(at, _)| *at == position)?;
+        self.findings.get(entry).map(Vec::as_slice)
+    }
+
+    fn scan_segment<P: Payload>(&mut self, payload: &P, index: usize, segment: &Segment) {
+        let out_of_scope = |scope: Scope| match scope {
+            Scope::All => false,
+            Scope::Last => !segment.current_turn,
+        };
+        if self.entries.iter().all(|(_, scope)| out_of_scope(*scope)) {
+            return;
+        }
+        let text = payload.segments().text(index);
+        self.scanner
+            .scan(text, segment, &self.guardrails, &mut self.hits);
+        for (((_, scope), hits), findings) in self
+            .entries
+            .iter()
+            .zip(&mut self.hits)
+            .zip(&mut self.findings)
+        {
+            if out_of_scope(*scope) {
+                hits.clear();
+            }
+            findings.extend(hits.drain(..).map(|hit| Finding {
+                segment: index,
+                hit,
+            }));
+        }
+    }
+
+    /// The raw text of JSON in a string shows the same things as its leaves. A finding in it counts only
+    /// when no leaf, key or number has one of the same category; then it moves to the leaf that holds it,
+    /// and stays, as something that cannot be rewritten, when none does.
+    fn settle_raw<P: Payload>(&mut self, payload: &P) {
+        let list = payload.segments().list();
+        let is_raw = |finding: &Finding| {
+            list.get(finding.segment)
+                .is_some_and(|s| s.form == Form::JsonRaw)
+        };
+        let group = |finding: &Finding| list.get(finding.segment).map_or(0, |s| s.json_group);
+        for findings in &mut self.findings {
+            if !findings.iter().any(is_raw) {
+                continue;
+            }
+            let (raw, mut kept): (Vec<_>, Vec<_>) = findings.drain(..).partition(is_raw);
+            for mut finding in raw {
+                let shown = kept
+                    .iter()
+                    .any(|k| group(k) == group(&finding) && k.hit.category == finding.hit.category);
+                if shown {
+                    continue;
+                }
+                if let Some((leaf, range)) =
+                    payload.leaf_of_raw(finding.segment, finding.hit.range.clone())
+                {
+                    finding.segment = leaf;
+                    finding.hit.range = range;
+                }
+                kept.push(finding);
+            }
+            *findings = kept;
+        }
+    }
+
+    fn count_time(&mut self, began: Instant) {
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.share_us += took / self.entries.len().max(1) as u64;
+    }
+}
