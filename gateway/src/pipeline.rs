@@ -12,4 +12,5 @@ pub mod race;
 pub mod recording;
 mod service;
 pub mod stage;
+pub mod stream;
 mod text;

@@ -1,0 +1,337 @@
+//! One channel of a stream: what has been judged, what can go, and what it reads like when it goes.
+//!
+//! Offsets are bytes of the channel's text from its beginning. The text itself is kept only from the
+//! earliest place that a guardrail still has to see.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use parapet_guardrails::finding::Hit;
+use parapet_guardrails::scan::{OpenMatch, Swallow};
+use parapet_guardrails::segment::{Rewrite, Segment};
+use parapet_policy::outcome::{Operation, Strategy};
+
+use super::guards::{Guards, Tally};
+
+/// Released text that is kept in front of what is held, for word boundaries and context words.
+const CONTEXT: usize = 256;
+
+/// A violation in one channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stop {
+    /// Index of the guardrail in [`Guards`].
+    pub guard: usize,
+}
+
+/// One channel's text on its way through.
+pub struct Channel {
+    /// What the text is, for the guardrails.
+    segment: Segment,
+    /// The channel's text from `base` on.
+    window: String,
+    base: usize,
+    /// Up to where the text may go.
+    safe: usize,
+    /// For each guardrail, up to where its hits have been taken.
+    taken: Vec<usize>,
+    /// Replacements that have been decided, in order; ranges may reach beyond what has arrived.
+    edits: Vec<(Range<usize>, Arc<str>)>,
+    /// A match that outgrew the bound is dropped to its end.
+    swallow: Option<Swallow>,
+    hits: Vec<Vec<Hit>>,
+}
+
+impl Channel {
+    /// An empty channel.
+    pub fn new(segment: Segment, guards: &Guards<'_>) -> Self {
+        Self {
+            segment,
+            window: String::new(),
+            base: 0,
+            safe: 0,
+            taken: vec![0; guards.len()],
+            edits: Vec::new(),
+            swallow: None,
+            hits: vec![Vec::new(); guards.len()],
+        }
+    }
+
+    /// Where the text that has arrived ends.
+    pub fn end(&self) -> usize {
+        self.base + self.window.len()
+    }
+
+    /// Up to where the text may go.
+    pub fn safe(&self) -> usize {
+        self.safe
+    }
+
+    /// Takes the next piece of text.
+    ///
+    /// # Errors
+    /// A violation that stops the stream.
+    pub fn push(
+        &mut self,
+        piece: &str,
+        guards: &Guards<'_>,
+        tally: &mut [Tally],
+    ) -> Result<(), Stop> {
+        self.window.push_str(piece);
+        let from = self.end() - piece.len();
+        if !self.swallowed(from, piece) {
+            return Ok(());
+        }
+        self.judge(guards, tally, false)
+    }
+
+    /// Says that no more text comes: everything is judged and may go.
+    ///
+    /// # Errors
+    /// A violation that stops the stream.
+    pub fn finish(&mut self, guards: &Guards<'_>, tally: &mut [Tally]) -> Result<(), Stop> {
+        if self.swallow.take().is_some() {
+            self.close_edit(self.end());
+            self.safe = self.end();
+            return Ok(());
+        }
+        self.judge(guards, tally, true)
+    }
+
+    /// The text of `range` as it goes out. The range must lie before [`Self::safe`].
+    pub fn render(&self, range: Range<usize>) -> Cow<'_, str> {
+        let touches = |edit: &Range<usize>| {
+            edit.start < range.end && range.start < edit.end.max(edit.start + 1)
+        };
+        if !self.edits.iter().any(|(edit, _)| touches(edit)) {
+            return Cow::Borrowed(self.slice(range));
+        }
+        let mut text = String::new();
+        let mut at = range.start;
+        for (edit, replacement) in &self.edits {
+            if !touches(edit) {
+                continue;
+            }
+            if edit.start >= at {
+                text.push_str(self.slice(at..edit.start));
+                text.push_str(replacement);
+            }
+            at = at.max(edit.end.min(range.end));
+        }
+        text.push_str(self.slice(at..range.end));
+        Cow::Owned(text)
+    }
+
+    /// Whether any text of `range` is replaced.
+    pub fn is_edited(&self, range: &Range<usize>) -> bool {
+        self.edits
+            .iter()
+            .any(|(edit, _)| edit.start < range.end && range.start < edit.end)
+    }
+
+    fn slice(&self, range: Range<usize>) -> &str {
+        let local = range.start.saturating_sub(self.base)..range.end.saturating_sub(self.base);
+        self.window.get(local).unwrap_or_default()
+    }
+
+    /// Forgets text and edits before `offset`, which have gone out, as far as no guardrail needs them.
+    pub fn forget(&mut self, offset: usize, guards: &Guards<'_>) {
+        let released = offset.min(self.safe);
+        let need = guards.context_from(&self.window, released.saturating_sub(self.base));
+        let keep = (self.base + need).min(released.saturating_sub(CONTEXT));
+        let cut = floor_boundary(&self.window, keep.saturating_sub(self.base));
+        // Moving the text is worth it only when there is something to gain.
+        if cut > CONTEXT * 4 {
+            self.window.drain(..cut);
+            self.base += cut;
+        }
+        self.edits
+            .retain(|(edit, _)| edit.end > released || edit.end == usize::MAX);
+    }
+
+    /// Handles a match that is being swallowed. True when there is text to judge.
+    fn swallowed(&mut self, from: usize, piece: &str) -> bool {
+        let Some(swallow) = &mut self.swallow else {
+            return true;
+        };
+        match swallow.feed(piece) {
+            None => {
+                self.safe = self.end();
+                // All of it is replaced: nothing of it has to be kept.
+                self.base = self.end();
+                self.window.clear();
+                false
+            }
+            Some(offset) => {
+                self.swallow = None;
+                let end = from + offset.min(piece.len());
+                self.close_edit(end);
+                self.safe = end;
+                for taken in &mut self.taken {
+                    *taken = end.max(*taken);
+                }
+                true
+            }
+        }
+    }
+
+    fn close_edit(&mut self, end: usize) {
+        if let Some((edit, _)) = self.edits.last_mut() {
+            edit.end = edit.end.min(end);
+        }
+    }
+
+    fn judge(&mut self, guards: &Guards<'_>, tally: &mut [Tally], last: bool) -> Result<(), Stop> {
+        let from = self.safe - self.base;
+        for hits in &mut self.hits {
+            hits.clear();
+        }
+        guards.scan(&self.window, &self.segment, &mut self.hits);
+        let judged_to = |guard: usize| match last {
+            true => self.window.len(),
+            false => guards.judged_to(guard, &self.window, from),
+        };
+        let mut judged: Vec<usize> = (0..guards.len()).map(judged_to).collect();
+        let mutators_to = (0..guards.len())
+            .filter(|guard| guards.changes(*guard))
+            .filter_map(|guard| judged.get(guard).copied())
+            .min()
+            .unwrap_or(self.window.len());
+        for (guard, to) in judged.iter_mut().enumerate() {
+            // A validator sees what the mutators left, so it waits for them.
+            if !guards.changes(guard) {
+                *to = (*to).min(mutators_to);
+            }
+        }
+        self.take_hits(guards, tally, &judged)?;
+        let pending = if last {
+            self.window.len()
+        } else {
+            guards.pending_from(&self.window, from)
+        };
+        self.safe = self.base + floor_boundary(&self.window, pending).max(from);
+        if !last && self.end() - self.safe > guards.bound() {
+            self.outgrow(guards, tally)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the hits that have become final: mutators first, in their order, then validators.
+    fn take_hits(
+        &mut self,
+        guards: &Guards<'_>,
+        tally: &mut [Tally],
+        judged: &[usize],
+    ) -> Result<(), Stop> {
+        for guard in guards.in_order() {
+            let (Some(hits), Some(to)) = (self.hits.get_mut(guard), judged.get(guard)) else {
+                continue;
+            };
+            let hits = std::mem::take(hits);
+            let (from, to) = (self.taken.get(guard).copied().unwrap_or(0), self.base + to);
+            for hit in &hits {
+                let start = self.base + hit.range.start;
+                if (from..to).contains(&start) {
+                    self.take_hit(guard, hit, guards, tally)?;
+                }
+            }
+            if let Some(taken) = self.taken.get_mut(guard) {
+                *taken = to.max(from);
+            }
+            if let Some(slot) = self.hits.get_mut(guard) {
+                *slot = hits;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_hit(
+        &mut self,
+        guard: usize,
+        hit: &Hit,
+        guards: &Guards<'_>,
+        tally: &mut [Tally],
+    ) -> Result<(), Stop> {
+        let range = self.base + hit.range.start..self.base + hit.range.end;
+        let (operation, strategy) = guards.terms(guard);
+        // What a mutator before it has replaced is not there any more.
+        if strategy != Strategy::Audit && self.is_edited(&range) {
+            return Ok(());
+        }
+        let Some(tally) = tally.get_mut(guard) else {
+            return Ok(());
+        };
+        let edit = match (operation, &hit.replacement, self.segment.rewrite) {
+            // Text that has gone cannot be rewritten: the bound was too small for this match.
+            (Operation::Mutate, Some(replacement), Rewrite::Yes) if range.start >= self.safe => {
+                Some(replacement.clone())
+            }
+            (Operation::Mutate | Operation::Validate, _, _) => None,
+        };
+        tally.count(&hit.category, edit.is_some());
+        match (edit, strategy) {
+            (_, Strategy::Audit) => Ok(()),
+            (Some(replacement), _) => {
+                let at = self
+                    .edits
+                    .partition_point(|(edit, _)| edit.start < range.start);
+                self.edits.insert(at, (range, replacement));
+                Ok(())
+            }
+            (None, _) => Err(Stop { guard }),
+        }
+    }
+
+    /// More is held than the bound allows: a match that goes on is swallowed or stops the stream, and
+    /// without one the text beyond the bound goes.
+    fn outgrow(&mut self, guards: &Guards<'_>, tally: &mut [Tally]) -> Result<(), Stop> {
+        let from = self.safe - self.base;
+        let Some((guard, open)) = guards.open_match(&self.window, from) else {
+            let bound = floor_boundary(&self.window, self.window.len() - guards.bound());
+            self.safe = self.base + bound.max(from);
+            return Ok(());
+        };
+        let OpenMatch {
+            start,
+            category,
+            replacement,
+            until,
+        } = open;
+        let (operation, strategy) = guards.terms(guard);
+        match (operation, replacement, self.segment.rewrite) {
+            (Operation::Mutate, Some(replacement), Rewrite::Yes) => {
+                if let Some(tally) = tally.get_mut(guard) {
+                    tally.count(&category, true);
+                }
+                let text = self.window.get(start..).unwrap_or_default();
+                self.swallow = Some(Swallow::new(until, text));
+                self.edits
+                    .push((self.base + start..usize::MAX, replacement));
+                self.safe = self.end();
+                for taken in &mut self.taken {
+                    *taken = self.safe;
+                }
+                Ok(())
+            }
+            (Operation::Mutate | Operation::Validate, _, _) => {
+                if let Some(tally) = tally.get_mut(guard) {
+                    tally.count(&category, false);
+                }
+                debug_assert_ne!(strategy, Strategy::Audit, "audits hold nothing");
+                Err(Stop { guard })
+            }
+        }
+    }
+}
+
+/// The greatest character boundary of `text` that is not after `at`.
+fn floor_boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests;

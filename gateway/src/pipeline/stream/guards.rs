@@ -1,0 +1,127 @@
+//! The text guardrails that watch a stream as it flows, and what each has found so far.
+
+use std::borrow::Cow;
+
+use parapet_guardrails::finding::Hit;
+use parapet_guardrails::guardrail::TextGuardrail;
+use parapet_guardrails::scan::{OpenMatch, Scanner};
+use parapet_guardrails::segment::Segment;
+use parapet_policy::outcome::{Operation, Strategy};
+
+/// How many bytes a stream holds back at most unless the settings say otherwise.
+pub const DEFAULT_BOUND: usize = 1024;
+
+/// The text guardrails of one output hook, in the order of the plan: mutators first.
+pub struct Guards<'a> {
+    scanner: Scanner,
+    all: Vec<&'a dyn TextGuardrail>,
+    /// Those that can block or change, and the index in `all` of each. Audits hold nothing.
+    holding: Vec<&'a dyn TextGuardrail>,
+    holding_index: Vec<usize>,
+    terms: Vec<(Operation, Strategy)>,
+    bound: usize,
+}
+
+impl<'a> Guards<'a> {
+    /// Guardrails with their terms, mutators in order before validators.
+    pub fn new(
+        guardrails: impl IntoIterator<Item = (&'a dyn TextGuardrail, Operation, Strategy)>,
+        bound: usize,
+    ) -> Self {
+        let (mut all, mut holding) = (Vec::new(), Vec::new());
+        let (mut holding_index, mut terms) = (Vec::new(), Vec::new());
+        for (guardrail, operation, strategy) in guardrails {
+            if strategy != Strategy::Audit {
+                holding.push(guardrail);
+                holding_index.push(all.len());
+            }
+            all.push(guardrail);
+            terms.push((operation, strategy));
+        }
+        Self {
+            scanner: Scanner::of(&all),
+            all,
+            holding,
+            holding_index,
+            terms,
+            bound,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many bytes may be held at most.
+    pub(super) const fn bound(&self) -> usize {
+        self.bound
+    }
+
+    pub(super) fn in_order(&self) -> std::ops::Range<usize> {
+        0..self.all.len()
+    }
+
+    pub(super) fn terms(&self, guard: usize) -> (Operation, Strategy) {
+        self.terms.get(guard).copied().unwrap_or_default()
+    }
+
+    /// Whether it rewrites what goes out.
+    pub(super) fn changes(&self, guard: usize) -> bool {
+        let (operation, strategy) = self.terms(guard);
+        operation == Operation::Mutate && strategy != Strategy::Audit
+    }
+
+    pub(super) fn scan(&self, text: &str, segment: &Segment, hits: &mut [Vec<Hit>]) {
+        self.scanner.scan(text, segment, &self.all, hits);
+    }
+
+    pub(super) fn judged_to(&self, guard: usize, text: &str, from: usize) -> usize {
+        self.all
+            .get(guard)
+            .map_or(text.len(), |guardrail| guardrail.judged_to(text, from))
+    }
+
+    pub(super) fn pending_from(&self, text: &str, from: usize) -> usize {
+        self.scanner.pending_from(text, from, &self.holding)
+    }
+
+    pub(super) fn context_from(&self, text: &str, from: usize) -> usize {
+        self.scanner.context_from(text, from, &self.all)
+    }
+
+    /// The first match that has begun for certain and goes on.
+    pub(super) fn open_match(&self, text: &str, from: usize) -> Option<(usize, OpenMatch)> {
+        let (holding, open) = self.scanner.open_match(text, from, &self.holding)?;
+        Some((*self.holding_index.get(holding)?, open))
+    }
+}
+
+/// What one guardrail has found in a stream so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Categories with the number of findings in each.
+    pub categories: Vec<(Cow<'static, str>, u32)>,
+    /// Findings that were rewritten, or under audit would have been.
+    pub edits: u32,
+}
+
+impl Tally {
+    /// Counts a finding.
+    pub fn count(&mut self, category: &Cow<'static, str>, edited: bool) {
+        match self
+            .categories
+            .iter_mut()
+            .find(|(known, _)| known == category)
+        {
+            Some((_, count)) => *count += 1,
+            None => self.categories.push((category.clone(), 1)),
+        }
+        self.edits += u32::from(edited);
+    }
+}
