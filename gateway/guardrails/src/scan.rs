@@ -8,6 +8,8 @@ use crate::finding::Hit;
 use crate::guardrail::TextGuardrail;
 use crate::segment::Segment;
 
+mod common;
+mod filter;
 mod literals;
 mod open;
 

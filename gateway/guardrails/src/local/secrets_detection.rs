@@ -16,6 +16,10 @@ pub struct SecretsDetection {}
 #[cfg(feature = "runtime")]
 pub(crate) static LITERALS: &[&str] = &[];
 
+/// The same, case-sensitive: beginnings of tokens. A place's index counts on from [`LITERALS`].
+#[cfg(feature = "runtime")]
+pub(crate) static EXACT_LITERALS: &[&str] = &[];
+
 impl Kind for SecretsDetection {
     const MEMBER: &'static str = "secretsDetection";
     const NAME: &'static str = "secrets_detection";

@@ -1,87 +1,153 @@
-//! The literals of all families in one automaton, built once per process.
+//! The literals of all families in one search, prepared once per process.
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
-
+use super::filter::{Filter, Literal};
 use super::{Trigger, Wants};
 use crate::local::{code_safety_linter, regex, secrets_detection, sql_sanitizer};
 
-/// Families and their literals, ASCII case-insensitive. One list per family lives in its kind's module.
-static FAMILIES: [(Wants, &[&str]); Wants::FAMILIES] = [
-    (Wants::SECRETS, secrets_detection::LITERALS),
-    (Wants::PRESETS, regex::LITERALS),
-    (Wants::SQL, sql_sanitizer::LITERALS),
-    (Wants::CODE, code_safety_linter::LITERALS),
+/// One kind's literals.
+struct Family {
+    wants: Wants,
+    /// ASCII case-insensitive.
+    folded: &'static [&'static str],
+    /// Case-sensitive; a trigger's index counts on from the folded ones.
+    exact: &'static [&'static str],
+}
+
+/// Each list lives in its kind's module.
+static FAMILIES: [Family; Wants::FAMILIES] = [
+    Family {
+        wants: Wants::SECRETS,
+        folded: secrets_detection::LITERALS,
+        exact: secrets_detection::EXACT_LITERALS,
+    },
+    Family {
+        wants: Wants::PRESETS,
+        folded: regex::LITERALS,
+        exact: &[],
+    },
+    Family {
+        wants: Wants::SQL,
+        folded: sql_sanitizer::LITERALS,
+        exact: &[],
+    },
+    Family {
+        wants: Wants::CODE,
+        folded: code_safety_linter::LITERALS,
+        exact: &[],
+    },
 ];
 
 /// Places of literals, one list per family.
 pub(super) type Places = [Vec<Trigger>; Wants::FAMILIES];
 
-struct Automaton {
-    /// `None` when no family has a literal.
-    search: Option<AhoCorasick>,
-    /// Family and index in the family, by pattern.
-    origin: Vec<(Wants, u16)>,
+struct Prepared {
+    filter: Filter,
+    /// Family, index in the family and length, by literal.
+    origin: Vec<(Wants, u16, u32)>,
 }
 
-static AUTOMATON: LazyLock<Automaton> = LazyLock::new(|| {
+static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let mut origin = Vec::new();
     let mut literals = Vec::new();
-    for (family, list) in FAMILIES {
-        for (index, literal) in (0u16..).zip(list) {
-            origin.push((family, index));
-            literals.push(*literal);
+    for family in &FAMILIES {
+        let folded = family
+            .folded
+            .iter()
+            .map(|text| Literal { text, exact: false });
+        let exact = family
+            .exact
+            .iter()
+            .map(|text| Literal { text, exact: true });
+        for (index, literal) in (0u16..).zip(folded.chain(exact)) {
+            origin.push((
+                family.wants,
+                index,
+                u32::try_from(literal.text.len()).unwrap_or(0),
+            ));
+            literals.push(literal);
         }
     }
-    let search = AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
-        .start_kind(StartKind::Unanchored)
-        .match_kind(MatchKind::Standard)
-        .ascii_case_insensitive(true)
-        .build(&literals)
-        .ok()
-        .filter(|_| !literals.is_empty());
-    Automaton { search, origin }
+    Prepared {
+        filter: Filter::new(literals),
+        origin,
+    }
 });
 
-/// Builds the automaton now instead of with the first scan.
+/// Prepares the search now instead of with the first scan.
 pub(super) fn warm() {
-    LazyLock::force(&AUTOMATON);
+    LazyLock::force(&PREPARED);
 }
 
-/// Finds the literals of the wanted families, overlapping ones too, and sorts them by start.
+/// Finds the literals of the wanted families, overlapping ones too, in order of their start.
 pub(super) fn find(text: &str, wants: Wants, places: &mut Places) {
     for list in places.iter_mut() {
         list.clear();
     }
-    let Some(search) = &AUTOMATON.search else {
-        return;
-    };
-    if wants == Wants::NONE {
+    // A place is kept in 32 bits; bodies are far smaller.
+    if wants == Wants::NONE || u32::try_from(text.len()).is_err() {
         return;
     }
-    for found in search.find_overlapping_iter(text) {
-        let Some(&(family, literal)) = AUTOMATON.origin.get(found.pattern().as_usize()) else {
-            continue;
-        };
-        if !wants.holds(family) {
-            continue;
-        }
-        let (Ok(start), Ok(end)) = (u32::try_from(found.start()), u32::try_from(found.end()))
-        else {
-            break;
-        };
-        if let Some(list) = places.get_mut(family.index()) {
+    PREPARED.filter.find(text, |start, literal| {
+        if let Some(&(family, literal, length)) = PREPARED.origin.get(usize::from(literal))
+            && wants.holds(family)
+            && let Some(list) = places.get_mut(family.index())
+        {
+            let start = start as u32;
             list.push(Trigger {
                 start,
-                end,
+                end: start + length,
                 family,
                 literal,
             });
         }
-    }
+    });
     for list in places {
-        list.sort_unstable_by_key(|trigger| trigger.start);
+        if !list.is_sorted_by_key(|trigger| trigger.start) {
+            list.sort_unstable_by_key(|trigger| trigger.start);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every literal of every family, found anywhere.
+    #[test]
+    fn every_literal_is_found_wherever_it_begins() {
+        for family in &FAMILIES {
+            let all = family.folded.iter().chain(family.exact);
+            for (index, literal) in all.enumerate() {
+                assert!(
+                    literal.len() >= 3,
+                    "{literal:?} is too short to be searched for"
+                );
+                for before in 0..40 {
+                    let text = format!("{}{literal}", "~".repeat(before));
+                    let mut places = Places::default();
+                    find(&text, family.wants, &mut places);
+                    let found = places[family.wants.index()].iter().any(|trigger| {
+                        usize::from(trigger.literal) == index && trigger.start as usize == before
+                    });
+                    assert!(found, "{literal:?} after {before} bytes");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_wanted_families_are_reported() {
+        let text: String = FAMILIES
+            .iter()
+            .flat_map(|family| family.folded)
+            .copied()
+            .collect();
+        let mut places = Places::default();
+        find(&text, Wants::NONE, &mut places);
+        assert!(places.iter().all(Vec::is_empty));
+        find(&text, Wants::SECRETS, &mut places);
+        assert!(places[1..].iter().all(Vec::is_empty));
     }
 }
