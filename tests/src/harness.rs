@@ -30,6 +30,8 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     binary: Option<PathBuf>,
+    core: Option<String>,
+    discard_stdout: bool,
 }
 
 impl Setup {
@@ -66,6 +68,21 @@ impl Setup {
         self
     }
 
+    /// The same on one core only, e.g. `0`.
+    #[must_use]
+    pub fn core(mut self, core: &str) -> Self {
+        self.core = Some(core.into());
+        self
+    }
+
+    /// The same with its standard output thrown away: reading a line for each request costs the reader more than
+    /// it costs the gateway.
+    #[must_use]
+    pub const fn discard_stdout(mut self) -> Self {
+        self.discard_stdout = true;
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
@@ -90,7 +107,15 @@ impl Setup {
             None => gateway_binary().await?,
         };
         let (traffic, admin) = (free_port()?, free_port()?);
-        let mut command = Command::new(&binary);
+        let mut command = match &self.core {
+            None => Command::new(&binary),
+            Some(core) => {
+                // `taskset` becomes the gateway: its process id stays the same.
+                let mut taskset = Command::new("taskset");
+                taskset.args(["-c", core]).arg(&binary);
+                taskset
+            }
+        };
         command
             .args(["serve", "--manifests"])
             .arg(dir.path())
@@ -108,7 +133,11 @@ impl Setup {
             .args(&self.args)
             .envs(self.env)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(if self.discard_stdout {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command

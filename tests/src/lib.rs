@@ -5,6 +5,7 @@
 //! and a guardrail service say. [`harness`] starts the gateway, [`scenario`] runs the files below `scenarios/`.
 
 pub mod answer;
+pub mod bench;
 pub mod fake;
 pub mod fake_guardrail;
 pub mod fake_llm;

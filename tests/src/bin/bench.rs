@@ -1,0 +1,224 @@
+//! `make bench`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use parapet_tests::bench::corpus::{SHAPES, Shape, answer_pieces, bodies};
+use parapet_tests::bench::first_text::{first_text, paced_model};
+use parapet_tests::bench::load::{Load, Measured, measure};
+use parapet_tests::bench::nginx::{Nginx, sse};
+use parapet_tests::bench::table::Table;
+use parapet_tests::bench::{MEASURED_CORE, cpu, manifests, policy, tools};
+use parapet_tests::harness::{Gateway, Setup};
+
+/// Measures the gateway beside nginx, on one core each way.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The gateway to measure: a release build.
+    #[arg(long, default_value = "target/release/parapet-gateway")]
+    gateway: PathBuf,
+    /// Seconds of load for each figure.
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+    /// Only the floor: whether the rig itself works.
+    #[arg(long)]
+    only_floor: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    tools::prepare()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("starting a runtime")?;
+    let mock = Nginx::mock_model()?;
+    let time = Duration::from_secs(args.seconds.max(2));
+    let floor = {
+        let floor = Nginx::floor(mock.addr())?;
+        SHAPES
+            .iter()
+            .map(|shape| {
+                let path = if shape.stream {
+                    "/stream/v1/chat/completions"
+                } else {
+                    "/v1/chat/completions"
+                };
+                load(*shape, floor.addr(), floor.pid(), path, "any/model", time)
+            })
+            .collect::<Result<Vec<_>>>()?
+    };
+    let mut cost = Table::new(&[
+        "request", "through", "rps", "of nginx", "CPU µs", "p50", "p99", "RSS MiB",
+    ]);
+    let mut configurations: Vec<(&str, Vec<Measured>)> = Vec::new();
+    if !args.only_floor {
+        for (name, guarded) in [("no guardrails", false), ("four in, four out", true)] {
+            let gateway = start(&runtime, args, &mock, None, guarded, 0)?;
+            let pid = gateway.pid().context("the gateway has ended")?;
+            let measured = SHAPES.iter().map(|shape| {
+                let model = if shape.stream {
+                    "stream/model"
+                } else {
+                    "mock/model"
+                };
+                load(
+                    *shape,
+                    gateway.traffic(),
+                    pid,
+                    "/v1/chat/completions",
+                    model,
+                    time,
+                )
+            });
+            configurations.push((name, measured.collect::<Result<Vec<_>>>()?));
+        }
+    }
+    for (n, (shape, floor)) in SHAPES.iter().zip(&floor).enumerate() {
+        cost.row(cells(shape, "nginx proxy_pass", floor, floor));
+        for (name, measured) in &configurations {
+            if let Some(measured) = measured.get(n) {
+                cost.row(cells(shape, name, measured, floor));
+            }
+        }
+    }
+    println!("{cost}");
+    if !args.only_floor {
+        println!("{}", first_texts(&runtime, args, &mock)?);
+        println!("{}", memory(&runtime, args, &mock, time)?);
+        match policy::measure() {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("SKIPPED: the cost of policy: {error:#}"),
+        }
+    }
+    Ok(())
+}
+
+fn load(
+    shape: Shape,
+    addr: std::net::SocketAddr,
+    pid: u32,
+    path: &str,
+    model: &str,
+    time: Duration,
+) -> Result<Measured> {
+    let bodies = bodies(shape, model);
+    let load = Load {
+        addr,
+        pid,
+        path,
+        token: manifests::TOKEN,
+        bodies: &bodies,
+        time,
+    };
+    measure(&load).with_context(|| format!("measuring {} at {addr}", shape.name))
+}
+
+/// Starts the gateway on its core.
+fn start(
+    runtime: &tokio::runtime::Runtime,
+    args: &Args,
+    mock: &Nginx,
+    stream: Option<String>,
+    guarded: bool,
+    other_rules: usize,
+) -> Result<Gateway> {
+    let stream = stream.unwrap_or_else(|| format!("http://{}/stream/v1", mock.addr()));
+    let mut setup = Setup::new(manifests::plain(mock.addr(), &stream)).binary(args.gateway.clone());
+    if guarded {
+        setup = setup.file("guardrails.yaml", manifests::guarded());
+    }
+    if other_rules > 0 {
+        setup = setup.file("others.yaml", manifests::other_rules(other_rules));
+    }
+    runtime.block_on(setup.discard_stdout().core(MEASURED_CORE).start())
+}
+
+fn cells(shape: &Shape, through: &str, measured: &Measured, floor: &Measured) -> Vec<String> {
+    let ratio = |value: f64, floor: f64| format!("{value:.0} ({:.2})", value / floor);
+    vec![
+        shape.name.into(),
+        through.into(),
+        format!("{:.0}", measured.rps),
+        format!("{:.2}", measured.rps / floor.rps),
+        format!("{:.1}", measured.cpu_us),
+        ratio(measured.p50_us, floor.p50_us),
+        ratio(measured.p99_us, floor.p99_us),
+        format!("{:.1}", measured.rss_kib as f64 / 1024.0),
+    ]
+}
+
+/// Time to the first text of a paced stream, direct and through each.
+fn first_texts(runtime: &tokio::runtime::Runtime, args: &Args, mock: &Nginx) -> Result<Table> {
+    let pieces = answer_pieces();
+    let model = runtime.block_on(paced_model(&sse(&pieces)))?;
+    let url = format!("http://{}/v1", model.addr());
+    let body = |model: &str| bodies(SHAPES[3], model).swap_remove(0);
+    let ask = |addr, body: &str| {
+        runtime.block_on(first_text(
+            addr,
+            "/v1/chat/completions",
+            manifests::TOKEN,
+            body,
+        ))
+    };
+    let direct = ask(model.addr(), &body("model"))?;
+    let mut table = Table::new(&["first streamed text", "µs", "later than direct, µs"]);
+    let mut row = |name: &str, time: f64| {
+        table.row([
+            name.into(),
+            format!("{time:.0}"),
+            format!("{:.0}", time - direct),
+        ])
+    };
+    row("direct", direct);
+    let floor = Nginx::floor(model.addr())?;
+    row("nginx proxy_pass", ask(floor.addr(), &body("model"))?);
+    for (name, guarded) in [("no guardrails", false), ("four in, four out", true)] {
+        let gateway = start(runtime, args, mock, Some(url.clone()), guarded, 0)?;
+        row(name, ask(gateway.traffic(), &body("stream/model"))?);
+    }
+    Ok(table)
+}
+
+/// Resident memory with 200 rules, idle and after load.
+fn memory(
+    runtime: &tokio::runtime::Runtime,
+    args: &Args,
+    mock: &Nginx,
+    time: Duration,
+) -> Result<Table> {
+    let gateway = start(runtime, args, mock, None, true, 200)?;
+    let pid = gateway.pid().context("the gateway has ended")?;
+    let idle = cpu::resident_kib(pid)?;
+    let after = load(
+        SHAPES[1],
+        gateway.traffic(),
+        pid,
+        "/v1/chat/completions",
+        "mock/model",
+        time,
+    )?
+    .rss_kib;
+    let mut table = Table::new(&["memory with 200 rules", "MiB"]);
+    table.row(["idle".into(), format!("{:.1}", idle as f64 / 1024.0)]);
+    table.row([
+        "after 16 KiB load".into(),
+        format!("{:.1}", after as f64 / 1024.0),
+    ]);
+    Ok(table)
+}
