@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a duration may look like: whole numbers with a unit, largest first by custom, in any order.
-const PATTERN: &str = "^([0-9]{1,9}(ms|s|m|h))+$";
+pub(crate) const PATTERN: &str = "^([0-9]{1,9}(ms|s|m|h))+$";
 
 /// A duration written as text, in the units `h`, `m`, `s` and `ms`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

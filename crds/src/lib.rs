@@ -19,6 +19,7 @@ pub mod guardrail_integration;
 pub mod human_duration;
 pub mod identity_provider;
 pub mod model_provider;
+pub mod read;
 pub mod resource;
 #[cfg(feature = "kube")]
 pub mod status;

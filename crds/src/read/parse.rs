@@ -1,0 +1,152 @@
+//! A file's text to its documents.
+
+use serde_saphyr::options::AliasLimits;
+use serde_saphyr::{Budget, DuplicateKeyPolicy, MergeKeyPolicy, Options};
+
+use super::node::{Node, Position, Value};
+
+/// Bytes that one file may have.
+pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Why a file's text could not be read.
+pub(crate) struct ParseError {
+    /// Where.
+    pub(crate) position: Option<Position>,
+    /// What is wrong; no text of the file but field names.
+    pub(crate) message: String,
+}
+
+/// Every document of a YAML text; empty ones are left out.
+pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, ParseError> {
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
+        let position = error.location().and_then(|location| {
+            Some(Position {
+                line: u32::try_from(location.line()).ok()?,
+                column: u32::try_from(location.column()).ok()?,
+            })
+        });
+        ParseError {
+            position,
+            message: format!(
+                "not valid YAML: {}",
+                first_line(&error.without_snippet().to_string())
+            ),
+        }
+    })
+}
+
+/// Every document of a JSON text: one, or several after each other.
+pub(crate) fn json(text: &str) -> Result<Vec<Node>, ParseError> {
+    let documents: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .collect();
+    match documents {
+        Ok(values) => Ok(values
+            .into_iter()
+            .map(|value| Node {
+                position: Some(Position { line: 1, column: 1 }),
+                value,
+            })
+            .collect()),
+        Err(error) => Err(ParseError {
+            position: Some(Position {
+                line: u32::try_from(error.line()).unwrap_or(1).max(1),
+                column: u32::try_from(error.column()).unwrap_or(1).max(1),
+            }),
+            message: format!("not valid JSON: {error}"),
+        }),
+    }
+}
+
+/// Bounds against documents that grow when read, and no guessing: a field that stands twice is an
+/// error, and `yes` is a text.
+fn options() -> Options {
+    let mut budget = Budget::default();
+    budget.max_depth = 64;
+    budget.max_documents = 100_000;
+    budget.max_events = 20_000_000;
+    budget.max_nodes = 10_000_000;
+    budget.max_total_scalar_bytes = 64 * 1024 * 1024;
+    budget.max_aliases = 10_000;
+    budget.max_anchors = 1_000;
+    let mut alias_limits = AliasLimits::default();
+    alias_limits.max_total_replayed_events = 200_000;
+    serde_saphyr::options! {
+        budget: Some(budget),
+        alias_limits: alias_limits,
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::Merge,
+        strict_booleans: true,
+        with_snippet: false,
+        emit_comments: false,
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_keeps_places_and_types() {
+        let nodes = yaml("# a\nkind: A\nspec:\n  n: 3\n  b: yes\n  t: \"3\"\n  l:\n    - x: 1\n---\n---\nkind: B\n").ok().unwrap();
+        assert_eq!(nodes.len(), 2);
+        let at = |node: &Node, path: &str| node.locate(path).map(|p| (p.line, p.column));
+        assert_eq!(at(&nodes[0], "spec.n"), Some((4, 3)));
+        assert_eq!(at(&nodes[0], "spec.l[0].x"), Some((8, 7)));
+        assert_eq!(at(&nodes[0], "spec.l[0].missing.more"), Some((8, 7)));
+        assert_eq!(at(&nodes[1], "kind"), Some((11, 1)));
+        let spec = nodes[0].field("spec").unwrap();
+        assert_eq!(spec.field("b").unwrap().text(), Some("yes"));
+        assert_eq!(spec.field("t").unwrap().text(), Some("3"));
+        assert!(spec.field("n").unwrap().value == Value::Number(3.into()));
+    }
+
+    #[test]
+    fn json_is_read_with_its_escapes() {
+        let nodes = json("{\"kind\": \"A\\ud83d\\ude00\"}\n{\"kind\": \"B\"}")
+            .ok()
+            .unwrap();
+        assert_eq!(nodes[0].field("kind").unwrap().text(), Some("A😀"));
+        assert_eq!(nodes[1].field("kind").unwrap().text(), Some("B"));
+    }
+
+    #[test]
+    fn bad_texts_say_where() {
+        let rows = [
+            (yaml("a: 1\na: 2\n"), 2),
+            (yaml("a: [1\nb: 2\n"), 2),
+            (yaml("a: &x [*x]\n"), 1),
+            (json("{\"a\": 1,\n \"a\": 2}"), 2),
+            (json("{\"a\": \n"), 2),
+        ];
+        for (index, (result, line)) in rows.into_iter().enumerate() {
+            let error = result.err().unwrap();
+            assert_eq!(
+                error.position.map(|p| p.line),
+                Some(line),
+                "row {index}: {}",
+                error.message
+            );
+        }
+    }
+
+    #[test]
+    fn growing_aliases_are_refused() {
+        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for level in 1..10 {
+            let last = level - 1;
+            text.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                vec![format!("*a{last}"); 10].join(",")
+            ));
+        }
+        assert!(yaml(&text).is_err());
+        let deep = "[".repeat(10_000);
+        assert!(yaml(&deep).is_err());
+        assert!(json(&deep).is_err());
+    }
+}
