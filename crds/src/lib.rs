@@ -13,6 +13,7 @@
 )]
 
 pub mod collaborator;
+pub mod convert;
 pub mod gateway_settings;
 pub mod guardrail_config;
 pub mod guardrail_integration;
@@ -21,6 +22,7 @@ pub mod identity_provider;
 pub mod model_provider;
 pub mod read;
 pub mod resource;
+pub mod rfc3339;
 #[cfg(feature = "kube")]
 pub mod status;
 pub mod virtual_account;

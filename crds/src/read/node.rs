@@ -1,6 +1,7 @@
 //! A document as a tree that remembers where everything stood.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
@@ -112,6 +113,21 @@ impl Node {
         }
     }
 
+    /// The items of a list field, taken out.
+    pub(crate) fn items_of(&mut self, name: &str) -> Vec<Self> {
+        let Value::Fields(fields) = &mut self.value else {
+            return Vec::new();
+        };
+        match fields
+            .iter_mut()
+            .find(|field| field.name == name)
+            .map(|field| &mut field.node.value)
+        {
+            Some(Value::List(items)) => std::mem::take(items),
+            _ => Vec::new(),
+        }
+    }
+
     /// The text, when this is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
@@ -157,25 +173,70 @@ impl Node {
     }
 }
 
+/// From YAML, with places.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        let spanned = Spanned::<YamlValue>::deserialize(deserializer)?;
         Ok(Self {
             position: Position::of(spanned.referenced),
-            value: spanned.value,
+            value: spanned.value.0,
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+struct YamlValue(Value);
+
+impl<'de> Deserialize<'de> for YamlValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer
+            .deserialize_any(ValueVisitor(PhantomData::<(Node, Spanned<String>)>))
+            .map(Self)
     }
 }
 
-struct ValueVisitor;
+/// From JSON, without places.
+pub(crate) struct JsonNode(pub(crate) Node);
 
-impl<'de> Visitor<'de> for ValueVisitor {
+impl<'de> Deserialize<'de> for JsonNode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_any(ValueVisitor(PhantomData::<(Self, String)>))?;
+        Ok(Self(Node {
+            position: None,
+            value,
+        }))
+    }
+}
+
+impl From<JsonNode> for Node {
+    fn from(node: JsonNode) -> Self {
+        node.0
+    }
+}
+
+/// How a kind of reader gives field names.
+trait Name {
+    fn take(self) -> (String, Option<Position>);
+}
+
+impl Name for String {
+    fn take(self) -> (String, Option<Position>) {
+        (self, None)
+    }
+}
+
+impl Name for Spanned<String> {
+    fn take(self) -> (String, Option<Position>) {
+        let position = Position::of(self.referenced);
+        (self.value, position)
+    }
+}
+
+/// Reads values below as `N`, field names as `K`.
+struct ValueVisitor<N, K>(PhantomData<(N, K)>);
+
+impl<'de, N: Deserialize<'de> + Into<Node>, K: Deserialize<'de> + Name> Visitor<'de>
+    for ValueVisitor<N, K>
+{
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,8 +279,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
+        while let Some(item) = seq.next_element::<N>()? {
+            items.push(item.into());
         }
         Ok(Value::List(items))
     }
@@ -227,18 +288,19 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut fields: Vec<Field> = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        while let Some(name) = map.next_key::<Spanned<String>>()? {
-            if !seen.insert(name.value.clone()) {
+        while let Some(name) = map.next_key::<K>()? {
+            let (name, position) = name.take();
+            if !seen.insert(name.clone()) {
                 // The YAML reader refuses this itself; JSON comes here.
                 return Err(de::Error::custom(format!(
-                    "the field {:?} stands twice",
-                    name.value
+                    "the field {name:?} stands twice"
                 )));
             }
+            let node = map.next_value::<N>()?.into();
             fields.push(Field {
-                position: Position::of(name.referenced),
-                name: name.value,
-                node: map.next_value()?,
+                position,
+                name,
+                node,
             });
         }
         Ok(Value::Fields(fields))

@@ -3,7 +3,7 @@
 use serde_saphyr::options::AliasLimits;
 use serde_saphyr::{Budget, DuplicateKeyPolicy, MergeKeyPolicy, Options};
 
-use super::node::{Node, Position, Value};
+use super::node::{JsonNode, Node, Position};
 
 /// Bytes that one file may have.
 pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -37,15 +37,15 @@ pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, ParseError> {
 
 /// Every document of a JSON text: one, or several after each other.
 pub(crate) fn json(text: &str) -> Result<Vec<Node>, ParseError> {
-    let documents: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
+    let documents: Result<Vec<JsonNode>, _> = serde_json::Deserializer::from_str(text)
         .into_iter()
         .collect();
     match documents {
-        Ok(values) => Ok(values
+        Ok(nodes) => Ok(nodes
             .into_iter()
-            .map(|value| Node {
+            .map(|node| Node {
                 position: Some(Position { line: 1, column: 1 }),
-                value,
+                ..node.0
             })
             .collect()),
         Err(error) => Err(ParseError {
@@ -89,6 +89,7 @@ fn first_line(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::node::Value;
 
     #[test]
     fn yaml_keeps_places_and_types() {

@@ -1,0 +1,286 @@
+//! Resource types to written policy. What a schema cannot say is checked here, for files and for clusters.
+
+use std::sync::Arc;
+
+use parapet_policy::bundle::SecretId;
+use parapet_policy::compile::{
+    Created, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration, WrittenProvider,
+    WrittenResource,
+};
+use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
+use parapet_policy::outcome::Operation;
+use serde_json::Value as Json;
+
+use crate::collaborator::subjects;
+use crate::guardrail_config::GuardrailConfigSpec;
+use crate::guardrail_integration::{GuardrailIntegrationSpec, GuardrailSpec, StreamingMode};
+use crate::identity_provider::IdentityProviderSpec;
+use crate::model_provider::ModelProviderSpec;
+use crate::rfc3339;
+use crate::virtual_account::VirtualAccountSpec;
+
+/// Where diagnostics about one resource go.
+pub struct Said<'a> {
+    /// The resource.
+    pub source: &'a Source,
+    /// What was said so far.
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Said<'_> {
+    fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic {
+            source: self.source.clone(),
+            path: path.into(),
+            severity: Severity::Error,
+            reason: Reason::Invalid,
+            message: message.into(),
+        });
+    }
+}
+
+/// A group of guardrails. One without a member is left out: it was said, and there is nothing to build.
+pub fn integration(
+    spec: &GuardrailIntegrationSpec,
+    created: Created,
+    said: &mut Said<'_>,
+) -> WrittenIntegration {
+    let mut guardrails: Vec<WrittenGuardrail> = Vec::with_capacity(spec.guardrails.len());
+    for (index, guardrail) in spec.guardrails.iter().enumerate() {
+        let path = format!("spec.guardrails[{index}]");
+        if guardrails
+            .iter()
+            .any(|earlier| earlier.name == guardrail.name)
+        {
+            said.error(
+                format!("{path}.name"),
+                format!(
+                    "{:?} is the name of an earlier guardrail of this group",
+                    guardrail.name
+                ),
+            );
+            continue;
+        }
+        guardrails.extend(self::guardrail(guardrail, &path, said));
+    }
+    WrittenIntegration {
+        source: said.source.clone(),
+        created,
+        collaborators: subjects(spec.collaborators.as_deref()),
+        allowed_namespaces: spec.allowed_namespaces.clone(),
+        guardrails,
+    }
+}
+
+fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> Option<WrittenGuardrail> {
+    let mut given = spec.members.given();
+    if given.len() != 1 {
+        let names: Vec<&str> = given.iter().map(|member| member.0).collect();
+        let found = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(" and ")
+        };
+        let members = parapet_guardrails::kinds::MEMBERS.join(", ");
+        said.error(
+            path,
+            format!("give exactly one kind of guardrail, found {found}; known are {members}"),
+        );
+    }
+    if spec.priority.is_some() && spec.operation != Operation::Mutate {
+        said.error(
+            format!("{path}.priority"),
+            "priority is only for operation: mutate; validators run together",
+        );
+    }
+    if let Some(streaming) = &spec.streaming {
+        let sized = streaming.size.is_some() || streaming.overlap.is_some();
+        if sized && streaming.mode != StreamingMode::Windowed {
+            said.error(
+                format!("{path}.streaming"),
+                "size and overlap are only for mode: windowed",
+            );
+        }
+        if let (Some(size), Some(overlap)) = (streaming.size, streaming.overlap)
+            && overlap >= size
+        {
+            said.error(
+                format!("{path}.streaming.overlap"),
+                "the overlap must be smaller than the size",
+            );
+        }
+    }
+    if given.is_empty() {
+        return None;
+    }
+    let (kind, config) = given.swap_remove(0);
+    Some(WrittenGuardrail {
+        name: spec.name.clone(),
+        kind: kind.to_owned(),
+        secret_refs: secret_refs(&config, &said.source.namespace),
+        config,
+        operation: spec.operation,
+        priority: spec.priority,
+        strategy: spec.enforcing_strategy,
+        timeout: spec.timeout.map(|timeout| timeout.0),
+        input: spec.input,
+        streaming: spec
+            .streaming
+            .as_ref()
+            .map(crate::guardrail_integration::Streaming::stream_mode),
+    })
+}
+
+/// Rules.
+pub fn config(spec: &GuardrailConfigSpec, created: Created, said: &mut Said<'_>) -> WrittenConfig {
+    WrittenConfig {
+        source: said.source.clone(),
+        created,
+        rules: spec.rules.clone(),
+        replace: spec
+            .overrides
+            .as_ref()
+            .map(|overrides| overrides.replace.clone())
+            .unwrap_or_default(),
+    }
+}
+
+/// A model account.
+pub fn provider(
+    spec: &ModelProviderSpec,
+    created: Created,
+    said: &mut Said<'_>,
+) -> WrittenProvider {
+    if spec.upstream().is_none() {
+        let members = crate::model_provider::MEMBERS.join(", ");
+        said.error("spec", format!("give exactly one provider: {members}"));
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for (index, model) in spec.models.iter().flatten().enumerate() {
+        if !names.insert(&model.name) {
+            said.error(
+                format!("spec.models[{index}].name"),
+                format!("{:?} is listed before", model.name),
+            );
+        }
+    }
+    let spec_json = json(spec);
+    WrittenProvider {
+        source: said.source.clone(),
+        created,
+        collaborators: subjects(spec.collaborators.as_deref()),
+        models: spec.model_names(),
+        secret_refs: secret_refs(&spec_json, &said.source.namespace),
+        spec: spec_json,
+    }
+}
+
+/// A machine identity.
+pub fn account(spec: &VirtualAccountSpec, created: Created, said: &mut Said<'_>) -> WrittenAccount {
+    if let Some(text) = &spec.expires_at
+        && rfc3339::parse(text).is_none()
+    {
+        said.error(
+            "spec.expiresAt",
+            "not a time: write it like 2027-01-01T00:00:00Z",
+        );
+    }
+    let namespace = &said.source.namespace;
+    WrittenAccount {
+        source: said.source.clone(),
+        created,
+        tokens: spec
+            .tokens
+            .iter()
+            .map(|token| {
+                secret_id(
+                    &token.secret_key_ref.name,
+                    &token.secret_key_ref.key,
+                    namespace,
+                )
+            })
+            .collect(),
+        teams: spec.teams.clone(),
+        metadata: spec.metadata.clone(),
+        expires_at: spec.expires_at.clone(),
+    }
+}
+
+/// A token issuer.
+pub fn identity_provider(
+    spec: &IdentityProviderSpec,
+    created: Created,
+    said: &mut Said<'_>,
+) -> WrittenResource {
+    if let Some(jwks) = &spec.jwks
+        && jwks.uri.is_some() == jwks.inline.is_some()
+    {
+        said.error(
+            "spec.jwks",
+            "give exactly one place of the keys: inline or uri",
+        );
+    }
+    resource(spec, created, said)
+}
+
+/// Any resource that the compiler only places.
+pub fn resource<S: serde::Serialize>(
+    spec: &S,
+    created: Created,
+    said: &Said<'_>,
+) -> WrittenResource {
+    let spec = json(spec);
+    WrittenResource {
+        source: said.source.clone(),
+        created,
+        secret_refs: secret_refs(&spec, &said.source.namespace),
+        spec,
+    }
+}
+
+/// Our own types have text keys only, so this cannot fail; nothing is the safe reading if it did.
+fn json<S: serde::Serialize>(spec: &S) -> Json {
+    serde_json::to_value(spec).unwrap_or(Json::Null)
+}
+
+fn secret_id(name: &str, key: &str, namespace: &Arc<str>) -> SecretId {
+    SecretId {
+        namespace: namespace.clone(),
+        name: name.into(),
+        key: key.into(),
+    }
+}
+
+/// Every `secretKeyRef` below `value`, with its path.
+pub fn secret_refs(value: &Json, namespace: &Arc<str>) -> Vec<(String, SecretId)> {
+    let mut found = Vec::new();
+    collect(value, String::new(), namespace, &mut found);
+    found
+}
+
+fn collect(value: &Json, path: String, namespace: &Arc<str>, found: &mut Vec<(String, SecretId)>) {
+    match value {
+        Json::Object(fields) => {
+            for (name, below) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                let text = |field: &str| below.get(field).and_then(Json::as_str);
+                match (name.as_str(), text("name"), text("key")) {
+                    ("secretKeyRef", Some(secret), Some(key)) => {
+                        found.push((path, secret_id(secret, key, namespace)))
+                    }
+                    _ => collect(below, path, namespace, found),
+                }
+            }
+        }
+        Json::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, format!("{path}[{index}]"), namespace, found);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
