@@ -1,5 +1,6 @@
 //! Parapet's data plane: a stateless gateway that enforces guardrails on model and tool traffic.
 
+pub mod llm;
 pub mod pipeline;
 pub mod policy;
 pub mod route;

@@ -1,0 +1,199 @@
+//! A message, which looks the same in a conversation's history and in an answer.
+
+use parapet_guardrails::segment::Role;
+
+use crate::llm::json::{Kind, Value};
+use crate::llm::locate::{Context, Locator};
+use crate::llm::schema::Schema;
+use crate::llm::tools::Tools;
+use crate::llm::unjudged::Unjudged;
+
+/// The role that a message's texts have. A name that is not known is untrusted like a user's.
+pub(super) fn role_of(message: Value<'_>) -> Role {
+    match message.get_str("role").as_deref() {
+        Some("system" | "developer") => Role::System,
+        Some("assistant") => Role::Assistant,
+        Some("tool" | "function") => Role::ToolResult,
+        Some(_) | None => Role::User,
+    }
+}
+
+/// The texts of a message.
+pub(super) fn message(message: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+    if message.kind() != Kind::Object {
+        return out.strings_in(message, context);
+    }
+    for (key, value) in message.members() {
+        match key.as_ref() {
+            "content" => content(value, context, out),
+            "refusal" | "reasoning_content" | "reasoning" => out.text(value, context),
+            "name" | "tool_call_id" => out.text(value, context.name()),
+            "tool_calls" => value
+                .items()
+                .for_each(|call| tool_call(call, tools, context, out)),
+            "function_call" => function(value, tools, context, out),
+            "reasoning_details" => reasoning_details(value, context, out),
+            "annotations" => annotations(value, context, out),
+            "audio" => audio(value, context, out),
+            "role" | "id" | "cache_control" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+/// Content: a string or parts.
+pub(super) fn content(value: Value<'_>, context: Context, out: &mut Locator) {
+    if value.kind() != Kind::Array {
+        return out.text(value, context);
+    }
+    for part in value.items() {
+        let kind = part.get_str("type");
+        if !matches!(kind.as_deref(), Some("text" | "input_text" | "output_text")) {
+            out.end_run(context);
+        }
+        match kind.as_deref() {
+            Some("text" | "input_text" | "output_text") => text_part(part, context, out),
+            Some("image_url" | "input_image") => link_part(part, Unjudged::Image, context, out),
+            Some("video_url") => link_part(part, Unjudged::Video, context, out),
+            Some("input_audio" | "audio_url") => link_part(part, Unjudged::Audio, context, out),
+            Some("file" | "input_file") => file_part(part, context, out),
+            Some(_) => {
+                for (key, value) in part.members() {
+                    if key != "type" {
+                        out.text(value, context);
+                    }
+                }
+            }
+            None => out.strings_in(part, context),
+        }
+    }
+    out.end_run(context);
+}
+
+fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {
+    for (key, value) in part.members() {
+        match key.as_ref() {
+            "text" => out.part(value, context),
+            "annotations" => annotations(value, context, out),
+            "type" | "cache_control" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+/// `{"type": "image_url", "image_url": {"url": ...}}` and its like; `data` holds the content itself.
+fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locator) {
+    for (key, value) in part.members() {
+        match (key.as_ref(), value.kind()) {
+            ("type" | "cache_control", _) => {}
+            (_, Kind::Object) => {
+                for (key, value) in value.members() {
+                    match key.as_ref() {
+                        "url" => out.link(value, class, context),
+                        "data" | "file_id" => out.unjudged(class),
+                        "detail" | "format" => {}
+                        _ => out.strings_in(value, context),
+                    }
+                }
+            }
+            ("detail" | "format", _) => {}
+            ("file_id", _) => out.unjudged(class),
+            _ => out.link(value, class, context),
+        }
+    }
+}
+
+fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
+    let file = part.get("file").unwrap_or(part);
+    for (key, value) in file.members() {
+        match key.as_ref() {
+            "type" | "cache_control" => {}
+            "file_data" | "file_id" => {
+                if !value.is_null() {
+                    out.unjudged(Unjudged::File);
+                }
+            }
+            "file_url" => out.link(value, Unjudged::File, context),
+            _ => out.text(value, context),
+        }
+    }
+}
+
+fn tool_call(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+    for (key, value) in call.members() {
+        match key.as_ref() {
+            "function" => function(value, tools, context, out),
+            "custom" => custom(value, context, out),
+            "id" | "type" | "index" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+/// A name and arguments, which are JSON in a string.
+fn function(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+    let schema = match call.get_str("name") {
+        Some(name) => tools.schema(&name),
+        None => Schema::UNKNOWN,
+    };
+    for (key, value) in call.members() {
+        match key.as_ref() {
+            "name" => out.text(value, context.name()),
+            "arguments" => out.json_string(value, context, schema),
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+/// A custom tool's call: its input is text.
+fn custom(call: Value<'_>, context: Context, out: &mut Locator) {
+    for (key, value) in call.members() {
+        match key.as_ref() {
+            "name" => out.text(value, context.name()),
+            _ => out.text(value, context),
+        }
+    }
+}
+
+fn reasoning_details(details: Value<'_>, context: Context, out: &mut Locator) {
+    for detail in details.items() {
+        let signed = detail
+            .get("signature")
+            .is_some_and(|signature| !signature.is_null());
+        let context = if signed {
+            context.fixed("signed")
+        } else {
+            context
+        };
+        for (key, value) in detail.members() {
+            match key.as_ref() {
+                "data" | "signature" => {
+                    if key == "data" && !value.is_null() {
+                        out.unjudged(Unjudged::Opaque);
+                    }
+                }
+                "id" | "type" | "format" | "index" => {}
+                _ => out.text(value, context),
+            }
+        }
+    }
+}
+
+/// Citations hold titles, links and offsets into the content: they go when the content changes.
+fn annotations(value: Value<'_>, context: Context, out: &mut Locator) {
+    if context.answer != 0 {
+        out.repeats(context.answer, value, "[]");
+    }
+    out.strings_in(value, context);
+}
+
+fn audio(audio: Value<'_>, context: Context, out: &mut Locator) {
+    if audio.kind() != Kind::Object {
+        return out.strings_in(audio, context);
+    }
+    out.unjudged(Unjudged::Audio);
+    if let Some(transcript) = audio.get("transcript") {
+        // Another transcript would not change the sound.
+        out.text(transcript, context.fixed("audio"));
+    }
+}

@@ -1,0 +1,102 @@
+//! A request: the conversation, the tools, and identifiers beside them.
+
+use parapet_guardrails::segment::Role;
+
+use super::message::{content, message, role_of};
+use crate::llm::json::{Kind, Value};
+use crate::llm::locate::{Context, Locator};
+use crate::llm::tools::Tools;
+use crate::llm::turn::Turn;
+
+/// Collects the texts of a request.
+pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
+    let tools = Tools::of(Some(root));
+    let parameter = Context::text(Role::Parameter);
+    for (key, value) in root.members() {
+        match key.as_ref() {
+            "messages" => messages(value, &tools, out),
+            "tools" => value.items().for_each(|one| tool(one, out)),
+            "functions" => value.items().for_each(|one| definition(one, out)),
+            "response_format" => response_format(value, out),
+            "prediction" => prediction(value, out),
+            "documents" => out.strings_in(value, Context::text(Role::ToolResult)),
+            "stop" => value_or_items(value, parameter, out),
+            "user" | "safety_identifier" | "prompt_cache_key" => out.text(value, parameter),
+            "function_call" | "tool_choice" => out.strings_in(value, parameter.fixed("name")),
+            "model" | "stream_options" | "reasoning_effort" | "service_tier" | "verbosity"
+            | "modalities" | "logit_bias" => {}
+            _ => out.strings_in(value, parameter),
+        }
+    }
+}
+
+fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
+    let turn = Turn::of(messages.items().map(role_of));
+    for (index, one) in messages.items().enumerate() {
+        if out.is_full() {
+            return;
+        }
+        let context = Context::text(role_of(one)).in_turn(turn.holds(index));
+        message(one, tools, context, out);
+    }
+}
+
+fn value_or_items(value: Value<'_>, context: Context, out: &mut Locator) {
+    if value.kind() == Kind::Array {
+        value.items().for_each(|item| out.text(item, context));
+    } else {
+        out.text(value, context);
+    }
+}
+
+fn tool(tool: Value<'_>, out: &mut Locator) {
+    for (key, value) in tool.members() {
+        match key.as_ref() {
+            "function" | "custom" => definition(value, out),
+            "type" => {}
+            // Credentials of a server that the provider calls are no business of a guardrail.
+            "authorization" | "headers" => {}
+            _ => out.strings_in(value, Context::text(Role::ToolDefinition)),
+        }
+    }
+}
+
+fn definition(definition: Value<'_>, out: &mut Locator) {
+    let context = Context::text(Role::ToolDefinition);
+    for (key, value) in definition.members() {
+        match key.as_ref() {
+            "name" => out.text(value, context.name()),
+            "parameters" => out.schema(value, context),
+            _ => out.text(value, context),
+        }
+    }
+}
+
+fn response_format(format: Value<'_>, out: &mut Locator) {
+    let context = Context::text(Role::ToolDefinition);
+    for (key, value) in format.members() {
+        match key.as_ref() {
+            "type" => {}
+            "json_schema" => {
+                for (key, value) in value.members() {
+                    match key.as_ref() {
+                        "name" => out.text(value, context.name()),
+                        "schema" => out.schema(value, context),
+                        _ => out.text(value, context),
+                    }
+                }
+            }
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+fn prediction(prediction: Value<'_>, out: &mut Locator) {
+    for (key, value) in prediction.members() {
+        match key.as_ref() {
+            "type" => {}
+            "content" => content(value, Context::text(Role::User), out),
+            _ => out.strings_in(value, Context::text(Role::User)),
+        }
+    }
+}

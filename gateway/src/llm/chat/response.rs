@@ -1,0 +1,42 @@
+//! A whole answer.
+
+use parapet_guardrails::segment::Role;
+
+use super::message::message;
+use crate::llm::json::Value;
+use crate::llm::locate::{Context, Locator};
+use crate::llm::tools::Tools;
+
+/// Collects the texts of a response.
+pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
+    let context = Context::text(Role::Assistant).in_turn(true);
+    for (key, value) in root.members() {
+        match key.as_ref() {
+            "choices" => value
+                .items()
+                .for_each(|one| choice(one, tools, context, out)),
+            "id"
+            | "object"
+            | "model"
+            | "system_fingerprint"
+            | "service_tier"
+            | "usage"
+            | "prompt_filter_results"
+            | "prompt_logprobs"
+            | "prompt_token_ids" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+fn choice(choice: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+    let context = context.of_answer(out.open_answer());
+    for (key, value) in choice.members() {
+        match key.as_ref() {
+            "message" => message(value, tools, context, out),
+            "logprobs" | "token_ids" => out.repeats(context.answer, value, "null"),
+            "finish_reason" | "content_filter_results" | "content_filter_result" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}

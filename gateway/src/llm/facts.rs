@@ -1,0 +1,99 @@
+//! What the gateway needs to know of a request besides its texts, read in one walk over the top level.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::json::{Kind, Value};
+use super::{Dialect, LlmError, tools};
+
+/// Facts of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) model: Arc<str>,
+    /// The value of `model`, with quotes.
+    pub(super) model_at: Range<u32>,
+    pub(super) stream: bool,
+    pub(super) include_usage: bool,
+    /// The values of `stream_options` and of the `include_usage` in it, as tape indices.
+    pub(super) stream_options: Option<u32>,
+    pub(super) answers: u64,
+    /// The value of `store` when it is true.
+    pub(super) store_at: Option<Range<u32>>,
+    pub(super) has_tools: bool,
+    pub(super) provider_runs_tools: bool,
+    pub(super) messages: usize,
+}
+
+impl Facts {
+    pub(super) fn read(dialect: Dialect, root: Value<'_>) -> Result<Self, LlmError> {
+        if root.kind() != Kind::Object {
+            return Err(LlmError::NotAnObject);
+        }
+        let mut facts = Self {
+            answers: 1,
+            ..Self::default()
+        };
+        let (mut model, mut messages) = (false, false);
+        for (key, value) in root.members() {
+            match key.as_ref() {
+                "model" => {
+                    let wrong = LlmError::WrongType {
+                        field: "model",
+                        expected: "a string",
+                    };
+                    facts.model = value.as_str().ok_or(wrong)?.into();
+                    facts.model_at = value.range();
+                    model = !facts.model.is_empty();
+                }
+                "messages" => {
+                    if value.kind() != Kind::Array {
+                        let field = "messages";
+                        return Err(LlmError::WrongType {
+                            field,
+                            expected: "an array",
+                        });
+                    }
+                    facts.messages = value.items().count();
+                    messages = true;
+                }
+                "stream" => facts.stream = flag("stream", value)?,
+                "stream_options" => {
+                    facts.stream_options = Some(value.index());
+                    facts.include_usage = value
+                        .get("include_usage")
+                        .and_then(Value::as_bool)
+                        .unwrap_or(false);
+                }
+                "n" => facts.answers = value.as_u64().unwrap_or(1),
+                "store" if value.as_bool() == Some(true) => facts.store_at = Some(value.range()),
+                "tools" | "functions" => {
+                    facts.has_tools |= value.items().next().is_some();
+                    facts.provider_runs_tools |= value
+                        .items()
+                        .any(|tool| tools::run_by_provider(dialect, tool));
+                }
+                "web_search_options" => facts.provider_runs_tools |= !value.is_null(),
+                "mcp_servers" => facts.provider_runs_tools |= value.items().next().is_some(),
+                _ => {}
+            }
+        }
+        if !model {
+            return Err(LlmError::Missing { field: "model" });
+        }
+        if !messages {
+            return Err(LlmError::Missing { field: "messages" });
+        }
+        Ok(facts)
+    }
+}
+
+fn flag(field: &'static str, value: Value<'_>) -> Result<bool, LlmError> {
+    match value.kind() {
+        Kind::Bool => Ok(value.as_bool() == Some(true)),
+        Kind::Null => Ok(false),
+        Kind::Number | Kind::String | Kind::Array | Kind::Object => Err(LlmError::WrongType {
+            field,
+            expected: "a boolean",
+        }),
+    }
+}

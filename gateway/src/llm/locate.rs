@@ -1,0 +1,337 @@
+//! Collecting the texts of one payload.
+//!
+//! The wire formats walk a payload and call a [`Locator`] for each place that holds text; it builds the
+//! segments and remembers, for each of them, which bytes it came from.
+
+mod value;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText, Segments};
+
+use super::json::{Doc, RawStr, Value, unescape_into};
+use super::schema::Budget;
+use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
+use super::unjudged::{Unjudged, UnjudgedCounts};
+use super::{Limits, LlmError};
+
+/// What is the same for all texts of one place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    pub(super) role: Role,
+    pub(super) form: Form,
+    pub(super) rewrite: Rewrite,
+    pub(super) current_turn: bool,
+    /// The answer that the text belongs to, where its duplicates are listed; 0 for none.
+    pub(super) answer: u32,
+}
+
+impl Context {
+    /// Rewritable text.
+    pub(super) const fn text(role: Role) -> Self {
+        Self {
+            role,
+            form: Form::Text,
+            rewrite: Rewrite::Yes,
+            current_turn: false,
+            answer: 0,
+        }
+    }
+
+    pub(super) const fn in_turn(self, current_turn: bool) -> Self {
+        Self {
+            current_turn,
+            ..self
+        }
+    }
+
+    pub(super) const fn of_answer(self, answer: u32) -> Self {
+        Self { answer, ..self }
+    }
+
+    /// The name of something: it is judged but never rewritten.
+    pub(super) const fn name(self) -> Self {
+        Self {
+            form: Form::Name,
+            rewrite: Rewrite::No("name"),
+            ..self
+        }
+    }
+
+    pub(super) const fn form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    pub(super) const fn fixed(self, why: &'static str) -> Self {
+        Self {
+            rewrite: Rewrite::No(why),
+            ..self
+        }
+    }
+}
+
+/// Where the strings that are being read stand.
+#[derive(Clone, Copy)]
+struct Source {
+    /// The string in the body that holds them as JSON, or [`NO_HOST`] for the body itself.
+    host: u32,
+    /// Where they are to be told to stand; none: each at its own place.
+    at: Option<u32>,
+    group: u32,
+}
+
+impl Source {
+    const BODY: Self = Self {
+        host: NO_HOST,
+        at: None,
+        group: 0,
+    };
+}
+
+/// Collects the texts of one payload.
+pub(super) struct Locator {
+    body: Arc<String>,
+    unescaped: String,
+    list: Vec<Segment>,
+    places: Vec<Place>,
+    parts: Vec<Part>,
+    hosts: Vec<Host>,
+    groups: Vec<Group>,
+    copies: Vec<Copy>,
+    unjudged: UnjudgedCounts,
+    /// Parts of the run that is being collected, and where the first stands.
+    run: Vec<(Range<u32>, bool)>,
+    max_segments: usize,
+    pub(super) budget: Budget,
+    answers: u32,
+}
+
+impl Locator {
+    pub(super) fn new(body: Arc<String>, limits: &Limits) -> Self {
+        Self {
+            body,
+            unescaped: String::new(),
+            list: Vec::new(),
+            places: Vec::new(),
+            parts: Vec::new(),
+            hosts: Vec::new(),
+            groups: Vec::new(),
+            copies: Vec::new(),
+            unjudged: UnjudgedCounts::default(),
+            run: Vec::new(),
+            max_segments: limits.max_segments,
+            budget: Budget::default(),
+            answers: 0,
+        }
+    }
+
+    /// The texts; an error when there are more than the limit allows.
+    pub(super) fn finish(self, doc: Option<Arc<Doc>>) -> Result<Texts, LlmError> {
+        if self.list.len() > self.max_segments {
+            return Err(LlmError::TooManyTexts {
+                limit: self.max_segments,
+            });
+        }
+        let segments =
+            Segments::with_unescaped(self.body.clone(), Arc::new(self.unescaped), self.list);
+        let mut texts = Texts::none(self.body, doc);
+        texts.segments = segments;
+        texts.places = self.places;
+        texts.parts = self.parts;
+        texts.hosts = self.hosts;
+        texts.groups = self.groups;
+        texts.copies = self.copies;
+        texts.unjudged = self.unjudged;
+        Ok(texts)
+    }
+
+    /// Whether the limit has been passed: then nothing more is worth collecting.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() > self.max_segments
+    }
+
+    /// The body is one text, not JSON.
+    pub(super) fn whole_body(&mut self, context: Context) {
+        let range = 0..self.body.len() as u32;
+        let part = Part {
+            text_start: 0,
+            at: range.clone(),
+            host: NO_HOST,
+            escaped: false,
+        };
+        let text = SegmentText::Body(range);
+        self.push(text, Wrap::Plain, &[part], context, Source::BODY, None);
+    }
+
+    /// A string is a text of its own. Anything else there is walked for strings.
+    pub(super) fn text(&mut self, value: Value<'_>, context: Context) {
+        match value.string() {
+            Some(string) => self.string(&string, context, Source::BODY, None),
+            None => self.strings_in(value, context),
+        }
+    }
+
+    /// A part of the run of texts that began with the last part or with [`Locator::end_run`].
+    pub(super) fn part(&mut self, value: Value<'_>, context: Context) {
+        match value.string() {
+            Some(string) if string.range.is_empty() => {}
+            Some(string) => self.run.push((string.range, string.escaped)),
+            None => self.strings_in(value, context),
+        }
+    }
+
+    /// Ends a run of consecutive parts: they become one text, joined without separator.
+    pub(super) fn end_run(&mut self, context: Context) {
+        let run = std::mem::take(&mut self.run);
+        if let [(range, escaped)] = run.as_slice() {
+            let raw = self.body.clone();
+            let raw = raw
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default();
+            let string = RawStr {
+                raw,
+                range: range.clone(),
+                escaped: *escaped,
+            };
+            self.string(&string, context, Source::BODY, None);
+        } else if !run.is_empty() {
+            let start = self.unescaped.len() as u32;
+            let mut parts = Vec::with_capacity(run.len());
+            for (range, escaped) in &run {
+                let text_start = self.unescaped.len() as u32 - start;
+                parts.push(Part {
+                    text_start,
+                    at: range.clone(),
+                    host: NO_HOST,
+                    escaped: *escaped,
+                });
+                let raw = self.body.get(range.start as usize..range.end as usize);
+                unescape_into(raw.unwrap_or_default(), &mut self.unescaped);
+            }
+            let text = SegmentText::Unescaped(start..self.unescaped.len() as u32);
+            self.push(text, Wrap::String, &parts, context, Source::BODY, None);
+        }
+        // Keep the allocation for the next run.
+        self.run = run;
+        self.run.clear();
+    }
+
+    /// Content of this class is there and is not judged.
+    pub(super) fn unjudged(&mut self, class: Unjudged) {
+        self.unjudged.add(class);
+    }
+
+    /// A link: data in it is `data`, anything else is judged as text and counted as remote.
+    pub(super) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+        let is_data = value.string().is_some_and(|string| {
+            string
+                .raw
+                .get(..5)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+        });
+        if is_data {
+            self.unjudged(data);
+        } else if !value.is_null() {
+            self.unjudged(Unjudged::RemoteUrl);
+            self.text(value, context);
+        }
+    }
+
+    /// Opens an answer (a choice): its number goes into the context of its texts.
+    pub(super) const fn open_answer(&mut self) -> u32 {
+        self.answers += 1;
+        self.answers
+    }
+
+    /// A value that repeats text of an answer: once that text is changed, `instead` stands there.
+    pub(super) fn repeats(&mut self, answer: u32, value: Value<'_>, instead: &'static str) {
+        if !value.is_null() {
+            self.copies.push(Copy {
+                answer,
+                range: value.range(),
+                instead,
+            });
+        }
+    }
+
+    fn string(
+        &mut self,
+        string: &RawStr<'_>,
+        context: Context,
+        source: Source,
+        key: Option<&Arc<str>>,
+    ) {
+        if string.range.is_empty() {
+            return;
+        }
+        let text = self.read(string, source.host);
+        let part = Part {
+            text_start: 0,
+            at: string.range.clone(),
+            host: source.host,
+            escaped: string.escaped,
+        };
+        self.push(text, Wrap::String, &[part], context, source, key);
+    }
+
+    /// The place of a string's text, unescaped if need be.
+    fn read(&mut self, string: &RawStr<'_>, host: u32) -> SegmentText {
+        if !string.escaped {
+            return self.within(string.range.clone(), host);
+        }
+        let start = self.unescaped.len() as u32;
+        unescape_into(string.raw, &mut self.unescaped);
+        SegmentText::Unescaped(start..self.unescaped.len() as u32)
+    }
+
+    /// A range of the body or of a host's text.
+    fn within(&self, range: Range<u32>, host: u32) -> SegmentText {
+        match self.hosts.get(host as usize).map(|host| &host.text) {
+            None => SegmentText::Body(range),
+            Some(SegmentText::Body(text)) => {
+                SegmentText::Body(text.start + range.start..text.start + range.end)
+            }
+            Some(SegmentText::Unescaped(text)) => {
+                SegmentText::Unescaped(text.start + range.start..text.start + range.end)
+            }
+            // A host's text is never owned; an owned one would have no ranges in it.
+            Some(SegmentText::Owned(text)) => SegmentText::Owned(text.clone()),
+        }
+    }
+
+    fn push(
+        &mut self,
+        text: SegmentText,
+        wrap: Wrap,
+        parts: &[Part],
+        context: Context,
+        source: Source,
+        key: Option<&Arc<str>>,
+    ) {
+        if self.is_full() {
+            return;
+        }
+        let at = source
+            .at
+            .or_else(|| parts.first().map(|part| part.at.start))
+            .unwrap_or(0);
+        let first = self.parts.len() as u32;
+        self.parts.extend_from_slice(parts);
+        self.places.push(Place {
+            parts: first..self.parts.len() as u32,
+            wrap,
+            answer: context.answer,
+        });
+        self.list.push(Segment {
+            text,
+            role: context.role,
+            form: context.form,
+            rewrite: context.rewrite,
+            key: key.cloned(),
+            current_turn: context.current_turn,
+            json_group: source.group,
+            at,
+        });
+    }
+}

@@ -1,0 +1,273 @@
+//! Texts inside of JSON values, and of JSON that stands in a string.
+
+use std::sync::Arc;
+
+use parapet_guardrails::segment::{Form, Rewrite, SegmentText};
+
+use super::{Context, Locator, Source};
+use crate::llm::json::{Doc, Kind, RawStr, Value};
+use crate::llm::schema::Schema;
+use crate::llm::texts::{Group, Host, NO_HOST, Part, Wrap};
+
+/// Schema members that hold no prose: a model reads structure from them. Everything else in a schema that
+/// is a string may carry instructions.
+const STRUCTURE: [&str; 7] = [
+    "type", "format", "required", "$ref", "$schema", "$id", "$anchor",
+];
+
+/// Schema members whose keys are names that somebody chose.
+const NAMED: [&str; 5] = [
+    "properties",
+    "patternProperties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+];
+
+impl Locator {
+    /// Every string below `value`, with the key above it. For places of which nothing is known.
+    pub(in crate::llm) fn strings_in(&mut self, value: Value<'_>, context: Context) {
+        let context = context.form(Form::JsonLeaf);
+        self.walk_strings(value, context, &mut None);
+    }
+
+    fn walk_strings(&mut self, value: Value<'_>, context: Context, key: &mut Option<Arc<str>>) {
+        match value.kind() {
+            Kind::String => {
+                if let Some(string) = value.string() {
+                    let key = nearest(value, key);
+                    self.string(&string, context, Source::BODY, key.as_ref());
+                }
+            }
+            Kind::Array | Kind::Object => {
+                let mut key = nearest(value, key);
+                for child in value.children() {
+                    if self.is_full() {
+                        return;
+                    }
+                    self.walk_strings(child, context, &mut key);
+                }
+            }
+            Kind::Null | Kind::Bool | Kind::Number => {}
+        }
+    }
+
+    /// A JSON schema that the model reads: its prose and the names in it.
+    pub(in crate::llm) fn schema(&mut self, value: Value<'_>, context: Context) {
+        let context = context.form(Form::JsonLeaf);
+        self.walk_schema(value, context, false);
+    }
+
+    fn walk_schema(&mut self, value: Value<'_>, context: Context, names: bool) {
+        if self.is_full() {
+            return;
+        }
+        match value.kind() {
+            Kind::String => {
+                if let Some(string) = value.string() {
+                    let key = nearest(value, &None);
+                    self.string(&string, context, Source::BODY, key.as_ref());
+                }
+            }
+            Kind::Array => {
+                for item in value.items() {
+                    self.walk_schema(item, context, false);
+                }
+            }
+            Kind::Object => {
+                for (key, member) in value.members() {
+                    if names {
+                        self.key(member, context, Source::BODY);
+                        self.walk_schema(member, context, false);
+                    } else if !STRUCTURE.contains(&key.as_ref()) {
+                        self.walk_schema(member, context, NAMED.contains(&key.as_ref()));
+                    }
+                }
+            }
+            Kind::Null | Kind::Bool | Kind::Number => {}
+        }
+    }
+
+    /// A JSON value whose content somebody chose freely: leaves, keys, numbers and the whole as written.
+    pub(in crate::llm) fn json_value(
+        &mut self,
+        value: Value<'_>,
+        context: Context,
+        schema: Schema<'_>,
+    ) {
+        if matches!(value.kind(), Kind::Object | Kind::Array) && value.children().next().is_none() {
+            return;
+        }
+        let at = value.range().start;
+        self.group(
+            value,
+            context,
+            schema,
+            Source {
+                host: NO_HOST,
+                at: Some(at),
+                group: 0,
+            },
+        );
+    }
+
+    /// JSON in a string: leaves, keys, numbers and the whole. If it is not JSON it is a text.
+    pub(in crate::llm) fn json_string(
+        &mut self,
+        value: Value<'_>,
+        context: Context,
+        schema: Schema<'_>,
+    ) {
+        let Some(string) = value.string() else {
+            // Some servers send the object itself.
+            return self.json_value(value, context, schema);
+        };
+        let text = string.clone().text();
+        let Ok(doc) = Doc::parse(&text) else {
+            return self.string(&string, context, Source::BODY, None);
+        };
+        let root = doc.root(&text);
+        if root.kind() != Kind::Null && !(root.raw() == "{}" && text.len() == 2) {
+            let host = self.host(&string, &text);
+            let source = Source {
+                host,
+                at: Some(string.range.start),
+                group: 0,
+            };
+            self.group(root, context, schema, source);
+        }
+    }
+
+    fn host(&mut self, string: &RawStr<'_>, text: &str) -> u32 {
+        let text = if string.escaped {
+            let start = self.unescaped.len() as u32;
+            self.unescaped.push_str(text);
+            SegmentText::Unescaped(start..self.unescaped.len() as u32)
+        } else {
+            SegmentText::Body(string.range.clone())
+        };
+        self.hosts.push(Host {
+            raw: string.range.clone(),
+            text,
+            escaped: string.escaped,
+        });
+        self.hosts.len() as u32 - 1
+    }
+
+    fn group(&mut self, root: Value<'_>, context: Context, schema: Schema<'_>, source: Source) {
+        let source = Source {
+            group: self.groups.len() as u32 + 1,
+            ..source
+        };
+        let first = self.list.len() as u32;
+        // The text of a host includes the space around its value.
+        let whole = match self.hosts.get(source.host as usize) {
+            Some(host) => host.text.clone(),
+            None => SegmentText::Body(root.range()),
+        };
+        self.groups.push(Group {
+            whole: first,
+            end: first,
+            text: whole.clone(),
+            host: source.host,
+        });
+        let raw = context.form(Form::JsonRaw).fixed("json");
+        self.push(whole, Wrap::Fixed, &[], raw, source, None);
+        self.walk_group(root, context, schema, source, &None);
+        let end = self.list.len() as u32;
+        if let Some(group) = self.groups.last_mut() {
+            group.end = end;
+        }
+    }
+
+    fn walk_group(
+        &mut self,
+        value: Value<'_>,
+        context: Context,
+        schema: Schema<'_>,
+        source: Source,
+        key: &Option<Arc<str>>,
+    ) {
+        if self.is_full() {
+            return;
+        }
+        match value.kind() {
+            Kind::String => {
+                if let Some(string) = value.string() {
+                    let key = nearest(value, key);
+                    let context = context.form(Form::JsonLeaf);
+                    self.string(&string, context, source, key.as_ref());
+                }
+            }
+            Kind::Number => {
+                let key = nearest(value, key);
+                let rewrite = match (context.rewrite, schema.forbids_string(&self.budget)) {
+                    (Rewrite::Yes, true) => Rewrite::No("number"),
+                    (rewrite, _) => rewrite,
+                };
+                let context = Context {
+                    form: Form::JsonNumber,
+                    rewrite,
+                    ..context
+                };
+                let at = value.range();
+                let part = Part {
+                    text_start: 0,
+                    at: at.clone(),
+                    host: source.host,
+                    escaped: false,
+                };
+                let text = self.within(at, source.host);
+                self.push(text, Wrap::Number, &[part], context, source, key.as_ref());
+            }
+            Kind::Array => {
+                let key = nearest(value, key);
+                let schema = schema.item(&self.budget);
+                for item in value.items() {
+                    self.walk_group(item, context, schema, source, &key);
+                }
+            }
+            Kind::Object => {
+                for (name, member) in value.members() {
+                    self.key(member, context, source);
+                    let schema = schema.member(&name, &self.budget);
+                    self.walk_group(member, context, schema, source, &None);
+                }
+            }
+            Kind::Null | Kind::Bool => {}
+        }
+    }
+
+    /// The key of a member, as a text of its own.
+    fn key(&mut self, member: Value<'_>, context: Context, source: Source) {
+        let Some(key) = member.raw_key() else { return };
+        if key.range.is_empty() {
+            return;
+        }
+        let text = self.read(&key, source.host);
+        // Its place is the object's: the key itself is the text that a place must not tell.
+        let at = source
+            .at
+            .unwrap_or_else(|| key.range.start.saturating_sub(1));
+        let context = context.form(Form::JsonKey).fixed("key");
+        self.push(
+            text,
+            Wrap::Fixed,
+            &[],
+            context,
+            Source {
+                at: Some(at),
+                ..source
+            },
+            None,
+        );
+    }
+}
+
+/// The key of `value`, or else the one above it.
+fn nearest(value: Value<'_>, above: &Option<Arc<str>>) -> Option<Arc<str>> {
+    value
+        .key()
+        .map(|key| Arc::from(key.as_ref()))
+        .or_else(|| above.clone())
+}

@@ -1,0 +1,136 @@
+//! The body that results from the edits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parapet_guardrails::segment::SegmentText;
+
+use super::{NO_HOST, Texts};
+use crate::llm::splice::{self, RawEdit};
+
+/// Lets a shared body go out without a copy.
+struct Shared(Arc<String>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Texts {
+    /// The body with all edits. Without any it is the body that came, not copied.
+    pub fn to_bytes(&self) -> Bytes {
+        if self.own.is_empty() {
+            return self.edited_texts();
+        }
+        let mut edits = self.body_edits();
+        edits.extend(self.own.iter().cloned());
+        splice::apply(&self.body, 0..self.body.len(), edits).into()
+    }
+
+    /// The body with the edits of its texts only, as guardrails are to see it: what the gateway changes for
+    /// the upstream (its name of the model and the like) is left out.
+    pub fn edited_texts(&self) -> Bytes {
+        if self.edited.is_empty() {
+            return Bytes::from_owner(Shared(self.body.clone()));
+        }
+        splice::apply(&self.body, 0..self.body.len(), self.body_edits()).into()
+    }
+
+    fn body_edits(&self) -> Vec<RawEdit> {
+        let mut edits = Vec::new();
+        for index in self.edited.keys() {
+            self.segment_edits(*index, &mut edits);
+        }
+        let mut out = Vec::with_capacity(edits.len());
+        let mut hosted: BTreeMap<u32, Vec<RawEdit>> = BTreeMap::new();
+        for (host, edit) in edits {
+            if host == NO_HOST {
+                out.push(edit);
+            } else {
+                hosted.entry(host).or_default().push(edit);
+            }
+        }
+        for (host, edits) in hosted {
+            let Some(host) = self.hosts.get(host as usize) else {
+                continue;
+            };
+            let range = host.raw.start as usize..host.raw.end as usize;
+            let raw = self.body.get(range.clone()).unwrap_or_default();
+            out.extend(splice::escaped_once_more(
+                edits,
+                raw,
+                range.start,
+                host.escaped,
+            ));
+        }
+        let mut answers: Vec<u32> = self
+            .edited
+            .keys()
+            .filter_map(|index| Some(self.places.get(*index)?.answer))
+            .collect();
+        answers.sort_unstable();
+        let copies = self
+            .copies
+            .iter()
+            .filter(|copy| answers.binary_search(&copy.answer).is_ok());
+        out.extend(copies.map(|copy| RawEdit {
+            range: copy.range.start as usize..copy.range.end as usize,
+            text: copy.instead.to_owned(),
+        }));
+        out
+    }
+
+    /// The edits of one segment, in what its parts stand in.
+    fn segment_edits(&self, index: usize, out: &mut Vec<(u32, RawEdit)>) {
+        let (Some(edited), Some(place)) = (self.edited.get(&index), self.places.get(index)) else {
+            return;
+        };
+        let parts = self
+            .parts
+            .get(place.parts.start as usize..place.parts.end as usize);
+        let original = self.segments.resolve(&edited.original);
+        let pieces = edited.pieces.as_slice();
+        let source = |host| self.source(host);
+        splice::text_edits(
+            place,
+            parts.unwrap_or_default(),
+            original,
+            pieces,
+            &source,
+            out,
+        );
+    }
+
+    fn source(&self, host: u32) -> &str {
+        match self.hosts.get(host as usize) {
+            Some(host) => self.segments.resolve(&host.text),
+            None => &self.body,
+        }
+    }
+
+    /// Writes the whole of a JSON group anew, after an edit in it.
+    pub(super) fn render_group(&mut self, number: u32) {
+        let Some(group) = (number as usize)
+            .checked_sub(1)
+            .and_then(|at| self.groups.get(at))
+        else {
+            return;
+        };
+        let mut edits = Vec::new();
+        for (index, _) in self.edited.range(group.whole as usize..group.end as usize) {
+            self.segment_edits(*index, &mut edits);
+        }
+        let source = self.source(group.host);
+        // In the body the value's own range; a host holds nothing but its value.
+        let window = match (&group.text, group.host) {
+            (SegmentText::Body(range), NO_HOST) => range.start as usize..range.end as usize,
+            _ => 0..source.len(),
+        };
+        let edits = edits.into_iter().map(|(_, edit)| edit).collect();
+        let text = splice::apply(source, window, edits);
+        let whole = group.whole as usize;
+        self.segments.set_text(whole, text.into());
+    }
+}
