@@ -1,4 +1,4 @@
-//! `regex`.
+//! `regex`: preset patterns for personal data, credentials and sensitive terms, and custom patterns.
 
 use parapet_policy::hook::Hook;
 use schemars::JsonSchema;
@@ -6,15 +6,86 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinds::Kind;
 
+#[cfg(feature = "runtime")]
+mod addresses;
+#[cfg(feature = "runtime")]
+mod build;
+#[cfg(feature = "runtime")]
+mod checks;
+#[cfg(feature = "runtime")]
+mod context;
+#[cfg(feature = "runtime")]
+mod custom;
+#[cfg(feature = "runtime")]
+mod finder;
+#[cfg(feature = "runtime")]
+mod pending;
+#[cfg(feature = "runtime")]
+mod presets;
+#[cfg(feature = "runtime")]
+mod shapes;
+#[cfg(feature = "runtime")]
+mod spans;
+
+#[cfg(all(test, feature = "runtime"))]
+mod tests;
+
+#[cfg(feature = "runtime")]
+pub(crate) use presets::LITERALS;
+#[cfg(feature = "runtime")]
+pub use presets::{Described, catalogue};
+
+/// What stands in place of a match when nothing else is said.
+pub const DEFAULT_REDACTION: &str = "[REDACTED]";
+
 /// Configuration of `regex`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Regex {}
+pub struct Regex {
+    /// Patterns that Parapet brings along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset_patterns: Option<PresetPatterns>,
+    /// Your own patterns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub custom_patterns: Vec<CustomPattern>,
+}
 
-/// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the
-/// index in this list.
-#[cfg(feature = "runtime")]
-pub(crate) static LITERALS: &[&str] = &[];
+/// Patterns that Parapet brings along.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PresetPatterns {
+    /// Names of presets, e.g. `us_ssn`.
+    pub presets: Vec<String>,
+    /// With `operation: mutate`: what stands in place of a match.
+    pub redaction_text: String,
+}
+
+impl Default for PresetPatterns {
+    fn default() -> Self {
+        Self {
+            presets: Vec::new(),
+            redaction_text: DEFAULT_REDACTION.into(),
+        }
+    }
+}
+
+/// A pattern of your own.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomPattern {
+    /// A regular expression in the syntax of Rust's `regex`: no look-around, no back-references.
+    pub pattern: String,
+    /// With `operation: mutate`: what stands in place of a match.
+    #[serde(default = "default_redaction")]
+    pub redaction_text: String,
+    /// The category that findings carry; `custom_<n>` by default, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+fn default_redaction() -> String {
+    DEFAULT_REDACTION.into()
+}
 
 impl Kind for Regex {
     const MEMBER: &'static str = "regex";
@@ -27,6 +98,6 @@ impl Kind for Regex {
         &self,
         _context: &crate::guardrail::BuildContext<'_>,
     ) -> Result<crate::guardrail::Built, Vec<parapet_policy::compile::Problem>> {
-        Err(vec![crate::guardrail::problem("", "not built yet")])
+        build::build(self)
     }
 }

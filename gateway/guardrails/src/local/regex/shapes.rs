@@ -1,0 +1,101 @@
+//! The shapes of a guardrail's presets in one automaton.
+//!
+//! A shape is a bounded regular expression that a value matches from its first byte. All shapes of a guardrail
+//! are compiled into one DFA. It is never run over a text: cheap signs (a digit, two colons, a literal) say where a value
+//! may begin, and the DFA is walked from there until no shape can match any more, which in prose is after a
+//! byte or two. The same walk tells a stream what may still become a match.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::{start, syntax};
+use regex_automata::{Anchored, MatchKind};
+
+use super::presets::Rule;
+
+/// What the DFA may take, in bytes. A test says how much it really takes.
+const SIZE_LIMIT: usize = 24 << 20;
+
+/// The shapes of a list of rules, compiled.
+pub(super) struct Shapes {
+    dfa: dense::DFA<Vec<u32>>,
+    start: StateID,
+}
+
+/// The compiled shapes of this list. Guardrails with the same presets share one automaton.
+pub(super) fn shared(list: Vec<&'static str>) -> Result<Arc<Shapes>, String> {
+    static KNOWN: Mutex<BTreeMap<Vec<&'static str>, Weak<Shapes>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(shapes) = known.get(&list).and_then(Weak::upgrade) {
+        return Ok(shapes);
+    }
+    known.retain(|_, shapes| shapes.strong_count() > 0);
+    let shapes = Arc::new(Shapes::compile(&list)?);
+    known.insert(list, Arc::downgrade(&shapes));
+    Ok(shapes)
+}
+
+impl Shapes {
+    /// Compiles shapes. They are ASCII: no Unicode classes, no look-around.
+    fn compile(shapes: &[&str]) -> Result<Self, String> {
+        let dfa = dense::Builder::new()
+            .configure(
+                dense::Config::new()
+                    .match_kind(MatchKind::All)
+                    .start_kind(StartKind::Anchored)
+                    .accelerate(false)
+                    .dfa_size_limit(Some(SIZE_LIMIT)),
+            )
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build_many(shapes)
+            .map_err(|error| error.to_string())?;
+        let start = dfa
+            .start_state(&start::Config::new().anchored(Anchored::Yes))
+            .map_err(|error| error.to_string())?;
+        Ok(Self { dfa, start })
+    }
+
+    /// Calls `found(rule, end)` for every rule and every end of a match that begins at `at`, ends in order.
+    /// Says whether more text could make another match.
+    pub(super) fn walk(&self, text: &[u8], at: usize, mut found: impl FnMut(usize, usize)) -> bool {
+        let mut state = self.start;
+        for (end, byte) in (at..).zip(text.get(at..).unwrap_or_default()) {
+            state = self.dfa.next_state(state, *byte);
+            if self.dfa.is_special_state(state) {
+                if self.dfa.is_dead_state(state) {
+                    return false;
+                }
+                self.report(state, end, &mut found);
+            }
+        }
+        // A match shows one byte late: the end of the text counts as one.
+        let last = self.dfa.next_eoi_state(state);
+        self.report(last, text.len(), &mut found);
+        true
+    }
+
+    fn report(&self, state: StateID, end: usize, found: &mut impl FnMut(usize, usize)) {
+        if self.dfa.is_match_state(state) {
+            for index in 0..self.dfa.match_len(state) {
+                found(self.dfa.match_pattern(state, index).as_usize(), end);
+            }
+        }
+    }
+
+    /// What it takes, in bytes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.dfa.memory_usage()
+    }
+}
+
+/// The longest match of a rule's shape, in bytes.
+pub(super) fn longest(rule: &Rule) -> Option<usize> {
+    let config = syntax::Config::new().unicode(false).utf8(false);
+    syntax::parse_with(rule.shape, &config)
+        .ok()?
+        .properties()
+        .maximum_len()
+}
