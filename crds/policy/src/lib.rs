@@ -9,7 +9,9 @@ pub mod bundle;
 pub mod compile;
 pub mod diagnostic;
 pub mod facts;
+pub mod glob;
 pub mod hook;
+pub mod model;
 pub mod outcome;
 pub mod overrides;
 pub mod plan;
@@ -17,3 +19,7 @@ pub mod record;
 pub mod rule;
 pub mod secret;
 pub mod selector;
+pub mod subject;
+#[cfg(test)]
+mod testing;
+pub mod time;

@@ -1,9 +1,15 @@
 //! A rule as written. The rule block is a published language, so it keeps its published spelling.
 
+mod given;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::hook::Hook;
+
+pub use given::{Given, split_tool};
 
 /// Which guardrails run, for whom and on what.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -198,4 +204,24 @@ pub struct SubjectsConditions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub not_in: Option<Vec<String>>,
+}
+
+/// What a [`Rule::custom_error_message`] inserts the default message for.
+pub const MESSAGE_PLACEHOLDER: &str = "{{guardrail_message}}";
+
+impl Rule {
+    /// The selectors for one hook, as written.
+    pub fn selectors(&self, hook: Hook) -> &[String] {
+        match hook {
+            Hook::LlmInput => &self.llm_input_guardrails,
+            Hook::LlmOutput => &self.llm_output_guardrails,
+            Hook::McpToolPreInvoke => &self.mcp_tool_pre_invoke_guardrails,
+            Hook::McpToolPostInvoke => &self.mcp_tool_post_invoke_guardrails,
+        }
+    }
+}
+
+/// The message of a block: `custom` with the default message in place of `{{guardrail_message}}`.
+pub fn custom_message(custom: &str, guardrail_message: &str) -> String {
+    custom.replace(MESSAGE_PLACEHOLDER, guardrail_message)
 }

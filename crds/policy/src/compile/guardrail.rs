@@ -1,0 +1,121 @@
+//! Checks one guardrail.
+
+use crate::bundle::{StreamMode, ValidatorInput};
+use crate::diagnostic::{Reason, Severity};
+use crate::outcome::Operation;
+
+use super::kinds::KindReport;
+use super::report::Report;
+use super::secrets::Secrets;
+use super::written::{WrittenGuardrail, WrittenIntegration};
+
+pub(super) fn check(
+    integration: &WrittenIntegration,
+    index: usize,
+    written: &WrittenGuardrail,
+    of_kind: &KindReport,
+    secrets: &Secrets<'_>,
+    report: &mut Report,
+) {
+    let source = &integration.source;
+    let at = format!("spec.guardrails[{index}]");
+    for problem in &of_kind.problems {
+        let path = match problem.reason {
+            // The kind speaks of the guardrail's operation, not of a field of its own.
+            Reason::CannotMutate => format!("{at}.operation"),
+            _ => below(&format!("{at}.{}", written.kind), &problem.path),
+        };
+        report.say(
+            source,
+            path,
+            problem.severity,
+            problem.reason,
+            problem.message.clone(),
+        );
+    }
+    for (path, id) in &written.secret_refs {
+        secrets.check(
+            source,
+            below(&format!("{at}.{}", written.kind), path),
+            id,
+            report,
+        );
+    }
+    let is_built = of_kind
+        .problems
+        .iter()
+        .all(|problem| problem.severity != Severity::Error);
+    if is_built && written.operation == Operation::Mutate && !of_kind.can_mutate {
+        let message = format!("{} cannot rewrite: write operation: validate", written.kind);
+        report.error(
+            source,
+            format_args!("{at}.operation"),
+            Reason::CannotMutate,
+            message,
+        );
+    }
+    let mut doubt = |member: &str, message: &str| {
+        report.warning(
+            source,
+            format_args!("{at}.{member}"),
+            Reason::Suspicious,
+            message,
+        );
+    };
+    if written.operation == Operation::Validate && written.priority.is_some() {
+        doubt(
+            "priority",
+            "only mutators have an order: leave it out, or write operation: mutate",
+        );
+    }
+    if written.operation == Operation::Mutate && written.input == ValidatorInput::Mutated {
+        doubt(
+            "input",
+            "a mutator always sees what the mutators before it left: leave it out",
+        );
+    }
+    if is_built && !of_kind.slow && written.timeout.is_some() {
+        doubt(
+            "timeout",
+            "this kind makes no calls, so nothing can time out: leave it out",
+        );
+    }
+    if is_built && !of_kind.slow && written.streaming.is_some() {
+        doubt(
+            "streaming",
+            "this kind judges a stream as it flows: leave it out",
+        );
+    }
+    if written.timeout.is_some_and(|timeout| timeout.is_zero()) {
+        let message = "no call can be made in no time: write a duration such as 5s";
+        report.error(
+            source,
+            format_args!("{at}.timeout"),
+            Reason::Invalid,
+            message,
+        );
+    }
+    if let Some(StreamMode::Windowed { size, overlap }) = written.streaming
+        && overlap >= size
+    {
+        let message = format!(
+            "a window of {size} bytes with an overlap of {overlap} has no new text in it: \
+             write a size above the overlap"
+        );
+        report.error(
+            source,
+            format_args!("{at}.streaming.windowed"),
+            Reason::Invalid,
+            message,
+        );
+    }
+}
+
+/// A path below a member; an index needs no dot.
+fn below(member: &str, path: &str) -> String {
+    match path.chars().next() {
+        None => member.to_owned(),
+        Some('[') => format!("{member}{path}"),
+        Some(_) => format!("{member}.{path}"),
+    }
+}

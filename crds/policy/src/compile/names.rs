@@ -1,0 +1,156 @@
+//! Which resources count: names are held by the oldest, and some kinds count only in the policy
+//! namespace.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::diagnostic::{Reason, Source};
+use crate::time::parse_rfc3339;
+
+use super::report::Report;
+use super::written::{
+    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenProvider,
+    WrittenResource,
+};
+
+/// The resources that count, each list sorted by (namespace, name).
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    pub(super) integrations: Vec<&'a WrittenIntegration>,
+    pub(super) configs: Vec<&'a WrittenConfig>,
+    pub(super) providers: Vec<&'a WrittenProvider>,
+    pub(super) accounts: Vec<&'a WrittenAccount>,
+    pub(super) identity_providers: Vec<&'a WrittenResource>,
+    pub(super) settings: Vec<&'a WrittenResource>,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(written: &'a Written, report: &mut Report) -> Self {
+        let policy = &*written.policy_namespace;
+        let in_namespace = |source: &'a Source| (&*source.namespace, &*source.name);
+        let installation = |source: &'a Source| ("", &*source.name);
+        let accounts = only_in(policy, &written.accounts, report);
+        let identity_providers = only_in(policy, &written.identity_providers, report);
+        let settings = only_in(policy, &written.settings, report);
+        Self {
+            integrations: oldest(written.integrations.iter(), in_namespace, report),
+            configs: oldest(written.configs.iter(), in_namespace, report),
+            providers: oldest(written.providers.iter(), installation, report),
+            accounts: oldest(accounts, installation, report),
+            identity_providers: oldest(identity_providers, installation, report),
+            settings: oldest(settings, |_| ("", ""), report),
+        }
+    }
+}
+
+trait Resource {
+    fn source(&self) -> &Source;
+    fn created(&self) -> &Created;
+}
+
+macro_rules! resources {
+    ($($written:ty,)*) => {
+        $(impl Resource for $written {
+            fn source(&self) -> &Source {
+                &self.source
+            }
+
+            fn created(&self) -> &Created {
+                &self.created
+            }
+        })*
+    };
+}
+
+resources!(
+    WrittenIntegration,
+    WrittenConfig,
+    WrittenProvider,
+    WrittenAccount,
+    WrittenResource,
+);
+
+/// Leaves out what stands outside the policy namespace.
+fn only_in<'a, T: Resource>(policy: &str, written: &'a [T], report: &mut Report) -> Vec<&'a T> {
+    let mut kept = Vec::new();
+    for resource in written {
+        let source = resource.source();
+        if &*source.namespace == policy {
+            kept.push(resource);
+            continue;
+        }
+        let message = format!(
+            "a {} counts only in the policy namespace {policy}, and this one is in {}: move it there",
+            source.kind, source.namespace
+        );
+        report.error(
+            source,
+            "metadata.namespace",
+            Reason::WrongNamespace,
+            message,
+        );
+    }
+    kept
+}
+
+/// Leaves out what claims a name that an older resource holds.
+fn oldest<'a, T: Resource>(
+    written: impl IntoIterator<Item = &'a T>,
+    claim: impl Fn(&'a Source) -> (&'a str, &'a str),
+    report: &mut Report,
+) -> Vec<&'a T> {
+    let mut by_age: Vec<_> = written
+        .into_iter()
+        .map(|resource| (age(resource), resource))
+        .collect();
+    by_age.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut holders: HashMap<_, &'a T, RandomState> = HashMap::default();
+    let mut kept = Vec::with_capacity(by_age.len());
+    for (_, resource) in by_age {
+        let source = resource.source();
+        match holders.get(&claim(source)) {
+            None => {
+                holders.insert(claim(source), resource);
+                kept.push(resource);
+            }
+            Some(holder) => {
+                let message = conflict(source, holder.source());
+                report.error(source, "metadata.name", Reason::Conflicted, message);
+            }
+        }
+    }
+    kept.sort_by(|one, other| place(one.source()).cmp(&place(other.source())));
+    kept
+}
+
+fn conflict(source: &Source, holder: &Source) -> String {
+    if source.name != holder.name {
+        return format!(
+            "an installation has one {}, and {holder} is older: delete one of them",
+            source.kind
+        );
+    }
+    format!(
+        "the name {:?} is held by {holder}, which is older: rename or delete this one",
+        source.name
+    )
+}
+
+fn place(source: &Source) -> (&Arc<str>, &Arc<str>) {
+    (&source.namespace, &source.name)
+}
+
+/// Sorts older before younger. What has no time of creation (or none that can be read) comes last.
+fn age<T: Resource>(resource: &T) -> impl Ord + use<'_, T> {
+    let source = resource.source();
+    let created = resource.created().as_deref().and_then(parse_rfc3339);
+    (
+        created.is_none(),
+        created,
+        &source.file,
+        &source.namespace,
+        &source.name,
+    )
+}

@@ -1,0 +1,4 @@
+//! Plans for compiled policy.
+
+mod matching;
+mod planning;
