@@ -1,6 +1,7 @@
 //! What guardrails find and propose.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -63,12 +64,13 @@ pub fn resolve_overlaps(hits: &mut Vec<Hit>) {
             .then(b.score.total_cmp(&a.score))
             .then(a.range.start.cmp(&b.range.start))
     });
+    // What is kept does not overlap, so only the last one that begins before a hit's end can reach it.
+    let mut taken = BTreeMap::new();
     let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
     for hit in hits.drain(..) {
-        let overlaps = kept
-            .iter()
-            .any(|k| k.range.start < hit.range.end && hit.range.start < k.range.end);
-        if !overlaps {
+        let before = taken.range(..hit.range.end).next_back();
+        if before.is_none_or(|(_, end)| *end <= hit.range.start) {
+            taken.insert(hit.range.start, hit.range.end);
             kept.push(hit);
         }
     }
