@@ -24,6 +24,8 @@ pub mod external {
 #[cfg(feature = "runtime")]
 pub mod client;
 #[cfg(feature = "runtime")]
+pub(crate) mod excerpt;
+#[cfg(feature = "runtime")]
 pub mod exchange;
 #[cfg(feature = "runtime")]
 pub mod finding;
