@@ -1,4 +1,8 @@
-//! `sqlSanitizer`.
+//! `sqlSanitizer`: finds destructive SQL, in statements and in text around them.
+//!
+//! Statements are read by a tokenizer that knows the strings, comments and nesting of the dialects in
+//! use, not by a grammar: what no dialect would parse is judged all the same. The shared literals say
+//! whether a verb stands in a text at all; only then is the text read.
 
 use parapet_policy::hook::Hook;
 use schemars::JsonSchema;
@@ -6,15 +10,72 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinds::Kind;
 
-/// Configuration of `sqlSanitizer`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SqlSanitizer {}
-
-/// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the
-/// index in this list.
 #[cfg(feature = "runtime")]
-pub(crate) static LITERALS: &[&str] = &[];
+mod condition;
+#[cfg(feature = "runtime")]
+mod engine;
+#[cfg(feature = "runtime")]
+mod literal;
+#[cfg(feature = "runtime")]
+mod locate;
+#[cfg(feature = "runtime")]
+mod split;
+#[cfg(feature = "runtime")]
+mod statement;
+#[cfg(feature = "runtime")]
+mod style;
+#[cfg(all(test, feature = "runtime"))]
+mod tests;
+#[cfg(feature = "runtime")]
+mod token;
+#[cfg(feature = "runtime")]
+mod words;
+
+#[cfg(feature = "runtime")]
+pub(crate) use engine::LITERALS;
+
+/// Configuration of `sqlSanitizer`.
+///
+/// `validate` refuses what the options name. `mutate` takes comments out of SQL and still refuses
+/// statements, because leaving out a statement would change what the text asks for.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SqlSanitizer {
+    /// Refuse `DROP`.
+    pub block_drop: bool,
+    /// Refuse `TRUNCATE`.
+    pub block_truncate: bool,
+    /// Refuse `ALTER`.
+    pub block_alter: bool,
+    /// Refuse `GRANT`.
+    pub block_grant: bool,
+    /// Refuse `REVOKE`.
+    pub block_revoke: bool,
+    /// Under `mutate`, take comments out of SQL. Comments never count as part of a statement.
+    pub strip_comments: bool,
+    /// Refuse `DELETE` without `WHERE`, or with one that is always true.
+    pub block_delete_without_where: bool,
+    /// Refuse `UPDATE` without `WHERE`, or with one that is always true.
+    pub block_update_without_where: bool,
+    /// Refuse SQL in program code that values are put into by string operations.
+    pub require_parameterization: bool,
+}
+
+impl Default for SqlSanitizer {
+    fn default() -> Self {
+        Self {
+            block_drop: true,
+            block_truncate: true,
+            block_alter: true,
+            block_grant: true,
+            block_revoke: true,
+            strip_comments: true,
+            block_delete_without_where: true,
+            block_update_without_where: true,
+            require_parameterization: false,
+        }
+    }
+}
 
 impl Kind for SqlSanitizer {
     const MEMBER: &'static str = "sqlSanitizer";
@@ -25,8 +86,8 @@ impl Kind for SqlSanitizer {
     #[cfg(feature = "runtime")]
     fn build(
         &self,
-        _context: &crate::guardrail::BuildContext<'_>,
+        context: &crate::guardrail::BuildContext<'_>,
     ) -> Result<crate::guardrail::Built, Vec<parapet_policy::compile::Problem>> {
-        Err(vec![crate::guardrail::problem("", "not built yet")])
+        Ok(engine::build(self, context.operation))
     }
 }

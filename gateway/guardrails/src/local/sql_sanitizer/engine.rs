@@ -1,0 +1,255 @@
+//! The guardrail: when the text is read, what becomes of findings, and how far a stream is judged.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use parapet_policy::compile::HoldBack;
+use parapet_policy::outcome::Operation;
+
+use super::SqlSanitizer;
+use super::locate::{self, Found};
+use super::token::word_byte;
+use super::words::{OBJECTS, PROSE};
+use crate::excerpt;
+use crate::finding::{Hit, Rank};
+use crate::guardrail::{Built, CONTEXT_LIMIT, Guardrail, TextGuardrail};
+use crate::scan::{Layer, Trigger, Wants};
+use crate::segment::{Form, Segment};
+
+/// The literals that decide whether a text is read. The first [`VERBS`] are destructive.
+pub(crate) const LITERALS: &[&str] = &[
+    "drop", "truncate", "alter", "grant", "revoke", "delete", "update", "select", "insert",
+    "create",
+];
+const VERBS: u16 = 7;
+
+/// The longest comment that a stream is held back for.
+const LONGEST_COMMENT: u32 = 1024;
+
+/// What to look for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    pub(super) drop: bool,
+    pub(super) truncate: bool,
+    pub(super) alter: bool,
+    pub(super) grant: bool,
+    pub(super) revoke: bool,
+    pub(super) delete_without_where: bool,
+    pub(super) update_without_where: bool,
+    pub(super) interpolation: bool,
+}
+
+/// The built guardrail.
+struct Sanitizer {
+    options: Options,
+    /// Whether comments become edits.
+    strips: bool,
+}
+
+/// Builds it.
+pub(super) fn build(config: &SqlSanitizer, operation: Operation) -> Built {
+    let options = Options {
+        drop: config.block_drop,
+        truncate: config.block_truncate,
+        alter: config.block_alter,
+        grant: config.block_grant,
+        revoke: config.block_revoke,
+        delete_without_where: config.block_delete_without_where,
+        update_without_where: config.block_update_without_where,
+        interpolation: config.require_parameterization,
+    };
+    let strips = config.strip_comments && operation == Operation::Mutate;
+    Built {
+        guardrail: Guardrail::Text(Arc::new(Sanitizer { options, strips })),
+        kind: "sql_sanitizer",
+        hooks: &parapet_policy::hook::Hook::ALL,
+        remarks: Vec::new(),
+    }
+}
+
+impl Sanitizer {
+    /// Whether a literal's place is worth reading the text for.
+    fn is_promising(&self, text: &str, trigger: &Trigger) -> bool {
+        let bytes = text.as_bytes();
+        let (start, end) = (trigger.start as usize, trigger.end as usize);
+        let before = start.checked_sub(1).and_then(|at| bytes.get(at)).copied();
+        let after = bytes.get(end).copied().unwrap_or(b' ');
+        if word_byte(after) || before.is_some_and(|b| word_byte(b) && b != b'n' && b != b't') {
+            return false;
+        }
+        if trigger.literal >= VERBS {
+            return self.strips || self.options.interpolation;
+        }
+        let rest = bytes.get(end..).unwrap_or_default();
+        let Some(gap) = rest.iter().position(|b| !b.is_ascii_whitespace()) else {
+            return false;
+        };
+        let rest = rest.get(gap..).unwrap_or_default();
+        let length = rest.iter().take(20).take_while(|b| word_byte(**b)).count();
+        if length == 0 {
+            return !matches!(
+                rest.first(),
+                Some(b',' | b'.' | b')' | b'!' | b':' | b'=' | b'}')
+            );
+        }
+        let word = rest
+            .get(..length)
+            .and_then(|word| std::str::from_utf8(word).ok())
+            .unwrap_or("");
+        let verb = bytes.get(start..end).unwrap_or_default();
+        let shouted = verb.iter().all(u8::is_ascii_uppercase);
+        // One letter can be a name.
+        if length == 1 {
+            return true;
+        }
+        let from = word.eq_ignore_ascii_case("from");
+        match trigger.literal {
+            // drop, alter
+            0 | 2 => OBJECTS.contains(word) || (shouted && !PROSE.contains(word)),
+            // delete
+            5 => from || (shouted && !PROSE.contains(word)),
+            _ => from || !PROSE.contains(word),
+        }
+    }
+}
+
+impl TextGuardrail for Sanitizer {
+    fn wants(&self) -> Wants {
+        Wants::SQL
+    }
+
+    fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>) {
+        // What JSON in a string holds comes as leaves too.
+        if matches!(segment.form, Form::JsonRaw | Form::JsonNumber) {
+            return;
+        }
+        let text = layer.text();
+        if !layer
+            .triggers(Wants::SQL)
+            .iter()
+            .any(|trigger| self.is_promising(text, trigger))
+        {
+            return;
+        }
+        let mut found = Found::default();
+        excerpt::visit(text, &mut |excerpt| {
+            locate::find(excerpt, &self.options, &mut found)
+        });
+        for (category, range) in found.objections {
+            hits.push(Hit {
+                range,
+                category: Cow::Borrowed(category),
+                score: 1.0,
+                rank: Rank::Checksum,
+                replacement: None,
+            });
+        }
+        if self.strips {
+            hits.extend(found.comments.into_iter().map(|range| Hit {
+                replacement: Some(blank(text, &range).into()),
+                range,
+                category: Cow::Borrowed("sql_comment"),
+                score: 1.0,
+                rank: Rank::Context,
+            }));
+        }
+    }
+
+    fn hold_back(&self) -> HoldBack {
+        HoldBack::Bytes(if self.strips { LONGEST_COMMENT } else { 0 })
+    }
+
+    fn pending_from(&self, text: &str, from: usize) -> usize {
+        if self.strips {
+            open_comment(text, from)
+        } else {
+            text.len()
+        }
+    }
+
+    fn judged_to(&self, text: &str, from: usize) -> usize {
+        statement_start(text).min(self.pending_from(text, from))
+    }
+
+    fn context_from(&self, text: &str, from: usize) -> usize {
+        block_start(text).min(self.judged_to(text, from))
+    }
+}
+
+/// What is put in a comment's place: a space where two words would run together.
+fn blank(text: &str, range: &std::ops::Range<usize>) -> &'static str {
+    let before = text.get(..range.start).and_then(|t| t.bytes().next_back());
+    let after = text.get(range.end..).and_then(|t| t.bytes().next());
+    if before.is_some_and(word_byte) && after.is_some_and(word_byte) {
+        " "
+    } else {
+        ""
+    }
+}
+
+/// The last part of a text that a stream keeps, on a character boundary.
+fn tail(text: &str) -> usize {
+    let mut at = text.len().saturating_sub(CONTEXT_LIMIT);
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the statement begins that the end of `text` cuts off.
+fn statement_start(text: &str) -> usize {
+    let begin = tail(text);
+    let window = text.get(begin..).unwrap_or_default();
+    let end = ["\n\n", "```", ";"]
+        .iter()
+        .filter_map(|mark| Some(window.rfind(mark)? + mark.len()))
+        .max();
+    begin + end.unwrap_or(0)
+}
+
+/// Where the block of text begins that the end of `text` belongs to.
+fn block_start(text: &str) -> usize {
+    let begin = tail(text);
+    let window = text.get(begin..).unwrap_or_default();
+    let fences = memchr::memmem::find_iter(window.as_bytes(), b"```").count();
+    if fences % 2 == 1 {
+        return begin + window.rfind("```").unwrap_or(0);
+    }
+    begin + window.rfind("\n\n").map_or(0, |at| at + 2)
+}
+
+/// Where a comment begins whose end is still to come.
+fn open_comment(text: &str, from: usize) -> usize {
+    let mut at = from;
+    while let Some(found) = memchr::memchr3(
+        b'-',
+        b'/',
+        b'#',
+        text.as_bytes().get(at..).unwrap_or_default(),
+    ) {
+        at += found;
+        let rest = text.get(at..).unwrap_or_default();
+        let end = if rest.starts_with("--") || (rest.starts_with('#') && !rest.starts_with("#{")) {
+            rest.find('\n').map(|n| n + 1)
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map(|n| n + 2)
+        } else if rest.len() == 1 {
+            None
+        } else {
+            at += 1;
+            continue;
+        };
+        // What follows decides whether it is a comment of SQL.
+        match end {
+            Some(end)
+                if rest
+                    .get(end..)
+                    .is_some_and(|rest| rest.trim_start().contains([' ', '\n', ';', '('])) =>
+            {
+                at += end;
+            }
+            _ => return at,
+        }
+    }
+    text.len()
+}
