@@ -5,6 +5,7 @@
 //! [`Race`] that comes back.
 
 use parapet_guardrails::exchange::Exchange;
+use parapet_guardrails::finding::Finding;
 use parapet_guardrails::guardrail::Guardrail;
 use parapet_policy::bundle::ValidatorInput;
 use parapet_policy::hook::Hook;
@@ -18,6 +19,9 @@ use super::race::Race;
 use super::service;
 use super::stage::Stage;
 use super::text::TextPass;
+
+/// How often what only shows in the whole of a JSON value is edited away before it counts as a violation.
+const MAX_ROUNDS: usize = 4;
 
 /// Runs every guardrail of a stage.
 ///
@@ -96,7 +100,7 @@ impl Run<'_> {
                 None
             }
             Some(Guardrail::Text(_)) => {
-                let judged = self.judge_text(position, planned, payload);
+                let judged = judge(planned, &self.text.findings(position), payload);
                 self.settle(planned, &judged, self.text.share_us)
             }
             Some(Guardrail::Context(_)) => {
@@ -121,32 +125,66 @@ impl Run<'_> {
                 self.start_service(planned, payload);
                 return Ok(());
             }
-            Some(Guardrail::Service(_)) => match self.call_mutator(planned, payload).await? {
-                Some(judged) => judged,
-                None => not_built(),
-            },
-            Some(Guardrail::Text(_)) => self.judge_text(position, planned, payload),
+            Some(Guardrail::Service(_)) => {
+                let judged = self.call_mutator(planned, payload).await?;
+                self.apply(planned, &judged, payload);
+                judged
+            }
+            Some(Guardrail::Text(_)) => self.mutate_text(position, planned, payload),
             Some(Guardrail::Context(_)) => self.judge_context(planned),
             None => not_built(),
         };
         let took_us = stage.recording.now_us() - start_us + self.text.share_us;
-        if let Some(blocker) = self.settle(planned, &judged, took_us) {
-            return self.block_if_any(vec![blocker]);
+        match self.settle(planned, &judged, took_us) {
+            Some(blocker) => self.block_if_any(vec![blocker]),
+            None => Ok(()),
         }
-        if planned.strategy != Strategy::Audit && !judged.edits.is_empty() {
-            payload.apply(&judged.edits);
-            let mut changed: Vec<usize> = judged.edits.iter().map(|edit| edit.segment).collect();
-            changed.sort_unstable();
-            changed.dedup();
-            self.text.rescan(payload, &changed);
-        }
-        Ok(())
     }
 
-    fn judge_text<P: Payload>(&self, position: usize, planned: &Planned, payload: &P) -> Judged {
-        let findings = self.text.findings(position).unwrap_or_default();
-        let place = |segment| payload.place(segment);
-        judge_findings(planned.operation, payload.segments(), findings, &place)
+    /// Edits what a text guardrail found. The whole of a JSON value follows the edits of its leaves, and
+    /// what is still found in it then only shows in the whole: it is judged again.
+    fn mutate_text<P: Payload>(
+        &mut self,
+        position: usize,
+        planned: &Planned,
+        payload: &mut P,
+    ) -> Judged {
+        let mut judged = judge(planned, &self.text.findings(position), payload);
+        let mut last = judged.clone();
+        for _ in 0..MAX_ROUNDS {
+            if !self.apply(planned, &last, payload) {
+                return judged;
+            }
+            last = judge(planned, &self.text.findings_in_whole(position), payload);
+            match last.outcome {
+                Outcome::Changed => {
+                    judged.edits.extend_from_slice(&last.edits);
+                    judged.count(&last.categories);
+                }
+                Outcome::Clean => return judged,
+                Outcome::Violation { .. } | Outcome::Failed(_) | Outcome::Skipped(_) => {
+                    return last;
+                }
+            }
+        }
+        judged.edits.clear();
+        judged.outcome = Outcome::Violation {
+            explanation: "what was found could not be rewritten".into(),
+        };
+        judged
+    }
+
+    /// Applies a mutator's edits. False when there was nothing to apply, or under audit.
+    fn apply<P: Payload>(&mut self, planned: &Planned, judged: &Judged, payload: &mut P) -> bool {
+        if planned.strategy == Strategy::Audit || judged.edits.is_empty() {
+            return false;
+        }
+        payload.apply(&judged.edits);
+        let mut changed: Vec<usize> = judged.edits.iter().map(|edit| edit.segment).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        self.text.rescan(payload, &changed);
+        true
     }
 
     fn judge_context(&self, planned: &Planned) -> Judged {
@@ -173,12 +211,12 @@ impl Run<'_> {
         &mut self,
         planned: &Planned,
         payload: &P,
-    ) -> Result<Option<Judged>, Blocked> {
+    ) -> Result<Judged, Blocked> {
         let Some(call) = self.service_call(planned, payload) else {
-            return Ok(None);
+            return Ok(not_built());
         };
         let answer = self.race.alongside(call.answer).await?;
-        Ok(Some(service::judge_mutator(answer, payload)))
+        Ok(service::judge_mutator(answer, payload))
     }
 
     /// Starts a service whose answer is not needed now: in the race, or on its own under audit.
@@ -288,6 +326,14 @@ struct ServiceCall<F> {
     sent: bytes::Bytes,
 }
 
+fn judge<P: Payload>(planned: &Planned, findings: &[Finding], payload: &P) -> Judged {
+    let place = |segment| payload.place(segment);
+    judge_findings(planned.operation, payload.segments(), findings, &place)
+}
+
 fn not_built() -> Judged {
     Judged::of(Outcome::Failed(FailureClass::NotBuilt))
 }
+
+#[cfg(test)]
+mod tests;

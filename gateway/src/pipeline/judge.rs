@@ -27,6 +27,20 @@ impl Judged {
         Self::of(Outcome::Clean)
     }
 
+    /// Adds categories to those counted already.
+    pub fn count(&mut self, categories: &[(Cow<'static, str>, u32)]) {
+        for (category, count) in categories {
+            match self
+                .categories
+                .iter_mut()
+                .find(|(known, _)| known == category)
+            {
+                Some((_, known)) => *known += count,
+                None => self.categories.push((category.clone(), *count)),
+            }
+        }
+    }
+
     /// An outcome without findings.
     pub const fn of(outcome: Outcome) -> Self {
         Self {

@@ -18,6 +18,8 @@ pub(super) struct TextPass<'a> {
     /// For each text guardrail: its place in the plan, and its scope.
     entries: Vec<(usize, Scope)>,
     findings: Vec<Vec<Finding>>,
+    /// Findings that only show in the whole of a JSON value, of which no part has a finding.
+    whole: Vec<Vec<Finding>>,
     hits: Vec<Vec<Hit>>,
     /// Microseconds that scanning took, divided evenly: one scan serves all.
     pub(super) share_us: u64,
@@ -42,6 +44,7 @@ impl<'a> TextPass<'a> {
             guardrails,
             entries,
             findings: vec![Vec::new(); count],
+            whole: vec![Vec::new(); count],
             hits: vec![Vec::new(); count],
             share_us: 0,
         }
@@ -84,7 +87,7 @@ impl<'a> TextPass<'a> {
                     .get(index)
                     .is_some_and(|s| s.json_group != 0 && groups.contains(&s.json_group))
         };
-        for findings in &mut self.findings {
+        for findings in self.findings.iter_mut().chain(&mut self.whole) {
             findings.retain(|finding| !touched(finding.segment));
         }
         for (index, segment) in list.iter().enumerate() {
@@ -92,17 +95,32 @@ impl<'a> TextPass<'a> {
                 self.scan_segment(payload, index, segment);
             }
         }
-        for findings in &mut self.findings {
-            findings.sort_by_key(|finding| (finding.segment, finding.hit.range.start));
-        }
         self.settle_raw(payload);
         self.count_time(began);
     }
 
-    /// What the guardrail at this place of the plan found, when it is a text guardrail.
-    pub(super) fn findings(&self, position: usize) -> Option<&[Finding]> {
-        let entry = self.entries.iter().position(|(at, _)| *at == position)?;
-        self.findings.get(entry).map(Vec::as_slice)
+    /// What the guardrail at this place of the plan found, in order.
+    pub(super) fn findings(&self, position: usize) -> Vec<Finding> {
+        let Some(entry) = self.entry(position) else {
+            return Vec::new();
+        };
+        let (parts, whole) = (self.findings.get(entry), self.whole.get(entry));
+        let mut findings: Vec<Finding> =
+            parts.into_iter().chain(whole).flatten().cloned().collect();
+        findings.sort_by_key(|finding| (finding.segment, finding.hit.range.start));
+        findings
+    }
+
+    /// Of these, what only shows in the whole of a JSON value.
+    pub(super) fn findings_in_whole(&self, position: usize) -> Vec<Finding> {
+        self.entry(position)
+            .and_then(|entry| self.whole.get(entry))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn entry(&self, position: usize) -> Option<usize> {
+        self.entries.iter().position(|(at, _)| *at == position)
     }
 
     fn scan_segment<P: Payload>(&mut self, payload: &P, index: usize, segment: &Segment) {
@@ -132,9 +150,8 @@ impl<'a> TextPass<'a> {
         }
     }
 
-    /// The raw text of JSON in a string shows the same things as its leaves. A finding in it counts only
-    /// when no leaf, key or number has one of the same category; then it moves to the leaf that holds it,
-    /// and stays, as something that cannot be rewritten, when none does.
+    /// The whole of a JSON value shows the same things as its leaves, so a finding in it counts only when
+    /// no leaf, key or number of the value has one. Where a leaf holds it, it moves there.
     fn settle_raw<P: Payload>(&mut self, payload: &P) {
         let list = payload.segments().list();
         let is_raw = |finding: &Finding| {
@@ -142,27 +159,28 @@ impl<'a> TextPass<'a> {
                 .is_some_and(|s| s.form == Form::JsonRaw)
         };
         let group = |finding: &Finding| list.get(finding.segment).map_or(0, |s| s.json_group);
-        for findings in &mut self.findings {
+        for (findings, whole) in self.findings.iter_mut().zip(&mut self.whole) {
             if !findings.iter().any(is_raw) {
                 continue;
             }
-            let (raw, mut kept): (Vec<_>, Vec<_>) = findings.drain(..).partition(is_raw);
-            for mut finding in raw {
-                let shown = kept
-                    .iter()
-                    .any(|k| group(k) == group(&finding) && k.hit.category == finding.hit.category);
-                if shown {
+            let shown: Vec<u32> = findings
+                .iter()
+                .filter(|finding| !is_raw(finding))
+                .map(group)
+                .collect();
+            for finding in findings.iter().filter(|finding| is_raw(finding)) {
+                if shown.contains(&group(finding)) {
                     continue;
                 }
-                if let Some((leaf, range)) =
-                    payload.leaf_of_raw(finding.segment, finding.hit.range.clone())
-                {
+                let mut finding = finding.clone();
+                let range = finding.hit.range.clone();
+                if let Some((leaf, range)) = payload.leaf_of_raw(finding.segment, range) {
                     finding.segment = leaf;
                     finding.hit.range = range;
                 }
-                kept.push(finding);
+                whole.push(finding);
             }
-            *findings = kept;
+            findings.retain(|finding| !is_raw(finding));
         }
     }
 
