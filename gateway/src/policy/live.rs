@@ -1,0 +1,179 @@
+//! The policy in force, and what is known about the last attempt to change it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use parapet_crds::read::Remark;
+use parapet_policy::bundle::Revision;
+use parapet_policy::diagnostic::Severity;
+use serde::Serialize;
+
+use super::ready::Snapshot;
+use super::source::{Loaded, Outcome};
+
+/// So many remarks of one attempt are logged; `check` shows all.
+const MAX_LOGGED: usize = 50;
+
+/// The policy in force. Requests load it; the source replaces it.
+#[derive(Debug)]
+pub struct LivePolicy {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    rejected: Mutex<Option<Rejected>>,
+    counts: Mutex<LoadCounts>,
+}
+
+/// A set of manifests that was not put in force. It names no text of any document.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Rejected {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// How many errors.
+    pub errors: usize,
+    /// How many of each reason.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+/// What `/policy` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyStatus {
+    /// `epoch.generation`.
+    pub revision: String,
+    /// The bundle's digest.
+    pub digest: Arc<str>,
+    /// The last attempt to change the policy, when it failed.
+    pub rejected: Option<Rejected>,
+}
+
+/// How attempts to change the policy ended, for metrics.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LoadCounts {
+    /// Put in force.
+    pub accepted: u64,
+    /// Refused for errors.
+    pub rejected: u64,
+    /// Something went wrong in the gateway itself.
+    pub failed: u64,
+}
+
+impl LivePolicy {
+    /// Puts the first snapshot in force.
+    pub fn new(first: Snapshot) -> Self {
+        Self {
+            snapshot: Arc::new(ArcSwap::from_pointee(first)),
+            rejected: Mutex::default(),
+            counts: Mutex::new(LoadCounts {
+                accepted: 1,
+                ..LoadCounts::default()
+            }),
+        }
+    }
+
+    /// The policy in force, for the request path.
+    pub const fn snapshot(&self) -> &Arc<ArcSwap<Snapshot>> {
+        &self.snapshot
+    }
+
+    /// The revision in force.
+    pub fn revision(&self) -> Revision {
+        self.snapshot.load().revision
+    }
+
+    /// For `/policy`.
+    pub fn status(&self) -> PolicyStatus {
+        let snapshot = self.snapshot.load();
+        PolicyStatus {
+            revision: snapshot.revision.to_string(),
+            digest: snapshot.digest.clone(),
+            rejected: lock(&self.rejected).clone(),
+        }
+    }
+
+    /// How attempts ended so far.
+    pub fn counts(&self) -> LoadCounts {
+        *lock(&self.counts)
+    }
+
+    /// Takes what came of a change of files, and says it in the log.
+    pub fn take(&self, loaded: Loaded, root: &Path) {
+        log(&loaded.remarks, root);
+        match loaded.outcome {
+            Outcome::New(snapshot) => {
+                tracing::info!(
+                    revision = %snapshot.revision,
+                    digest = &*snapshot.digest,
+                    guardrails = snapshot.guardrails.len(),
+                    rules = snapshot.planner.bundle().rules.len(),
+                    "policy in force"
+                );
+                self.snapshot.store(Arc::from(snapshot));
+                lock(&self.counts).accepted += 1;
+                *lock(&self.rejected) = None;
+            }
+            Outcome::Unchanged => *lock(&self.rejected) = None,
+            Outcome::Rejected => {
+                let rejected = Rejected::of(&loaded.remarks);
+                tracing::error!(
+                    revision = %self.revision(),
+                    errors = rejected.errors,
+                    "the changed policy has errors: the last good one stays in force"
+                );
+                lock(&self.counts).rejected += 1;
+                *lock(&self.rejected) = Some(rejected);
+            }
+        }
+    }
+
+    /// Notes that reading failed for a fault of the gateway's own.
+    pub fn reading_failed(&self) {
+        tracing::error!(revision = %self.revision(), "reading the policy failed inside the gateway: the last good one stays in force");
+        lock(&self.counts).failed += 1;
+    }
+}
+
+/// Nothing that panics runs while these are held, and what they hold is whole at every moment.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says errors and warnings in the log.
+pub fn log(remarks: &[Remark], root: &Path) {
+    let worth = remarks
+        .iter()
+        .filter(|remark| remark.diagnostic.severity != Severity::Info);
+    for remark in worth.clone().take(MAX_LOGGED) {
+        let line = remark.render(root);
+        if remark.is_error() {
+            tracing::error!("{line}");
+        } else {
+            tracing::warn!("{line}");
+        }
+    }
+    let more = worth.count().saturating_sub(MAX_LOGGED);
+    if more > 0 {
+        tracing::warn!(
+            more,
+            "more was found: `parapet-gateway check` shows everything"
+        );
+    }
+}
+
+impl Rejected {
+    fn of(remarks: &[Remark]) -> Self {
+        let mut reasons = BTreeMap::new();
+        for remark in remarks.iter().filter(|remark| remark.is_error()) {
+            *reasons
+                .entry(format!("{:?}", remark.diagnostic.reason))
+                .or_default() += 1;
+        }
+        Self {
+            at: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            errors: reasons.values().sum(),
+            reasons,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A bundle made ready to run.
+
+use std::sync::Arc;
+
+use parapet_crds::convert::secret_refs;
+use parapet_crds::gateway_settings::GatewaySettingsSpec;
+use parapet_crds::read::Secrets;
+use parapet_policy::bundle::{Bundle, GuardrailEntry, Revision};
+use parapet_policy::compile::{Kinds as _, Problem};
+use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
+use parapet_policy::plan::Planner;
+
+use super::guardrail::ReadyGuardrail;
+use super::kinds::KindCache;
+use super::settings::Settings;
+
+/// One revision of the policy, ready to run. A request takes one and keeps it to its end.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Which.
+    pub revision: Revision,
+    /// The bundle's digest.
+    pub digest: Arc<str>,
+    /// Answers what runs for a request; holds the bundle.
+    pub planner: Planner,
+    /// By index in the bundle's guardrails.
+    pub guardrails: Vec<ReadyGuardrail>,
+    /// What holds for the whole installation.
+    pub settings: Settings,
+}
+
+/// Makes a bundle ready. What cannot be made ready is said; the snapshot stands all the same, because a
+/// guardrail that does not build leaves its strategy to decide.
+pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot, Vec<Diagnostic>) {
+    let mut said = Vec::new();
+    let settings = settings(&bundle, &mut said);
+    let guardrails = bundle
+        .guardrails
+        .iter()
+        .map(|entry| guardrail(entry, secrets, kinds, &settings, &mut said))
+        .collect();
+    let snapshot = Snapshot {
+        revision: bundle.revision,
+        digest: bundle.digest.as_str().into(),
+        guardrails,
+        planner: Planner::new(Arc::new(bundle), settings.plan),
+        settings,
+    };
+    (snapshot, said)
+}
+
+fn settings(bundle: &Bundle, said: &mut Vec<Diagnostic>) -> Settings {
+    let Some(spec) = &bundle.settings else {
+        return Settings::default();
+    };
+    match serde_json::from_value::<GatewaySettingsSpec>(spec.clone()) {
+        Ok(spec) => Settings::new(&spec),
+        Err(_) => {
+            let source = Source {
+                kind: "GatewaySettings".into(),
+                namespace: bundle.policy_namespace.clone(),
+                name: "".into(),
+                file: None,
+            };
+            said.push(error(
+                source,
+                "spec",
+                "these settings are not of this version".to_owned(),
+            ));
+            Settings::default()
+        }
+    }
+}
+
+fn guardrail(
+    entry: &GuardrailEntry,
+    secrets: &Secrets,
+    kinds: &KindCache,
+    settings: &Settings,
+    said: &mut Vec<Diagnostic>,
+) -> ReadyGuardrail {
+    let result = kinds.build(entry, secrets);
+    let built = match &*result {
+        Ok(built) => Some(built.clone()),
+        Err(problems) => {
+            if was_expected_to_build(entry, secrets, kinds) {
+                said.extend(problems.iter().map(|problem| not_built(entry, problem)));
+            }
+            None
+        }
+    };
+    ReadyGuardrail {
+        selector: entry.selector.clone(),
+        kind: parapet_guardrails::kinds::name_of(&entry.kind).unwrap_or("unknown"),
+        built,
+        timeout: entry.timeout.unwrap_or(settings.timeout),
+        input: entry.input,
+        streaming: entry.streaming,
+    }
+}
+
+/// Whether the compiler said nothing: it checks without the Secrets' values, and names those that are missing.
+fn was_expected_to_build(entry: &GuardrailEntry, secrets: &Secrets, kinds: &KindCache) -> bool {
+    let report = kinds.check(&entry.kind, &entry.config, entry.operation);
+    let fits = report
+        .problems
+        .iter()
+        .all(|problem| problem.severity != Severity::Error);
+    let refs = secret_refs(&entry.config, &entry.source.namespace);
+    fits && refs.iter().all(|(_, id)| secrets.get(id).is_some())
+}
+
+fn not_built(entry: &GuardrailEntry, problem: &Problem) -> Diagnostic {
+    let below = if problem.path.is_empty() { "" } else { "." };
+    let message = format!(
+        "{}: {}{below}{}: {}",
+        entry.selector, entry.kind, problem.path, problem.message
+    );
+    Diagnostic {
+        severity: problem.severity,
+        reason: problem.reason,
+        ..error(entry.source.clone(), "spec.guardrails", message)
+    }
+}
+
+fn error(source: Source, path: &str, message: String) -> Diagnostic {
+    Diagnostic {
+        source,
+        path: path.to_owned(),
+        severity: Severity::Error,
+        reason: Reason::NotBuildable,
+        message,
+    }
+}

@@ -1,0 +1,123 @@
+//! `GatewaySettings` in their ready form: everything has a value.
+
+use std::time::Duration;
+
+use parapet_crds::gateway_settings::{ExposeGuardrails, GatewaySettingsSpec, Limits};
+use parapet_crds::human_duration::HumanDuration;
+use parapet_policy::outcome::DEFAULT_TIMEOUT;
+use parapet_policy::plan::PlanDefaults;
+
+/// What holds for the whole installation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For guardrails and rules that say nothing themselves.
+    pub plan: PlanDefaults,
+    /// How long a guardrail that makes calls may take.
+    pub timeout: Duration,
+    /// What responses tell about the guardrails that ran.
+    pub expose_guardrails: ExposeGuardrails,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Bytes of a request's headers.
+    pub header_bytes: usize,
+    /// Bytes of an upstream's answer that is not streamed.
+    pub answer_bytes: usize,
+    /// Pieces of text in one request or answer.
+    pub segments: usize,
+    /// Bytes of one event of a stream.
+    pub stream_event_bytes: usize,
+    /// Bytes of a stream that a local guardrail may hold back.
+    pub hold_back_bytes: usize,
+    /// Requests in flight.
+    pub concurrent_requests: usize,
+    /// Patience with a client's headers, and with its silence inside a body.
+    pub client_timeout: Duration,
+    /// Patience with an upstream's connection.
+    pub connect_timeout: Duration,
+    /// Patience with an upstream's first byte.
+    pub first_byte_timeout: Duration,
+    /// Patience with an upstream's silence after that.
+    pub idle_timeout: Duration,
+}
+
+impl Settings {
+    /// The settings as written, with the defaults for the rest.
+    pub fn new(spec: &GatewaySettingsSpec) -> Self {
+        // Taken apart, so that a new setting cannot be forgotten here.
+        let Limits {
+            body_bytes,
+            header_bytes,
+            answer_bytes,
+            segments,
+            stream_event_bytes,
+            hold_back_bytes,
+            concurrent_requests,
+            client_timeout,
+            connect_timeout,
+            first_byte_timeout,
+            idle_timeout,
+        } = &spec.limits;
+        let count = |given: &Option<i64>, default: usize| {
+            given
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(default)
+        };
+        let time = |given: &Option<HumanDuration>, default: u64| {
+            given.map_or(Duration::from_secs(default), |given| given.0)
+        };
+        Self {
+            plan: PlanDefaults {
+                strategy: spec.defaults.enforcing_strategy,
+                input_execution: spec.defaults.input_execution,
+            },
+            timeout: spec
+                .defaults
+                .timeout
+                .map_or(DEFAULT_TIMEOUT, |given| given.0),
+            expose_guardrails: spec.expose_guardrails,
+            body_bytes: count(body_bytes, 20 * 1024 * 1024),
+            header_bytes: count(header_bytes, 64 * 1024),
+            answer_bytes: count(answer_bytes, 64 * 1024 * 1024),
+            segments: count(segments, 65_536),
+            stream_event_bytes: count(stream_event_bytes, 1024 * 1024),
+            hold_back_bytes: count(hold_back_bytes, 1024),
+            concurrent_requests: count(concurrent_requests, 10_000),
+            client_timeout: time(client_timeout, 30),
+            connect_timeout: time(connect_timeout, 5),
+            first_byte_timeout: time(first_byte_timeout, 600),
+            idle_timeout: time(idle_timeout, 120),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new(&GatewaySettingsSpec::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_wins_over_the_default() {
+        let spec: GatewaySettingsSpec = serde_json::from_value(serde_json::json!({
+            "defaults": {"timeout": "2s", "enforcingStrategy": "audit", "inputExecution": "sequential"},
+            "limits": {"bodyBytes": 2048, "idleTimeout": "1m"},
+        }))
+        .unwrap();
+        let settings = Settings::new(&spec);
+        assert_eq!(settings.timeout, Duration::from_secs(2));
+        assert_eq!(
+            settings.plan.strategy,
+            Some(parapet_policy::outcome::Strategy::Audit)
+        );
+        assert_eq!(
+            (settings.body_bytes, settings.idle_timeout),
+            (2048, Duration::from_secs(60))
+        );
+        assert_eq!(settings.first_byte_timeout, Duration::from_secs(600));
+        assert_eq!(Settings::default().timeout, DEFAULT_TIMEOUT);
+    }
+}
