@@ -14,12 +14,14 @@ use crate::answer::{
 use crate::fake::{Call, Fake, Reply, Step};
 
 /// What the model does with one call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Turn {
     /// Answers in the dialect of the path, streamed when the body asks for it.
     Say(Speech),
     /// Answers exactly so.
     Raw(Reply),
+    /// The first, with its bytes changed by the second: gzipped, cut, left open.
+    Changed(Box<Turn>, Arc<dyn Fn(Reply) -> Reply + Send + Sync>),
 }
 
 /// An answer in words.
@@ -65,10 +67,17 @@ impl Turn {
         ))
     }
 
+    /// The same with the bytes of the answer changed.
+    #[must_use]
+    pub fn then(self, change: impl Fn(Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::Changed(Box::new(self), Arc::new(change))
+    }
+
     /// The bytes to answer `call` with.
     pub fn reply(&self, call: &Call) -> Reply {
         match self {
             Self::Raw(reply) => reply.clone(),
+            Self::Changed(turn, change) => change(turn.reply(call)),
             Self::Say(speech) => speech.reply(call).unwrap_or_else(|error| {
                 Reply::new(
                     500,

@@ -11,3 +11,4 @@ pub mod fake_guardrail;
 pub mod fake_llm;
 pub mod harness;
 pub mod http_client;
+pub mod scenario;

@@ -1,0 +1,80 @@
+//! Runs every scenario file, and keeps the schema that editors use in step with the types.
+
+use std::path::{Path, PathBuf};
+
+use parapet_tests::scenario::matrix::Table;
+use parapet_tests::scenario::{self, File};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+/// Files run side by side, the cases of one file one after the other. `SCENARIO=part-of-a-name` picks files.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_comes_out_as_written() {
+    let wanted = std::env::var("SCENARIO").unwrap_or_default();
+    let mut files: Vec<(String, File)> = scenario::read_dir(&folder())
+        .unwrap()
+        .into_iter()
+        .map(|(path, file)| {
+            (
+                path.file_stem().unwrap().to_string_lossy().into_owned(),
+                file,
+            )
+        })
+        .collect();
+    let table = std::fs::read_to_string(folder().join("matrix/table.yaml")).unwrap();
+    let table: Table = serde_saphyr::from_str(&table).unwrap();
+    files.extend(table.files().unwrap());
+    files.retain(|(name, _)| name.contains(&wanted));
+    assert!(
+        !files.is_empty(),
+        "no scenario file has {wanted:?} in its name"
+    );
+    let mut running = tokio::task::JoinSet::new();
+    for (name, file) in files {
+        running.spawn(async move { (name, scenario::run(&file).await) });
+    }
+    let (mut ran, mut failures) = (0, Vec::new());
+    for (name, outcome) in running.join_all().await {
+        match outcome {
+            Err(error) => failures.push(format!("{name}: {error:#}")),
+            Ok(report) => {
+                ran += report.ran;
+                failures.extend(
+                    report
+                        .failures
+                        .iter()
+                        .map(|failure| format!("{name}: {failure}")),
+                );
+            }
+        }
+    }
+    println!("{ran} cases");
+    assert!(
+        failures.is_empty(),
+        "{} of {ran} cases failed:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn the_schemas_for_editors_are_those_of_the_types() {
+    check_schema("schema.json", &schemars::schema_for!(File));
+    check_schema("matrix/schema.json", &schemars::schema_for!(Table));
+}
+
+fn check_schema(name: &str, schema: &schemars::Schema) {
+    let current = serde_json::to_string_pretty(schema).unwrap() + "\n";
+    let path = folder().join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &current).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == current,
+        "{} is out of date: run the tests once with UPDATE=1",
+        path.display()
+    );
+}

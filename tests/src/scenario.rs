@@ -1,0 +1,53 @@
+//! Scenario files: the executable specification of what the gateway does.
+//!
+//! A file holds resources and cases; a case is a request, what the scripted model and services answer, and what
+//! is expected of the upstream calls, the response and the record. `scenarios/README.md` explains the format for
+//! people, `scenarios/schema.json` for editors; both follow the types in [`schema`].
+
+pub mod base;
+mod check;
+pub mod matrix;
+pub mod pattern;
+pub mod request;
+pub mod run;
+pub mod schema;
+mod turn;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use run::{Failure, run};
+pub use schema::{Case, File, Mode};
+
+/// All scenario files below a folder, sorted by name.
+///
+/// # Errors
+/// When one of them cannot be read; the message says where and why.
+pub fn read_dir(dir: &Path) -> Result<Vec<(PathBuf, File)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
+        let path = entry
+            .with_context(|| format!("reading {}", dir.display()))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            let file = read(&path)?;
+            files.push((path, file));
+        }
+    }
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(files)
+}
+
+/// One scenario file.
+///
+/// # Errors
+/// When it is not one; the message says where and why.
+pub fn read(path: &Path) -> Result<File> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_saphyr::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
