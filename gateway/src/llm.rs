@@ -41,6 +41,7 @@ mod request;
 mod response;
 mod schema;
 mod splice;
+pub mod sse;
 #[cfg(test)]
 mod testing;
 mod texts;

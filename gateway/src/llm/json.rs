@@ -15,7 +15,7 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use string::{RawCursor, escape_into, unescape, unescape_into};
+pub use string::{RawCursor, escape_into, text_range, unescape, unescape_into};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;

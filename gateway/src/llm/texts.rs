@@ -1,5 +1,6 @@
 //! The texts of one payload, with the way back to its bytes.
 
+mod leaf;
 mod output;
 
 use std::collections::BTreeMap;

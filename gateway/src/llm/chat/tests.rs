@@ -572,3 +572,49 @@ fn content_without_text_is_counted() {
     );
     assert_eq!(texts.segments().list().len(), 1, "the remote URL");
 }
+
+#[test]
+fn a_range_of_the_whole_leads_to_its_leaf() {
+    let body = r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"k\":\"o\\u006ee\",\"n\":12345,\"list\":[\"two\",\"three\"],\"last\":\"four\"}"}}]}]}"#;
+    let mut texts = request_texts(Dialect::OpenAi, body);
+    let list = texts.segments().list();
+    let raw = list
+        .iter()
+        .position(|one| one.form == Form::JsonRaw)
+        .unwrap();
+    let leaf = |texts: &crate::llm::Texts, needle: &str| {
+        let start = texts.segments().text(raw).find(needle).expect(needle);
+        let (leaf, range) = texts.leaf_of_raw(raw, start..start + needle.len())?;
+        Some(texts.segments().text(leaf)[range].to_owned())
+    };
+    for (needle, text) in [
+        (r"o\u006ee", Some("one")),
+        (r"u006e", Some("n")),
+        ("234", Some("234")),
+        ("thr", Some("thr")),
+        ("four", Some("four")),
+        ("two\",", None),
+        ("\"two", None),
+        ("list", None),
+        ("k\":\"o", None),
+    ] {
+        assert_eq!(leaf(&texts, needle).as_deref(), text, "{needle}");
+    }
+    texts
+        .apply(&[
+            replace(&texts, "23", "\"\n<number>"),
+            replace(&texts, "two", ""),
+        ])
+        .unwrap();
+    for (needle, text) in [
+        (r"o\u006ee", Some("one")),
+        ("number>4", Some("number>4")),
+        (r#"1\"\n<"#, Some("1\"\n<")),
+        ("three", Some("three")),
+        ("four", Some("four")),
+        ("\"\",", None),
+    ] {
+        assert_eq!(leaf(&texts, needle).as_deref(), text, "{needle}");
+    }
+    assert_eq!(texts.leaf_of_raw(raw + 1, 0..1), None);
+}

@@ -1,6 +1,8 @@
 //! The inside of JSON strings: finding their end, reading and writing escapes, and mapping offsets of the
 //! text back to what was written.
 
+use std::ops::Range;
+
 /// Bytes of a word, for arithmetic on all of them at once.
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -204,4 +206,43 @@ impl<'a> RawCursor<'a> {
         }
         self.raw_at
     }
+}
+
+/// The range of the text that a range of a string's content as written means, widened to whole characters.
+/// Counterpart of [`RawCursor`].
+pub fn text_range(raw: &str, range: Range<usize>) -> Range<usize> {
+    let mut found = 0..0;
+    let (mut raw_at, mut text_at) = (0, 0);
+    let mut started = false;
+    while let Some(rest) = raw.get(raw_at..).filter(|rest| !rest.is_empty()) {
+        let (length, means) = match rest.strip_prefix('\\') {
+            Some(_) => {
+                let (character, length) = read_escape(rest);
+                (length, character.len_utf8())
+            }
+            None => {
+                let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+                // A run of plain text ends where the range starts or ends, if that lies in it.
+                let inside = [range.start, range.end]
+                    .into_iter()
+                    .filter(|edge| *edge > raw_at);
+                let next = inside.map(|edge| edge - raw_at).min().unwrap_or(plain);
+                (plain.min(next), plain.min(next))
+            }
+        };
+        if !started && raw_at + length > range.start {
+            found.start = text_at;
+            started = true;
+        }
+        if raw_at >= range.end {
+            break;
+        }
+        raw_at += length;
+        text_at += means;
+        found.end = text_at;
+    }
+    if !started {
+        found.start = found.end;
+    }
+    found
 }

@@ -92,6 +92,11 @@ proptest! {
                 let expected = if plain { raw_at + inside } else { raw_at + raw_char.len() };
                 prop_assert_eq!(cursor.end(text_at + inside), expected);
             }
+            let means = text_at..text_at + character.len_utf8();
+            prop_assert_eq!(text_range(&raw, raw_at..raw_at + raw_char.len()), means.clone());
+            if raw_char.starts_with('\\') {
+                prop_assert_eq!(text_range(&raw, raw_at + 1..raw_at + 2), means);
+            }
             raw_at += raw_char.len();
             text_at += character.len_utf8();
             let mut cursor = RawCursor::new(&raw);

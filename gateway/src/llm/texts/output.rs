@@ -83,7 +83,7 @@ impl Texts {
     }
 
     /// The edits of one segment, in what its parts stand in.
-    fn segment_edits(&self, index: usize, out: &mut Vec<(u32, RawEdit)>) {
+    pub(super) fn segment_edits(&self, index: usize, out: &mut Vec<(u32, RawEdit)>) {
         let (Some(edited), Some(place)) = (self.edited.get(&index), self.places.get(index)) else {
             return;
         };
