@@ -127,8 +127,10 @@ impl Run<'_> {
             }
             Some(Guardrail::Service(_)) => {
                 let judged = self.call_mutator(planned, payload).await?;
-                self.apply(planned, &judged, payload);
-                judged
+                match self.apply(planned, &judged, payload) {
+                    Applied::Nothing | Applied::All => judged,
+                    Applied::Refused => not_rewritten(judged),
+                }
             }
             Some(Guardrail::Text(_)) => self.mutate_text(position, planned, payload),
             Some(Guardrail::Context(_)) => self.judge_context(planned),
@@ -152,8 +154,10 @@ impl Run<'_> {
         let mut judged = judge(planned, &self.text.findings(position), payload);
         let mut last = judged.clone();
         for _ in 0..MAX_ROUNDS {
-            if !self.apply(planned, &last, payload) {
-                return judged;
+            match self.apply(planned, &last, payload) {
+                Applied::Nothing => return judged,
+                Applied::All => {}
+                Applied::Refused => break,
             }
             last = judge(planned, &self.text.findings_in_whole(position), payload);
             match last.outcome {
@@ -167,24 +171,27 @@ impl Run<'_> {
                 }
             }
         }
-        judged.edits.clear();
-        judged.outcome = Outcome::Violation {
-            explanation: "what was found could not be rewritten".into(),
-        };
-        judged
+        not_rewritten(judged)
     }
 
-    /// Applies a mutator's edits. False when there was nothing to apply, or under audit.
-    fn apply<P: Payload>(&mut self, planned: &Planned, judged: &Judged, payload: &mut P) -> bool {
+    /// Applies a mutator's edits; not under audit.
+    fn apply<P: Payload>(
+        &mut self,
+        planned: &Planned,
+        judged: &Judged,
+        payload: &mut P,
+    ) -> Applied {
         if planned.strategy == Strategy::Audit || judged.edits.is_empty() {
-            return false;
+            return Applied::Nothing;
         }
-        payload.apply(&judged.edits);
+        if !payload.apply(&judged.edits) {
+            return Applied::Refused;
+        }
         let mut changed: Vec<usize> = judged.edits.iter().map(|edit| edit.segment).collect();
         changed.sort_unstable();
         changed.dedup();
         self.text.rescan(payload, &changed);
-        true
+        Applied::All
     }
 
     fn judge_context(&self, planned: &Planned) -> Judged {
@@ -318,6 +325,16 @@ impl Run<'_> {
     }
 }
 
+/// What became of a mutator's edits.
+enum Applied {
+    /// There were none, or they are only counted.
+    Nothing,
+    /// The payload has them.
+    All,
+    /// The payload cannot take them.
+    Refused,
+}
+
 type ServiceAnswer = Result<parapet_guardrails::exchange::Verdict, FailureClass>;
 
 /// A call that is ready to be polled, with the body it judges.
@@ -329,6 +346,15 @@ struct ServiceCall<F> {
 fn judge<P: Payload>(planned: &Planned, findings: &[Finding], payload: &P) -> Judged {
     let place = |segment| payload.place(segment);
     judge_findings(planned.operation, payload.segments(), findings, &place)
+}
+
+/// What was found stands where it cannot be rewritten after all: it must not go on.
+fn not_rewritten(mut judged: Judged) -> Judged {
+    judged.edits.clear();
+    judged.outcome = Outcome::Violation {
+        explanation: "what was found could not be rewritten".into(),
+    };
+    judged
 }
 
 fn not_built() -> Judged {

@@ -27,8 +27,10 @@ pub trait Payload {
     /// leaf's text.
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)>;
 
-    /// Applies the edits of one mutator; the segments' texts follow.
-    fn apply(&mut self, edits: &[Edit]);
+    /// Applies the edits of one mutator; the segments' texts follow. False when one of them cannot be
+    /// applied: then none is.
+    #[must_use]
+    fn apply(&mut self, edits: &[Edit]) -> bool;
 
     /// The bodies for services, as they stand.
     fn chat_bodies(&self) -> ChatBodies;

@@ -69,12 +69,13 @@ impl Payload for Plain {
         None
     }
 
-    fn apply(&mut self, edits: &[Edit]) {
+    fn apply(&mut self, edits: &[Edit]) -> bool {
         for edit in edits.iter().rev() {
             let mut text = self.0.text(edit.segment).to_owned();
             text.replace_range(edit.range.clone(), &edit.replacement);
             self.0.set_text(edit.segment, text.into());
         }
+        true
     }
 
     fn chat_bodies(&self) -> ChatBodies {
