@@ -26,7 +26,7 @@ pub fn is_pattern(name: &str) -> bool {
     name.contains('*')
 }
 
-/// Names to look others up in: plain ones by binary search, patterns one by one.
+/// Names to look others up in: plain ones and patterns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     plain: Box<[Box<str>]>,
@@ -47,12 +47,21 @@ impl Names {
     }
 
     pub(crate) fn holds(&self, name: &str) -> bool {
+        self.holds_plain(name) || self.patterns.iter().any(|pattern| matches(pattern, name))
+    }
+
+    fn holds_plain(&self, name: &str) -> bool {
+        if self.plain.len() <= FEW {
+            return self.plain.iter().any(|plain| **plain == *name);
+        }
         self.plain
             .binary_search_by(|plain| (**plain).cmp(name))
             .is_ok()
-            || self.patterns.iter().any(|pattern| matches(pattern, name))
     }
 }
+
+/// Up to so many names, comparing with each is quicker than searching: most differ in length.
+const FEW: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -90,7 +99,8 @@ mod tests {
 
     #[test]
     fn holds_plain_names_and_patterns() {
-        let names = Names::new(["b", "a", "c/*", "a"]);
+        let few = Names::new(["b", "a", "c/*", "a"]);
+        let many = Names::new(["a", "b", "c/*", "d", "e", "f", "g", "h", "i", "j", "k"]);
         for (name, expected) in [
             ("a", true),
             ("b", true),
@@ -98,7 +108,8 @@ mod tests {
             ("c", false),
             ("", false),
         ] {
-            assert_eq!(names.holds(name), expected, "{name:?}");
+            assert_eq!(few.holds(name), expected, "{name:?}");
+            assert_eq!(many.holds(name), expected, "{name:?}");
         }
     }
 

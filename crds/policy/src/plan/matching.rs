@@ -72,17 +72,18 @@ impl Matcher {
             Some(false) => return Verdict::Target,
             None => return Verdict::TargetIgnored,
         }
-        if !self.subjects.matches(facts) {
-            return Verdict::Subjects;
-        }
         let carries = |(key, value): &(Box<str>, Box<str>)| {
             facts
                 .metadata
                 .get(&**key)
                 .is_some_and(|given| **given == **value)
         };
+        // Before the subjects, because it is cheaper.
         if !self.metadata.iter().all(carries) {
             return Verdict::Metadata;
+        }
+        if !self.subjects.matches(facts) {
+            return Verdict::Subjects;
         }
         Verdict::Matches
     }
