@@ -8,7 +8,6 @@ use parapet_policy::compile::{
     WrittenResource,
 };
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
-use parapet_policy::outcome::Operation;
 use serde_json::Value as Json;
 
 use crate::collaborator::subjects;
@@ -16,7 +15,6 @@ use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::{GuardrailIntegrationSpec, GuardrailSpec, StreamingMode};
 use crate::identity_provider::IdentityProviderSpec;
 use crate::model_provider::ModelProviderSpec;
-use crate::rfc3339;
 use crate::virtual_account::VirtualAccountSpec;
 
 /// Where diagnostics about one resource go.
@@ -39,7 +37,7 @@ impl Said<'_> {
     }
 }
 
-/// A group of guardrails. One without a member is left out: it was said, and there is nothing to build.
+/// A group of guardrails.
 pub fn integration(
     spec: &GuardrailIntegrationSpec,
     created: Created,
@@ -48,20 +46,7 @@ pub fn integration(
     let mut guardrails: Vec<WrittenGuardrail> = Vec::with_capacity(spec.guardrails.len());
     for (index, guardrail) in spec.guardrails.iter().enumerate() {
         let path = format!("spec.guardrails[{index}]");
-        if guardrails
-            .iter()
-            .any(|earlier| earlier.name == guardrail.name)
-        {
-            said.error(
-                format!("{path}.name"),
-                format!(
-                    "{:?} is the name of an earlier guardrail of this group",
-                    guardrail.name
-                ),
-            );
-            continue;
-        }
-        guardrails.extend(self::guardrail(guardrail, &path, said));
+        guardrails.push(self::guardrail(guardrail, &path, said));
     }
     WrittenIntegration {
         source: said.source.clone(),
@@ -72,7 +57,7 @@ pub fn integration(
     }
 }
 
-fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> Option<WrittenGuardrail> {
+fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> WrittenGuardrail {
     let mut given = spec.members.given();
     if given.len() != 1 {
         let names: Vec<&str> = given.iter().map(|member| member.0).collect();
@@ -87,12 +72,6 @@ fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> Option<Wr
             format!("give exactly one kind of guardrail, found {found}; known are {members}"),
         );
     }
-    if spec.priority.is_some() && spec.operation != Operation::Mutate {
-        said.error(
-            format!("{path}.priority"),
-            "priority is only for operation: mutate; validators run together",
-        );
-    }
     if let Some(streaming) = &spec.streaming {
         let sized = streaming.size.is_some() || streaming.overlap.is_some();
         if sized && streaming.mode != StreamingMode::Windowed {
@@ -101,20 +80,14 @@ fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> Option<Wr
                 "size and overlap are only for mode: windowed",
             );
         }
-        if let (Some(size), Some(overlap)) = (streaming.size, streaming.overlap)
-            && overlap >= size
-        {
-            said.error(
-                format!("{path}.streaming.overlap"),
-                "the overlap must be smaller than the size",
-            );
-        }
     }
-    if given.is_empty() {
-        return None;
-    }
-    let (kind, config) = given.swap_remove(0);
-    Some(WrittenGuardrail {
+    // One without a member keeps its place all the same: paths count on it.
+    let (kind, config) = if given.is_empty() {
+        ("", Json::Null)
+    } else {
+        given.swap_remove(0)
+    };
+    WrittenGuardrail {
         name: spec.name.clone(),
         kind: kind.to_owned(),
         secret_refs: secret_refs(&config, &said.source.namespace),
@@ -128,7 +101,7 @@ fn guardrail(spec: &GuardrailSpec, path: &str, said: &mut Said<'_>) -> Option<Wr
             .streaming
             .as_ref()
             .map(crate::guardrail_integration::Streaming::stream_mode),
-    })
+    }
 }
 
 /// Rules.
@@ -177,14 +150,6 @@ pub fn provider(
 
 /// A machine identity.
 pub fn account(spec: &VirtualAccountSpec, created: Created, said: &mut Said<'_>) -> WrittenAccount {
-    if let Some(text) = &spec.expires_at
-        && rfc3339::parse(text).is_none()
-    {
-        said.error(
-            "spec.expiresAt",
-            "not a time: write it like 2027-01-01T00:00:00Z",
-        );
-    }
     let namespace = &said.source.namespace;
     WrittenAccount {
         source: said.source.clone(),

@@ -22,7 +22,6 @@ pub mod identity_provider;
 pub mod model_provider;
 pub mod read;
 pub mod resource;
-pub mod rfc3339;
 #[cfg(feature = "kube")]
 pub mod status;
 pub mod virtual_account;

@@ -191,17 +191,24 @@ fn assemble(
 }
 
 impl Read {
-    /// Adds to a diagnostic where in its file it points.
-    pub fn locate(&self, diagnostic: Diagnostic) -> Remark {
+    /// Adds to a diagnostic in which file it points where. A bundle's sources name no file.
+    pub fn locate(&self, mut diagnostic: Diagnostic) -> Remark {
         let wanted = &diagnostic.source;
-        let files = self
-            .files
-            .iter()
-            .filter(|file| Some(&*file.name) == wanted.file.as_deref());
-        let placed = files
-            .flat_map(|file| &file.documents)
-            .find(|placed| placed.source == *wanted);
-        let position = placed.and_then(|placed| placed.locate(&diagnostic.path));
+        let is_it = |source: &Source| {
+            let file = wanted.file.is_none() || source.file == wanted.file;
+            file && (&source.kind, &source.namespace, &source.name)
+                == (&wanted.kind, &wanted.namespace, &wanted.name)
+        };
+        let documents = self.files.iter().flat_map(|file| &file.documents);
+        let mut of_it = documents.filter(|placed| is_it(&placed.source));
+        let Some(placed) = of_it.next() else {
+            return Remark {
+                diagnostic,
+                position: None,
+            };
+        };
+        diagnostic.source = placed.source.clone();
+        let position = placed.locate(&diagnostic.path);
         Remark {
             diagnostic,
             position,

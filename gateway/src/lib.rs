@@ -1,5 +1,8 @@
 //! Parapet's data plane: a stateless gateway that enforces guardrails on model and tool traffic.
 
+pub mod admin;
+pub mod args;
+pub mod check;
 pub mod llm;
 pub mod pipeline;
 pub mod policy;

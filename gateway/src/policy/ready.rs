@@ -8,6 +8,7 @@ use parapet_crds::read::Secrets;
 use parapet_policy::bundle::{Bundle, GuardrailEntry, Revision};
 use parapet_policy::compile::{Kinds as _, Problem};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
+use parapet_policy::model::Models;
 use parapet_policy::plan::Planner;
 
 use super::guardrail::ReadyGuardrail;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub digest: Arc<str>,
     /// Answers what runs for a request; holds the bundle.
     pub planner: Planner,
+    /// The models that callers can name.
+    pub models: Models,
     /// By index in the bundle's guardrails.
     pub guardrails: Vec<ReadyGuardrail>,
     /// What holds for the whole installation.
@@ -42,6 +45,7 @@ pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot,
     let snapshot = Snapshot {
         revision: bundle.revision,
         digest: bundle.digest.as_str().into(),
+        models: Models::new(&bundle),
         guardrails,
         planner: Planner::new(Arc::new(bundle), settings.plan),
         settings,

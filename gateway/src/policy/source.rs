@@ -93,7 +93,9 @@ impl Source {
         let (snapshot, said) = ready::build(bundle, &read.secrets, &self.kinds);
         let mut diagnostics = compiled.diagnostics;
         diagnostics.extend(said);
-        diagnostics.retain(|diagnostic| is_whole || !follows_from_a_gap(diagnostic));
+        diagnostics.retain(|diagnostic| {
+            (is_whole || !follows_from_a_gap(diagnostic)) && !was_said(&read.remarks, diagnostic)
+        });
         remarks.extend(
             diagnostics
                 .into_iter()
@@ -122,6 +124,22 @@ const fn follows_from_a_gap(diagnostic: &Diagnostic) -> bool {
         diagnostic.reason,
         Reason::UnknownSelector | Reason::UnknownReference | Reason::UnknownSecret
     )
+}
+
+/// Whether the reader has found an error at the same place or above it: one cause, one message.
+fn was_said(remarks: &[Remark], diagnostic: &Diagnostic) -> bool {
+    let (source, path) = (&diagnostic.source, &diagnostic.path);
+    remarks
+        .iter()
+        .filter(|remark| remark.is_error())
+        .any(|remark| {
+            let said = &remark.diagnostic;
+            let same = (&said.source.kind, &said.source.namespace, &said.source.name)
+                == (&source.kind, &source.namespace, &source.name);
+            let below = path.strip_prefix(said.path.as_str());
+            same && !said.path.is_empty()
+                && below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
 }
 
 /// In the order in which people read files; what belongs to no file comes first.

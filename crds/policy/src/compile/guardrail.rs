@@ -54,6 +54,16 @@ pub(super) fn check(
             message,
         );
     }
+    if written.operation == Operation::Validate && written.priority.is_some() {
+        // As admission has it in a cluster.
+        let message = "only mutators have an order: leave it out, or write operation: mutate";
+        report.error(
+            source,
+            format_args!("{at}.priority"),
+            Reason::Invalid,
+            message,
+        );
+    }
     let mut doubt = |member: &str, message: &str| {
         report.warning(
             source,
@@ -62,12 +72,6 @@ pub(super) fn check(
             message,
         );
     };
-    if written.operation == Operation::Validate && written.priority.is_some() {
-        doubt(
-            "priority",
-            "only mutators have an order: leave it out, or write operation: mutate",
-        );
-    }
     if written.operation == Operation::Mutate && written.input == ValidatorInput::Mutated {
         doubt(
             "input",

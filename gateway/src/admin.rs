@@ -1,0 +1,65 @@
+//! The admin listener: health, readiness, metrics, and which policy is in force.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+
+use crate::policy::live::LivePolicy;
+
+/// What the admin routes answer from.
+#[derive(Clone)]
+pub struct Admin {
+    /// The policy in force.
+    pub policy: Arc<LivePolicy>,
+    /// Whether traffic is wanted.
+    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// All metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// The routes.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/policy", get(policy))
+        .with_state(admin)
+}
+
+/// Serves the routes until `end`.
+///
+/// # Errors
+/// When accepting fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    admin: Admin,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(admin))
+        .with_graceful_shutdown(end)
+        .await
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    if (admin.ready)() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], (admin.metrics)()).into_response()
+}
+
+async fn policy(State(admin): State<Admin>) -> Response {
+    Json(admin.policy.status()).into_response()
+}

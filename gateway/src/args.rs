@@ -1,0 +1,273 @@
+//! The command line. Every setting can come from an environment variable as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use parapet_crds::human_duration::HumanDuration;
+use parapet_crds::read::ReadOptions;
+use parapet_policy::hook::Hook;
+
+/// An AI gateway that enforces guardrails on model traffic.
+#[derive(Debug, Parser)]
+#[command(name = "parapet-gateway", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve traffic with the policy of a folder, and reload it when files change.
+    Serve(Box<Serve>),
+    /// Compile a folder and print what there is to say; exit 1 on an error.
+    Check(Check),
+    /// Print what would happen to a request, and why. No model and no service is called.
+    Try(Box<Try>),
+}
+
+/// Where the policy is.
+#[derive(Args, Clone, Debug)]
+pub struct Manifests {
+    /// The folder with the resources, YAML or JSON, or one file.
+    #[arg(long, env = "PARAPET_MANIFESTS", value_name = "DIR")]
+    pub manifests: PathBuf,
+    /// A folder with the layout of mounted Secrets, DIR/<name>/<key>.
+    #[arg(long, env = "PARAPET_SECRETS", value_name = "DIR")]
+    pub secrets: Option<PathBuf>,
+    /// The namespace whose resources govern the whole installation; documents without one belong to it.
+    #[arg(
+        long,
+        env = "PARAPET_POLICY_NAMESPACE",
+        value_name = "NAME",
+        default_value = "default"
+    )]
+    pub policy_namespace: String,
+}
+
+impl Manifests {
+    /// For the reader.
+    pub fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            manifests: self.manifests.clone(),
+            secrets: self.secrets.clone(),
+            policy_namespace: Arc::from(self.policy_namespace.as_str()),
+        }
+    }
+}
+
+/// `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// Where the policy is.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Where traffic comes in.
+    #[arg(
+        long,
+        env = "PARAPET_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:8787"
+    )]
+    pub listen: SocketAddr,
+    /// Where /healthz, /readyz, /metrics and /policy are.
+    #[arg(
+        long,
+        env = "PARAPET_ADMIN_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:9787"
+    )]
+    pub admin_listen: SocketAddr,
+    /// Traffic threads; default: as many as there are cores.
+    #[arg(long, env = "PARAPET_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// A PEM file with the listener's certificate chain; it is read again when it changes.
+    #[arg(
+        long,
+        env = "PARAPET_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// A PEM file with the certificate's private key.
+    #[arg(
+        long,
+        env = "PARAPET_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// A PEM file with certificate authorities to trust beside the system's, for outgoing calls.
+    #[arg(long, env = "PARAPET_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// At the end: how long readiness is off before no connection is accepted any more.
+    #[arg(long, env = "PARAPET_DRAIN_NOTICE", value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub drain_notice: Duration,
+    /// At the end: how long requests in flight may go on after that.
+    #[arg(long, env = "PARAPET_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = duration)]
+    pub drain_timeout: Duration,
+    /// What the log says: error, warn, info, debug, or filters by module. Records are not affected.
+    #[arg(
+        long,
+        env = "PARAPET_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+    /// Whether a JSON line is written to standard output for each request.
+    #[arg(
+        long,
+        env = "PARAPET_RECORDS",
+        value_name = "WHERE",
+        default_value = "stdout"
+    )]
+    pub records: Records,
+}
+
+/// Where the record of each request goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Records {
+    /// As a JSON line to standard output.
+    Stdout,
+    /// Nowhere; metrics are counted all the same.
+    None,
+}
+
+/// `check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// Where the policy is.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `try`.
+#[derive(Args, Clone, Debug)]
+pub struct Try {
+    /// Where the policy is.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// The request's body, JSON, as a client would send it; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub request: PathBuf,
+    /// Who calls: user:NAME or virtualaccount:NAME.
+    #[arg(long, value_name = "SUBJECT", default_value = "user:nobody")]
+    pub subject: String,
+    /// A team that a user belongs to; may be given several times.
+    #[arg(long = "team", value_name = "TEAM")]
+    pub teams: Vec<String>,
+    /// Only this hook.
+    #[arg(long, value_name = "HOOK", value_parser = hook)]
+    pub hook: Option<Hook>,
+    /// Metadata of the request, KEY=VALUE; may be given several times.
+    #[arg(long = "metadata", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub metadata: Vec<(String, String)>,
+    /// A header of the request, NAME: VALUE; may be given several times.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// The route: /v1/chat/completions or /v1/messages. Default: the first.
+    #[arg(long, value_name = "PATH", default_value = "/v1/chat/completions")]
+    pub route: String,
+    /// The model's answer, JSON, for the output hook.
+    #[arg(long, value_name = "FILE")]
+    pub response: Option<PathBuf>,
+    /// Print what was found, and not only where.
+    #[arg(long)]
+    pub show_text: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<HumanDuration>()
+        .map(|read| read.0)
+        .map_err(|error| error.to_string())
+}
+
+fn hook(text: &str) -> Result<Hook, String> {
+    let names = || Hook::ALL.map(Hook::as_str).join(", ");
+    let found = Hook::ALL.into_iter().find(|hook| hook.as_str() == text);
+    found.ok_or_else(|| format!("known are {}", names()))
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("parapet-gateway").chain(args.iter().copied()))
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_has_the_documented_defaults() {
+        let Command::Serve(serve) = parse(&["serve", "--manifests", "m"]).unwrap().command else {
+            panic!()
+        };
+        assert_eq!(serve.listen.to_string(), "0.0.0.0:8787");
+        assert_eq!(serve.admin_listen.to_string(), "0.0.0.0:9787");
+        assert_eq!(serve.drain_timeout, Duration::from_secs(25));
+        assert_eq!(&*serve.manifests.read_options().policy_namespace, "default");
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let rows: [&[&str]; 6] = [
+            &["serve"],
+            &["serve", "--manifests", "m", "--threads", "0"],
+            &["serve", "--manifests", "m", "--tls-cert", "c"],
+            &["serve", "--manifests", "m", "--drain-timeout", "5"],
+            &[
+                "try",
+                "--manifests",
+                "m",
+                "--request",
+                "r",
+                "--hook",
+                "nowhere",
+            ],
+            &[
+                "try",
+                "--manifests",
+                "m",
+                "--request",
+                "r",
+                "--metadata",
+                "a",
+            ],
+        ];
+        for args in rows {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+    }
+}
