@@ -6,4 +6,5 @@
 )]
 
 mod fakes;
+mod quality;
 mod scenarios;

@@ -11,4 +11,5 @@ pub mod fake_guardrail;
 pub mod fake_llm;
 pub mod harness;
 pub mod http_client;
+pub mod quality;
 pub mod scenario;

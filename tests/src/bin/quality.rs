@@ -1,0 +1,47 @@
+//! `make quality`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use parapet_tests::quality::{combined_cost, report, run};
+
+/// Scores the local detectors over labelled rows.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The folder with the families.
+    data: PathBuf,
+    /// Only the line for each family.
+    #[arg(long)]
+    summary: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match print(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quality: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(args: &Args) -> Result<()> {
+    let reports = run(&args.data)?;
+    ensure!(
+        !reports.is_empty(),
+        "{} holds no rows of a family that has a local detector",
+        args.data.display()
+    );
+    if !args.summary {
+        reports.iter().for_each(|report| println!("{report}"));
+    }
+    println!("{}", report::summary(&reports));
+    println!(
+        "All families in one scan: {:.1} µs per KB",
+        combined_cost(&args.data)?
+    );
+    Ok(())
+}
