@@ -3,7 +3,12 @@
 pub mod admin;
 pub mod args;
 pub mod check;
+pub mod edge;
 pub mod llm;
 pub mod pipeline;
 pub mod policy;
 pub mod route;
+#[cfg(test)]
+mod testing;
+pub mod timer;
+pub mod upstream;
