@@ -100,8 +100,7 @@ impl Body {
         F: Future<Output = Result<(), Cut>> + 'static,
     {
         let frames = Frames::default();
-        let future: Pin<Box<dyn Future<Output = Result<(), Cut>>>> =
-            Box::pin(produce(frames.clone()));
+        let future: Producer = Box::pin(produce(frames.clone()));
         let produced = Produced {
             future: Some(future),
             frames,
@@ -274,9 +273,11 @@ impl Frames {
     }
 }
 
+type Producer = Pin<Box<dyn Future<Output = Result<(), Cut>>>>;
+
 /// A future that makes frames, and its frames.
 struct Produced {
-    future: Option<Pin<Box<dyn Future<Output = Result<(), Cut>>>>>,
+    future: Option<Producer>,
     frames: Frames,
     cut: bool,
 }

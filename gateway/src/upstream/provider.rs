@@ -53,7 +53,7 @@ pub struct ReadyProvider {
 }
 
 pub(super) enum Backend {
-    Http(HttpBackend),
+    Http(Box<HttpBackend>),
     Demo(Demo),
 }
 
@@ -187,7 +187,7 @@ impl ReadyProvider {
         };
         Ok(Self {
             account: account.account,
-            backend: Backend::Http(backend),
+            backend: Backend::Http(Box::new(backend)),
         })
     }
 
