@@ -95,7 +95,7 @@ pub enum ExposeGuardrails {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Bytes of a request body. Default 16777216.
+    /// Bytes of a request body. Default 20971520.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub body_bytes: Option<i64>,
@@ -119,14 +119,14 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 64, max = 1_048_576))]
     pub hold_back_bytes: Option<i64>,
-    /// Requests in flight. Default 4096.
+    /// Requests in flight. Default 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrent_requests: Option<i64>,
     /// How long a client may take to send headers, and then between pieces of its body. Default `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_timeout: Option<HumanDuration>,
-    /// How long a connection to an upstream may take. Default `10s`.
+    /// How long a connection to an upstream may take. Default `5s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout: Option<HumanDuration>,
     /// How long an upstream may take to its first byte. Default `10m`: a model that thinks says nothing.

@@ -74,6 +74,7 @@ impl Spec for GuardrailIntegrationSpec {
 #[cfg_attr(
     feature = "kube",
     x_kube(
+        cel,
         validation = crate::status::exactly_one(parapet_guardrails::kinds::MEMBERS, "kind of guardrail"),
         validation = crate::status::priority_only_with_mutate(),
     )
@@ -118,7 +119,7 @@ pub struct GuardrailSpec {
 /// How a guardrail that makes calls sees a streamed answer.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
-#[cfg_attr(feature = "kube", x_kube(validation = crate::status::size_only_with_windowed()))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::size_only_with_windowed()))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Streaming {

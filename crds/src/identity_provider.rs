@@ -64,7 +64,7 @@ impl Spec for IdentityProviderSpec {
 /// Where an issuer's keys are: one of the two.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
-#[cfg_attr(feature = "kube", x_kube(validation = crate::status::exactly_one(JWKS_MEMBERS, "place of the keys")))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(JWKS_MEMBERS, "place of the keys")))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Jwks {

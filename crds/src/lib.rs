@@ -14,6 +14,8 @@
 
 pub mod collaborator;
 pub mod convert;
+#[cfg(feature = "kube")]
+pub mod crd;
 pub mod gateway_settings;
 pub mod guardrail_config;
 pub mod guardrail_integration;

@@ -42,7 +42,7 @@ use crate::resource::Spec;
         )
     )
 )]
-#[cfg_attr(feature = "kube", x_kube(validation = crate::status::exactly_one(MEMBERS, "provider")))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(MEMBERS, "provider")))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelProviderSpec {

@@ -1,1 +1,33 @@
-fn main() {}
+//! Writes the custom resource definitions and their reference page: `make crds`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match write(Path::new(".")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes everything below the repository's root, and removes definitions that are no longer generated.
+fn write(root: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let files = parapet_crds::crd::generated()?;
+    let folder = root.join("crds/generated");
+    std::fs::create_dir_all(&folder)?;
+    for entry in std::fs::read_dir(&folder)? {
+        let name = entry?.file_name();
+        let path = format!("crds/generated/{}", name.to_string_lossy());
+        if !files.contains_key(&path) {
+            std::fs::remove_file(root.join(path))?;
+        }
+    }
+    for (path, text) in &files {
+        std::fs::write(root.join(path), text)?;
+        println!("{path}");
+    }
+    Ok(())
+}
