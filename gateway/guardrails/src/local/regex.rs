@@ -47,6 +47,7 @@ pub struct Regex {
     pub preset_patterns: Option<PresetPatterns>,
     /// Your own patterns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
     pub custom_patterns: Vec<CustomPattern>,
 }
 
@@ -55,6 +56,7 @@ pub struct Regex {
 #[serde(rename_all = "camelCase", default)]
 pub struct PresetPatterns {
     /// Names of presets, e.g. `us_ssn`.
+    #[schemars(length(max = 256))]
     pub presets: Vec<String>,
     /// With `operation: mutate`: what stands in place of a match.
     pub redaction_text: String,

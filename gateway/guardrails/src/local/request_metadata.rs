@@ -62,6 +62,7 @@ pub struct ValueRule {
     pub constraint: Constraint,
     /// With `allowed_values`: the values, compared exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub allowed_values: Option<Vec<String>>,
     /// With `regex`: what must match somewhere in the value; `^` and `$` bind it to the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
