@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod bench;
+pub mod control;
 pub mod fake;
 pub mod fake_guardrail;
 pub mod fake_llm;
