@@ -10,7 +10,7 @@ use crate::compile::{
     HoldBack, KindReport, Kinds, Problem, Written, WrittenAccount, WrittenConfig, WrittenGuardrail,
     WrittenIntegration, WrittenProvider, WrittenResource,
 };
-use crate::diagnostic::{Diagnostic, Reason, Severity, Source};
+use crate::diagnostic::{Reason, Severity, Source};
 use crate::facts::{Caller, Facts, Subject, Target};
 use crate::hook::Hook;
 use crate::outcome::Operation;
@@ -236,14 +236,4 @@ pub(crate) fn mcp_call(servers: &[&str], tool: Option<&str>) -> Facts {
         target,
         metadata: BTreeMap::new(),
     }
-}
-
-/// Diagnostics as `severity path Reason`, without those of `Info` unless asked for.
-pub(crate) fn said(diagnostics: &[Diagnostic], with_info: bool) -> Vec<String> {
-    let shown = diagnostics
-        .iter()
-        .filter(|one| with_info || one.severity != Severity::Info);
-    shown
-        .map(|one| format!("{:?} {} {:?}", one.severity, one.path, one.reason))
-        .collect()
 }

@@ -19,11 +19,16 @@ pub(super) fn check(
 ) {
     let source = &integration.source;
     let at = format!("spec.guardrails[{index}]");
-    for problem in &of_kind.problems {
+    let member = format!("{at}.{}", written.kind);
+    // One without a member has been reported where it was read, and names nothing else.
+    let problems = of_kind.problems.iter().filter(|_| !written.kind.is_empty());
+    for problem in problems {
         let path = match problem.reason {
+            // Matters only for streams, and there it is said.
+            Reason::Unbounded => continue,
             // The kind speaks of the guardrail's operation, not of a field of its own.
             Reason::CannotMutate => format!("{at}.operation"),
-            _ => below(&format!("{at}.{}", written.kind), &problem.path),
+            _ => below(&member, &problem.path),
         };
         report.say(
             source,
@@ -34,12 +39,7 @@ pub(super) fn check(
         );
     }
     for (path, id) in &written.secret_refs {
-        secrets.check(
-            source,
-            below(&format!("{at}.{}", written.kind), path),
-            id,
-            report,
-        );
+        secrets.check(source, below(&member, path), id, report);
     }
     let is_built = of_kind
         .problems
@@ -108,7 +108,7 @@ pub(super) fn check(
         );
         report.error(
             source,
-            format_args!("{at}.streaming.windowed"),
+            format_args!("{at}.streaming.overlap"),
             Reason::Invalid,
             message,
         );
@@ -116,7 +116,7 @@ pub(super) fn check(
 }
 
 /// A path below a member; an index needs no dot.
-fn below(member: &str, path: &str) -> String {
+pub(super) fn below(member: &str, path: &str) -> String {
     match path.chars().next() {
         None => member.to_owned(),
         Some('[') => format!("{member}{path}"),

@@ -82,8 +82,9 @@ fn only_in<'a, T: Resource>(policy: &str, written: &'a [T], report: &mut Report)
             continue;
         }
         let message = format!(
-            "a {} counts only in the policy namespace {policy}, and this one is in {}: move it there",
-            source.kind, source.namespace
+            "a resource of this kind counts only in the policy namespace {policy}, and this one is in {}: \
+             move it there",
+            source.namespace
         );
         report.error(
             source,

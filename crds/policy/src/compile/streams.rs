@@ -4,6 +4,7 @@ use crate::bundle::{RuleEntry, StreamMode};
 use crate::diagnostic::Reason;
 use crate::outcome::Strategy;
 
+use super::guardrail::below;
 use super::integrations::{Checked, Guardrails};
 use super::kinds::HoldBack;
 use super::report::Report;
@@ -64,14 +65,37 @@ fn of_enforced(checked: &Checked<'_>, report: &mut Report) {
             let message = format!("{selector} holds a stream back by at most {bytes} bytes");
             report.info(source, path, Reason::HoldBack, message);
         }
-        Some(HoldBack::Unbounded) => {
-            let message = format!(
-                "a pattern of {selector} can match text of any length, so in a stream a match is cut at the \
-                 default bound: bound its repetitions, e.g. write {{1,64}} in place of + and {{0,64}} in \
-                 place of *"
-            );
-            report.warning(source, path, Reason::Unbounded, message);
-        }
+        Some(HoldBack::Unbounded) => unbounded(checked, &path, report),
+    }
+}
+
+/// Says which pattern has no bound, when the kind knows.
+fn unbounded(checked: &Checked<'_>, path: &str, report: &mut Report) {
+    let source = &checked.integration.source;
+    let problems = || {
+        checked
+            .report
+            .problems
+            .iter()
+            .filter(|problem| problem.reason == Reason::Unbounded)
+    };
+    for problem in problems() {
+        let path = below(path, &problem.path);
+        report.say(
+            source,
+            path,
+            problem.severity,
+            problem.reason,
+            problem.message.clone(),
+        );
+    }
+    if problems().next().is_none() {
+        let message = format!(
+            "a pattern of {} can match text of any length, so in a stream a match is cut at the default \
+             bound: bound its repetitions, e.g. write {{1,64}} in place of + and {{0,64}} in place of *",
+            checked.entry.selector
+        );
+        report.warning(source, path, Reason::Unbounded, message);
     }
 }
 
@@ -83,7 +107,7 @@ fn of_slow(checked: &Checked<'_>, at: &str, report: &mut Report) {
         StreamMode::Buffered => {
             let message = format!(
                 "{selector} holds back the whole of every stream it judges, until the answer is complete: \
-                 write streaming: {{windowed: {{size: 2048, overlap: 256}}}} to hold back a window at a time"
+                 write streaming: {{mode: windowed}} to hold back a window at a time"
             );
             report.info(source, path, Reason::HoldBack, message);
         }
@@ -94,7 +118,7 @@ fn of_slow(checked: &Checked<'_>, at: &str, report: &mut Report) {
         StreamMode::Observe => {
             let message = format!(
                 "{selector} is enforced on output, and observe lets every stream go by unjudged: write \
-                 streaming: buffered or windowed, or enforcingStrategy: audit"
+                 streaming: {{mode: buffered}} or {{mode: windowed}}, or enforcingStrategy: audit"
             );
             report.error(source, path, Reason::Invalid, message);
         }

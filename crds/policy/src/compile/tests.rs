@@ -1,14 +1,43 @@
 //! Compiled policy.
 
-use serde_json::json;
+mod guardrails;
+mod names;
+mod order;
+mod rules;
+mod selectors;
 
-use crate::testing::{FakeKinds, guardrail, rule, said, written};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::testing::FakeKinds;
 
-use super::compile;
+use super::{Written, compile};
 
-#[test]
-fn well_written_policy_has_nothing_said_about_it() {
-    let rules = vec![rule("r", json!({"llm_input_guardrails": ["g/a"]}))];
-    let compiled = compile(&written(vec![guardrail("a", "text")], rules), &FakeKinds);
-    assert_eq!(said(&compiled.diagnostics, true), Vec::<String>::new());
+/// What is said about `written`, but for information: `Severity path Reason: message`.
+fn remarks(written: &Written) -> Vec<String> {
+    let diagnostics = compile(written, &FakeKinds).diagnostics;
+    let shown = diagnostics
+        .iter()
+        .filter(|one| one.severity != Severity::Info);
+    shown.map(in_a_line).collect()
+}
+
+fn in_a_line(one: &Diagnostic) -> String {
+    format!(
+        "{:?} {} {:?}: {}",
+        one.severity, one.path, one.reason, one.message
+    )
+}
+
+/// Checks that `written` draws exactly the remarks that begin and end as `expected` says: a remark is
+/// written as `Severity path Reason: ... words`, where `...` stands for any text.
+fn assert_remarks(written: &Written, expected: &[&str], what: &str) {
+    let remarks = remarks(written);
+    let matches = remarks.len() == expected.len()
+        && remarks
+            .iter()
+            .zip(expected)
+            .all(|(remark, expected)| crate::glob::matches(&expected.replace("...", "*"), remark));
+    assert!(
+        matches,
+        "{what}\n  said: {remarks:#?}\n  expected: {expected:#?}"
+    );
 }
