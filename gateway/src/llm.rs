@@ -34,14 +34,17 @@
 //! [`Form::JsonRaw`]: parapet_guardrails::segment::Form::JsonRaw
 
 mod chat;
+pub mod error;
 mod facts;
 pub mod json;
 mod locate;
+mod messages;
 mod request;
 mod response;
 mod schema;
 mod splice;
 pub mod sse;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 mod texts;

@@ -3,8 +3,10 @@
 mod message;
 mod request;
 mod response;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 pub(super) use request::request;
 pub(super) use response::response;
+pub(super) use stream::chunk;

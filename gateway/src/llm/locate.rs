@@ -146,6 +146,11 @@ impl Locator {
         Ok(texts)
     }
 
+    /// Whether nothing has been collected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.unjudged.is_empty()
+    }
+
     /// Whether the limit has been passed: then nothing more is worth collecting.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() > self.max_segments

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::json::{Doc, Kind, Value, escape_into};
 use super::locate::Locator;
 use super::texts::Texts;
-use super::{Dialect, Limits, LlmError, chat};
+use super::{Dialect, Limits, LlmError, chat, messages};
 
 /// A request, parsed in place. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Request {
         let mut out = Locator::new(self.body.clone(), limits);
         match self.dialect {
             Dialect::OpenAi => chat::request(self.root(), &mut out),
-            Dialect::Anthropic => {}
+            Dialect::Anthropic => messages::request(self.root(), &mut out),
         }
         out.finish(Some(self.doc.clone()))
     }

@@ -9,7 +9,7 @@ use super::locate::{Context, Locator};
 use super::request::Request;
 use super::texts::Texts;
 use super::tools::Tools;
-use super::{Dialect, Limits, LlmError, chat};
+use super::{Dialect, Limits, LlmError, chat, messages};
 
 /// Tokens that an answer cost, as the upstream counts them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -21,6 +21,14 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both: of what two events of one stream say, the later and larger count is the whole.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+        }
+    }
+
     /// Reads a `usage` object of either dialect; none when it has no counts.
     pub(super) fn read(usage: Value<'_>) -> Option<Self> {
         let count = |a, b| {
@@ -73,7 +81,7 @@ impl Response {
         let tools = Tools::of(request.map(Request::root));
         match self.dialect {
             Dialect::OpenAi => chat::response(self.root(), &tools, &mut out),
-            Dialect::Anthropic => {}
+            Dialect::Anthropic => messages::response(self.root(), &tools, &mut out),
         }
         out.finish(Some(self.doc.clone()))
     }

@@ -38,7 +38,7 @@ impl Texts {
         splice::apply(&self.body, 0..self.body.len(), self.body_edits()).into()
     }
 
-    fn body_edits(&self) -> Vec<RawEdit> {
+    pub(in crate::llm) fn body_edits(&self) -> Vec<RawEdit> {
         let mut edits = Vec::new();
         for index in self.edited.keys() {
             self.segment_edits(*index, &mut edits);

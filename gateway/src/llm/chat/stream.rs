@@ -1,0 +1,173 @@
+//! A chunk of a streamed answer.
+
+use crate::llm::json::{Kind, Value};
+use crate::llm::response::Usage;
+use crate::llm::stream::{ChannelKind, EventKind, LEGACY_CALL, Reading};
+use crate::llm::unjudged::Unjudged;
+
+/// Reads a chunk.
+pub(in crate::llm) fn chunk(root: Value<'_>, out: &mut Reading) {
+    let mut choices = 0;
+    for (key, value) in root.members() {
+        match key.as_ref() {
+            "choices" => {
+                for (position, one) in value.items().enumerate() {
+                    choices += 1;
+                    choice(one, position, out);
+                }
+            }
+            "usage" => out.usage = Usage::read(value),
+            "error" if !value.is_null() => {
+                out.kind = EventKind::Error;
+                out.strings(value);
+            }
+            "id"
+            | "object"
+            | "created"
+            | "model"
+            | "system_fingerprint"
+            | "service_tier"
+            | "obfuscation"
+            | "provider"
+            | "prompt_filter_results"
+            | "prompt_token_ids" => {}
+            _ => out.strings(value),
+        }
+    }
+    if choices == 0 {
+        out.bare = false;
+        if out.usage.is_some() && out.kind == EventKind::Chunk {
+            out.kind = EventKind::UsageOnly;
+        }
+    }
+}
+
+fn index(value: Value<'_>, position: usize) -> u32 {
+    let index = value
+        .get("index")
+        .and_then(Value::as_u64)
+        .unwrap_or(position as u64);
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn choice(choice: Value<'_>, position: usize, out: &mut Reading) {
+    let answer = index(choice, position);
+    for (key, value) in choice.members() {
+        match key.as_ref() {
+            "delta" => delta(value, answer, out),
+            "logprobs" | "token_ids" => out.repeats(answer, value, "null"),
+            "finish_reason" => {
+                if !value.is_null() {
+                    out.ended.push(answer);
+                }
+            }
+            "index" | "content_filter_results" | "content_filter_result" => {}
+            _ => out.strings(value),
+        }
+    }
+}
+
+fn delta(delta: Value<'_>, answer: u32, out: &mut Reading) {
+    if delta.kind() != Kind::Object {
+        return out.strings(delta);
+    }
+    for (key, value) in delta.members() {
+        match key.as_ref() {
+            "content" => content(value, answer, out),
+            "refusal" => out.delta(value, answer, ChannelKind::Refusal, 0),
+            "reasoning_content" => out.delta(value, answer, ChannelKind::Reasoning, 0),
+            "reasoning" => out.delta(value, answer, ChannelKind::Reasoning, 1),
+            "tool_calls" => {
+                for (position, call) in value.items().enumerate() {
+                    tool_call(call, answer, index(call, position), out);
+                }
+            }
+            "function_call" => called(value, answer, LEGACY_CALL, out),
+            "reasoning_details" => {
+                for (position, detail) in value.items().enumerate() {
+                    reasoning_detail(detail, answer, index(detail, position), out);
+                }
+            }
+            "annotations" => {
+                out.repeats(answer, value, "[]");
+                out.strings(value);
+            }
+            "audio" => audio(value, answer, out),
+            "role" | "id" => out.bare &= value.is_null(),
+            _ => out.unknown(value, answer, &key),
+        }
+    }
+}
+
+/// Content: a string, or parts with some servers.
+fn content(value: Value<'_>, answer: u32, out: &mut Reading) {
+    if value.kind() != Kind::Array {
+        return out.delta(value, answer, ChannelKind::Text, 0);
+    }
+    for part in value.items() {
+        match part.get("text") {
+            Some(text) if text.kind() == Kind::String => {
+                out.delta(text, answer, ChannelKind::Text, 0);
+                for (key, value) in part.members() {
+                    if !matches!(key.as_ref(), "type" | "text") {
+                        out.unknown(value, answer, &key);
+                    }
+                }
+            }
+            Some(_) | None => out.strings(part),
+        }
+    }
+}
+
+fn tool_call(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
+    for (key, value) in call.members() {
+        match key.as_ref() {
+            "function" | "custom" => called(value, answer, index, out),
+            "id" => out.bare &= value.is_null(),
+            "index" | "type" => {}
+            _ => out.strings(value),
+        }
+    }
+}
+
+fn called(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
+    for (key, value) in call.members() {
+        match key.as_ref() {
+            "name" => out.delta(value, answer, ChannelKind::ToolName, index),
+            "arguments" => out.delta(value, answer, ChannelKind::Arguments, index),
+            "input" => out.delta(value, answer, ChannelKind::CustomInput, index),
+            _ => out.strings(value),
+        }
+    }
+}
+
+fn reasoning_detail(detail: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
+    for (key, value) in detail.members() {
+        match key.as_ref() {
+            "text" => out.delta(value, answer, ChannelKind::ReasoningDetail, index),
+            "summary" => out.delta(value, answer, ChannelKind::ReasoningSummary, index),
+            "data" | "signature" => {
+                if !value.is_null() {
+                    out.bare = false;
+                    out.whole.unjudged(Unjudged::Opaque);
+                }
+            }
+            "id" => out.bare &= value.is_null(),
+            "type" | "format" | "index" => {}
+            _ => out.strings(value),
+        }
+    }
+}
+
+fn audio(audio: Value<'_>, answer: u32, out: &mut Reading) {
+    for (key, value) in audio.members() {
+        match key.as_ref() {
+            "transcript" => out.delta(value, answer, ChannelKind::Transcript, 0),
+            "data" | "id" | "expires_at" => {
+                out.bare = false;
+                out.whole.unjudged(Unjudged::Audio);
+            }
+            _ => out.strings(value),
+        }
+    }
+}

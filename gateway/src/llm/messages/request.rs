@@ -1,0 +1,105 @@
+//! A request, and a whole answer.
+
+use parapet_guardrails::segment::Role;
+
+use super::block::content;
+use crate::llm::json::{Kind, Value};
+use crate::llm::locate::{Context, Locator};
+use crate::llm::tools::Tools;
+use crate::llm::turn::Turn;
+
+/// Collects the texts of a request.
+pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
+    let tools = Tools::of(Some(root));
+    let parameter = Context::text(Role::Parameter);
+    for (key, value) in root.members() {
+        match key.as_ref() {
+            "system" => content(value, &tools, Context::text(Role::System), out),
+            "messages" => messages(value, &tools, out),
+            "tools" => value.items().for_each(|one| tool(one, out)),
+            "mcp_servers" => value.items().for_each(|one| server(one, out)),
+            "stop_sequences" => value.children().for_each(|one| out.text(one, parameter)),
+            "output_config" | "output_format" => output_config(value, out),
+            "tool_choice" => out.strings_in(value, parameter.fixed("name")),
+            "model" | "service_tier" | "thinking" => {}
+            _ => out.strings_in(value, parameter),
+        }
+    }
+}
+
+/// Collects the texts of a response.
+pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
+    let context = Context::text(Role::Assistant).in_turn(true);
+    for (key, value) in root.members() {
+        match key.as_ref() {
+            "content" => content(value, tools, context, out),
+            "stop_sequence" => out.text(value, context),
+            "id" | "type" | "role" | "model" | "stop_reason" | "usage" | "container" => {}
+            _ => out.strings_in(value, context),
+        }
+    }
+}
+
+fn role_of(message: Value<'_>) -> Role {
+    match message.get_str("role").as_deref() {
+        Some("assistant") => Role::Assistant,
+        Some("system") => Role::System,
+        Some(_) | None => Role::User,
+    }
+}
+
+fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
+    let turn = Turn::of(messages.items().map(role_of));
+    for (index, message) in messages.items().enumerate() {
+        if out.is_full() {
+            return;
+        }
+        let context = Context::text(role_of(message)).in_turn(turn.holds(index));
+        if message.kind() != Kind::Object {
+            out.strings_in(message, context);
+        }
+        for (key, value) in message.members() {
+            match key.as_ref() {
+                "content" => content(value, tools, context, out),
+                "role" | "id" | "type" => {}
+                _ => out.strings_in(value, context),
+            }
+        }
+    }
+}
+
+fn tool(tool: Value<'_>, out: &mut Locator) {
+    let context = Context::text(Role::ToolDefinition);
+    for (key, value) in tool.members() {
+        match key.as_ref() {
+            "name" => out.text(value, context.name()),
+            "input_schema" => out.schema(value, context),
+            // Credentials of a server that the provider calls are no business of a guardrail.
+            "type" | "cache_control" | "authorization_token" => {}
+            _ => out.text(value, context),
+        }
+    }
+}
+
+fn server(server: Value<'_>, out: &mut Locator) {
+    let context = Context::text(Role::ToolDefinition);
+    for (key, value) in server.members() {
+        match key.as_ref() {
+            "type" | "authorization_token" => {}
+            "name" => out.text(value, context.name()),
+            _ => out.text(value, context),
+        }
+    }
+}
+
+fn output_config(config: Value<'_>, out: &mut Locator) {
+    let context = Context::text(Role::ToolDefinition);
+    let format = config.get("format").unwrap_or(config);
+    for (key, value) in format.members() {
+        match key.as_ref() {
+            "type" => {}
+            "schema" => out.schema(value, context),
+            _ => out.text(value, context),
+        }
+    }
+}
