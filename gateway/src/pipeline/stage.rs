@@ -50,13 +50,30 @@ impl<'a> Stage<'a> {
 
     /// The planned guardrail's tag.
     pub(super) fn tag(&self, planned: &Planned) -> Tag {
-        let ready = self.ready(planned);
-        Tag {
-            hook: self.hook,
-            selector: ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone()),
-            kind: ready.map_or("?", |ready| ready.kind),
-            planned: planned.clone(),
-        }
+        tag(self.hook, self.guardrails, planned)
+    }
+}
+
+/// Writes down, for every guardrail of a hook that was never reached, that it did not run.
+pub fn skip_all(
+    hook: Hook,
+    plan: &[Planned],
+    guardrails: &[ReadyGuardrail],
+    recording: &Recording,
+    reason: SkipReason,
+) {
+    for planned in plan {
+        tag(hook, guardrails, planned).record_skipped(recording, reason);
+    }
+}
+
+fn tag(hook: Hook, guardrails: &[ReadyGuardrail], planned: &Planned) -> Tag {
+    let ready = guardrails.get(planned.guardrail as usize);
+    Tag {
+        hook,
+        selector: ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone()),
+        kind: ready.map_or("?", |ready| ready.kind),
+        planned: planned.clone(),
     }
 }
 
