@@ -5,14 +5,7 @@ pub mod request_id;
 
 use http::Method;
 
-/// The error and stream shapes of a route.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Dialect {
-    /// OpenAI's.
-    OpenAi,
-    /// Anthropic's.
-    Anthropic,
-}
+use crate::llm::Dialect;
 
 /// A route that the gateway serves. What is not listed here is a 404, never a pass-through.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,16 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use super::demo::Demo;
-use super::origin::{Origin, OriginError};
+pub use crate::llm::Dialect;
 
-/// The wire format that a client and an upstream speak.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Dialect {
-    /// Chat completions.
-    OpenAi,
-    /// Messages.
-    Anthropic,
-}
+use super::origin::{Origin, OriginError};
 
 /// What is called at an upstream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
