@@ -8,7 +8,8 @@
     feature = "kube",
     allow(
         unreachable_pub,
-        reason = "the schema derive repeats a struct inside a function"
+        clippy::duplicated_attributes,
+        reason = "the derives repeat a struct inside a function, and take one attribute per column"
     )
 )]
 
