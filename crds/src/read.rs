@@ -195,9 +195,10 @@ impl Read {
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Remark {
         let wanted = &diagnostic.source;
         let is_it = |source: &Source| {
+            // The settings in force are one resource, whatever its name.
+            let name = source.name == wanted.name || wanted.name.is_empty();
             let file = wanted.file.is_none() || source.file == wanted.file;
-            file && (&source.kind, &source.namespace, &source.name)
-                == (&wanted.kind, &wanted.namespace, &wanted.name)
+            name && file && (&source.kind, &source.namespace) == (&wanted.kind, &wanted.namespace)
         };
         let documents = self.files.iter().flat_map(|file| &file.documents);
         let mut of_it = documents.filter(|placed| is_it(&placed.source));

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
-        Command::Serve(_) | Command::Try(_) => anyhow::bail!("this command is not part of this build"),
+        Command::Serve(_) | Command::Try(_) => {
+            anyhow::bail!("this command is not part of this build")
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parapet_crds::convert::secret_refs;
 use parapet_crds::gateway_settings::GatewaySettingsSpec;
 use parapet_crds::read::Secrets;
+use parapet_crds::resource::Spec as _;
 use parapet_policy::bundle::{Bundle, GuardrailEntry, Revision};
 use parapet_policy::compile::{Kinds as _, Problem};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
@@ -14,6 +15,9 @@ use parapet_policy::plan::Planner;
 use super::guardrail::ReadyGuardrail;
 use super::kinds::KindCache;
 use super::settings::Settings;
+use crate::upstream::ReadyProvider;
+
+mod providers;
 
 /// One revision of the policy, ready to run. A request takes one and keeps it to its end.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Snapshot {
     pub planner: Planner,
     /// The models that callers can name.
     pub models: Models,
+    /// By index in the bundle's providers; none for one that cannot be called.
+    pub providers: Vec<Option<ReadyProvider>>,
     /// By index in the bundle's guardrails.
     pub guardrails: Vec<ReadyGuardrail>,
     /// What holds for the whole installation.
@@ -37,6 +43,11 @@ pub struct Snapshot {
 pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot, Vec<Diagnostic>) {
     let mut said = Vec::new();
     let settings = settings(&bundle, &mut said);
+    let providers = bundle
+        .providers
+        .iter()
+        .map(|entry| providers::provider(entry, secrets, &mut said))
+        .collect();
     let guardrails = bundle
         .guardrails
         .iter()
@@ -46,6 +57,7 @@ pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot,
         revision: bundle.revision,
         digest: bundle.digest.as_str().into(),
         models: Models::new(&bundle),
+        providers,
         guardrails,
         planner: Planner::new(Arc::new(bundle), settings.plan),
         settings,
@@ -57,23 +69,25 @@ fn settings(bundle: &Bundle, said: &mut Vec<Diagnostic>) -> Settings {
     let Some(spec) = &bundle.settings else {
         return Settings::default();
     };
-    match serde_json::from_value::<GatewaySettingsSpec>(spec.clone()) {
-        Ok(spec) => Settings::new(&spec),
-        Err(_) => {
-            let source = Source {
-                kind: "GatewaySettings".into(),
-                namespace: bundle.policy_namespace.clone(),
-                name: "".into(),
-                file: None,
-            };
-            said.push(error(
-                source,
-                "spec",
-                "these settings are not of this version".to_owned(),
-            ));
-            Settings::default()
-        }
-    }
+    // The bundle does not say which resource the settings come from; there is one.
+    let source = Source {
+        kind: GatewaySettingsSpec::KIND.into(),
+        namespace: bundle.policy_namespace.clone(),
+        name: "".into(),
+        file: None,
+    };
+    let Ok(spec) = serde_json::from_value::<GatewaySettingsSpec>(spec.clone()) else {
+        said.push(error(
+            source,
+            "spec",
+            "these settings are not of this version".to_owned(),
+        ));
+        return Settings::default();
+    };
+    let (settings, problems) = Settings::new(&spec);
+    let at = |(path, message): (String, String)| error(source.clone(), &path, message);
+    said.extend(problems.into_iter().map(at));
+    settings
 }
 
 fn guardrail(

@@ -7,6 +7,8 @@ use parapet_crds::human_duration::HumanDuration;
 use parapet_policy::outcome::DEFAULT_TIMEOUT;
 use parapet_policy::plan::PlanDefaults;
 
+use crate::upstream::{AddressRules, Cidr, CidrError};
+
 /// What holds for the whole installation.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -38,11 +40,19 @@ pub struct Settings {
     pub first_byte_timeout: Duration,
     /// Patience with an upstream's silence after that.
     pub idle_timeout: Duration,
+    /// Where the gateway's own calls may go.
+    pub egress: AddressRules,
 }
 
 impl Settings {
-    /// The settings as written, with the defaults for the rest.
-    pub fn new(spec: &GatewaySettingsSpec) -> Self {
+    /// The settings as written, with the defaults for the rest; and what cannot be used of them, as
+    /// (path, message).
+    pub fn new(spec: &GatewaySettingsSpec) -> (Self, Vec<(String, String)>) {
+        let mut problems = Vec::new();
+        let egress = AddressRules {
+            allow: ranges("spec.egress.allow", &spec.egress.allow, &mut problems),
+            deny: ranges("spec.egress.deny", &spec.egress.deny, &mut problems),
+        };
         // Taken apart, so that a new setting cannot be forgotten here.
         let Limits {
             body_bytes,
@@ -65,7 +75,7 @@ impl Settings {
         let time = |given: &Option<HumanDuration>, default: u64| {
             given.map_or(Duration::from_secs(default), |given| given.0)
         };
-        Self {
+        let settings = Self {
             plan: PlanDefaults {
                 strategy: spec.defaults.enforcing_strategy,
                 input_execution: spec.defaults.input_execution,
@@ -86,13 +96,26 @@ impl Settings {
             connect_timeout: time(connect_timeout, 5),
             first_byte_timeout: time(first_byte_timeout, 600),
             idle_timeout: time(idle_timeout, 120),
+            egress,
+        };
+        (settings, problems)
+    }
+}
+
+fn ranges(path: &str, texts: &[String], problems: &mut Vec<(String, String)>) -> Vec<Cidr> {
+    let mut ranges = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        match text.parse() {
+            Ok(range) => ranges.push(range),
+            Err(error) => problems.push((format!("{path}[{index}]"), CidrError::to_string(&error))),
         }
     }
+    ranges
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::new(&GatewaySettingsSpec::default())
+        Self::new(&GatewaySettingsSpec::default()).0
     }
 }
 
@@ -105,9 +128,10 @@ mod tests {
         let spec: GatewaySettingsSpec = serde_json::from_value(serde_json::json!({
             "defaults": {"timeout": "2s", "enforcingStrategy": "audit", "inputExecution": "sequential"},
             "limits": {"bodyBytes": 2048, "idleTimeout": "1m"},
+            "egress": {"allow": ["169.254.1.0/24"], "deny": ["10.0.0.0/8", "everything"]},
         }))
         .unwrap();
-        let settings = Settings::new(&spec);
+        let (settings, problems) = Settings::new(&spec);
         assert_eq!(settings.timeout, Duration::from_secs(2));
         assert_eq!(
             settings.plan.strategy,
@@ -118,6 +142,12 @@ mod tests {
             (2048, Duration::from_secs(60))
         );
         assert_eq!(settings.first_byte_timeout, Duration::from_secs(600));
+        assert_eq!(
+            (settings.egress.allow.len(), settings.egress.deny.len()),
+            (1, 1)
+        );
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.0.as_str()).collect();
+        assert_eq!(paths, ["spec.egress.deny[1]"]);
         assert_eq!(Settings::default().timeout, DEFAULT_TIMEOUT);
     }
 }

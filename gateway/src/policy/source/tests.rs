@@ -150,3 +150,31 @@ fn a_secret_s_new_value_is_a_new_revision() {
     write(&dir, "s.yaml", &secret.replace("one", "two"));
     assert_eq!(generation(&source.load()), Some(2));
 }
+
+#[test]
+fn what_cannot_be_called_or_used_is_said_with_its_place() {
+    let (dir, mut source) = source();
+    let text = "
+apiVersion: parapet.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: main}
+spec:
+  openai:
+    baseUrl: http://
+---
+apiVersion: parapet.dev/v1alpha1
+kind: GatewaySettings
+metadata: {name: main}
+spec:
+  egress:
+    deny: [everything]
+";
+    write(&dir, "s.yaml", text);
+    let said = lines(&source.load());
+    let has = |place: &str, word: &str| {
+        said.iter()
+            .any(|line| line.starts_with(place) && line.contains(word))
+    };
+    assert!(has("s.yaml:6:", "baseUrl"), "{said:?}");
+    assert!(has("s.yaml:14:", "everything"), "{said:?}");
+}
