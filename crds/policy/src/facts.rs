@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hook::Hook;
+
 /// Who calls.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case", tag = "type", content = "name")]
@@ -65,6 +67,23 @@ pub enum Target {
         /// The tool, when the message names one.
         tool: Option<Arc<str>>,
     },
+}
+
+impl Target {
+    /// The hooks that a request to this target passes, in order.
+    pub const fn hooks(&self) -> [Hook; 2] {
+        match self {
+            Self::Model { .. } => [Hook::LlmInput, Hook::LlmOutput],
+            Self::Mcp { .. } => [Hook::McpToolPreInvoke, Hook::McpToolPostInvoke],
+        }
+    }
+
+    /// The namespace of the resource that the request goes to.
+    pub const fn namespace(&self) -> &Arc<str> {
+        match self {
+            Self::Model { namespace, .. } | Self::Mcp { namespace, .. } => namespace,
+        }
+    }
 }
 
 /// Everything that rules may look at.

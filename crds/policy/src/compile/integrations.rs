@@ -24,6 +24,8 @@ pub(super) struct Guardrails<'a> {
     pub(super) checked: Vec<Checked<'a>>,
     /// By namespace, group and name.
     by_place: HashMap<(&'a str, &'a str, &'a str), u32, RandomState>,
+    /// By group and name: the namespaces that have such a guardrail, sorted.
+    namespaces: HashMap<(&'a str, &'a str), Vec<&'a str>, RandomState>,
 }
 
 /// One guardrail with what its kind says about it.
@@ -56,6 +58,30 @@ impl<'a> Guardrails<'a> {
         Some((index, self.checked.get(index as usize)?))
     }
 
+    /// A namespace, any, that has a guardrail of this group and name.
+    pub(super) fn namespace_with(&self, group: &str, name: &str) -> Option<&'a str> {
+        self.namespaces.get(&(group, name))?.first().copied()
+    }
+
+    /// The shortest text that says which guardrail is meant, wherever it is read.
+    fn selector(
+        &self,
+        of: &WrittenIntegration,
+        written: &WrittenGuardrail,
+        known: &Known<'_>,
+    ) -> String {
+        let (namespace, group, name) = (&of.source.namespace, &of.source.name, &written.name);
+        let is_alone = self
+            .namespaces
+            .get(&(&**group, &**name))
+            .is_none_or(|having| having.len() == 1);
+        if **namespace == *known.policy_namespace || is_alone {
+            format!("{group}/{name}")
+        } else {
+            format!("{namespace}/{group}/{name}")
+        }
+    }
+
     pub(super) fn into_entries(self) -> Vec<GuardrailEntry> {
         self.checked
             .into_iter()
@@ -71,36 +97,31 @@ pub(super) fn compile<'a>(
     secrets: &Secrets<'_>,
     report: &mut Report,
 ) -> Guardrails<'a> {
-    // How many integrations of the installation have a guardrail of this group and name.
-    let mut namesakes: HashMap<(&str, &str), usize, RandomState> = HashMap::default();
-    for integration in integrations {
-        for written in named_once(integration, report) {
-            *namesakes
-                .entry((&integration.source.name, &written.1.name))
-                .or_default() += 1;
-        }
-    }
     let mut guardrails = Guardrails {
         checked: Vec::new(),
         by_place: HashMap::default(),
+        namespaces: HashMap::default(),
     };
+    let mut groups = Vec::with_capacity(integrations.len());
     for integration in integrations {
         check_integration(integration, known, report);
-        let mut of_group = named_once(integration, &mut Report::default());
+        let mut of_group = named_once(integration, report);
         of_group.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        for (_, written) in &of_group {
+            let named = (&*integration.source.name, &*written.name);
+            guardrails
+                .namespaces
+                .entry(named)
+                .or_default()
+                .push(&integration.source.namespace);
+        }
+        groups.push((*integration, of_group));
+    }
+    for (integration, of_group) in groups {
         for (index, written) in of_group {
             let of_kind = kinds.check(&written.kind, &written.config, written.operation);
             guardrail::check(integration, index, written, &of_kind, secrets, report);
-            let source = &integration.source;
-            let is_plain = *source.namespace == *known.policy_namespace
-                || namesakes
-                    .get(&(&*source.name, &*written.name))
-                    .is_none_or(|count| *count == 1);
-            let selector = if is_plain {
-                format!("{}/{}", source.name, written.name)
-            } else {
-                format!("{}/{}/{}", source.namespace, source.name, written.name)
-            };
+            let selector = guardrails.selector(integration, written, known);
             let entry = entry(integration, written, &of_kind, selector.into());
             let checked = Checked {
                 integration,

@@ -8,6 +8,7 @@ use crate::glob;
 use crate::subject::{EVERYONE, SubjectKind};
 
 use super::names::Held;
+use super::nearest::Hints;
 use super::written::WrittenProvider;
 
 /// The names of an installation.
@@ -22,6 +23,7 @@ pub(super) struct Known<'a> {
     account_teams: BTreeSet<&'a str>,
     /// Whether people can call: only with an `IdentityProvider`.
     pub(super) has_users: bool,
+    pub(super) hints: Hints,
 }
 
 impl<'a> Known<'a> {
@@ -45,6 +47,7 @@ impl<'a> Known<'a> {
                 .collect(),
             account_teams: teams.filter(|team| *team != EVERYONE).collect(),
             has_users: !held.identity_providers.is_empty(),
+            hints: Hints::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{AccountEntry, ProviderEntry, ResourceEntry};
+use crate::bundle::{AccountEntry, ProviderEntry, ResourceEntry, SecretId};
 use crate::diagnostic::{Reason, Source};
 use crate::subject::EVERYONE;
 use crate::time::parse_rfc3339;
@@ -83,15 +83,16 @@ pub(super) fn accounts(
     report: &mut Report,
 ) -> Vec<AccountEntry> {
     let mut entries = Vec::with_capacity(written.len());
+    let mut owners: BTreeMap<&SecretId, &Source> = BTreeMap::new();
     for account in written {
         let source = &account.source;
         for (index, id) in account.tokens.iter().enumerate() {
-            secrets.check(
-                source,
-                format_args!("spec.tokens[{index}].secretKeyRef"),
-                id,
-                report,
-            );
+            let path = format_args!("spec.tokens[{index}].secretKeyRef");
+            secrets.check(source, path, id, report);
+            if let Some(owner) = owners.insert(id, source).filter(|owner| *owner != source) {
+                let message = format!("{owner} has the same token: give each account its own");
+                report.error(source, path, Reason::Conflicted, message);
+            }
         }
         if account.tokens.is_empty() {
             let message =

@@ -68,6 +68,16 @@ pub(super) fn overrides(
             known,
             report,
         );
+        if config.rules.iter().all(|rule| rule.mandatory) {
+            let message = "there is nothing to replace: a header replaces what this resource's own rules \
+                           chose, and none of them may be replaced";
+            report.warning(
+                &config.source,
+                "spec.overrides.replace",
+                Reason::Suspicious,
+                message,
+            );
+        }
         entries.push(OverrideEntry {
             source: placed(&config.source),
             replace: sorted(&config.replace),
@@ -152,8 +162,8 @@ fn unsupported(selector: &str, hook: Hook, hooks: &[Hook]) -> String {
         hooks.join(", ")
     };
     format!(
-        "{selector} cannot run at {}: it can at {can}",
-        hook.as_str()
+        "{selector} cannot run under {}: it can under {can}",
+        hook.list_key()
     )
 }
 
@@ -220,7 +230,12 @@ fn entry(
         only_namespace: is_elsewhere.then(|| source.namespace.clone()),
         guardrails,
         mandatory: rule.mandatory && !is_elsewhere,
-        custom_error_message: rule.custom_error_message.as_deref().map(Arc::from),
+        // A message without a text would leave the client with nothing.
+        custom_error_message: rule
+            .custom_error_message
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(Arc::from),
         input_execution: rule.input_execution,
         strategy: rule.enforcing_strategy,
     }

@@ -6,18 +6,22 @@ use std::fmt::Display;
 use crate::bundle::SecretId;
 use crate::diagnostic::{Reason, Source};
 
-use super::nearest::did_you_mean;
+use super::nearest::Hints;
 use super::report::Report;
 
 /// Every value in every Secret; only the names.
 #[derive(Debug)]
 pub(super) struct Secrets<'a> {
     known: &'a BTreeSet<SecretId>,
+    hints: Hints,
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) const fn new(known: &'a BTreeSet<SecretId>) -> Self {
-        Self { known }
+    pub(super) fn new(known: &'a BTreeSet<SecretId>) -> Self {
+        Self {
+            known,
+            hints: Hints::default(),
+        }
     }
 
     /// Reports a reference to what does not exist.
@@ -41,7 +45,9 @@ impl<'a> Secrets<'a> {
             .map(|known| &*known.key)
             .collect();
         let message = if keys.is_empty() {
-            let hint = did_you_mean(&id.name, in_namespace().map(|known| &*known.name));
+            let hint = self
+                .hints
+                .did_you_mean(&id.name, in_namespace().map(|known| &*known.name));
             format!(
                 "there is no Secret {:?} in namespace {}{hint}",
                 id.name, id.namespace

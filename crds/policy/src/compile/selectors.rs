@@ -10,12 +10,11 @@ use crate::selector::Selector;
 
 use super::integrations::{Checked, Guardrails};
 use super::known::Known;
-use super::nearest::did_you_mean;
 
 /// Resolves selectors, each text once for a namespace: rules repeat them.
 pub(super) struct Resolver<'a, 'g> {
     guardrails: &'g Guardrails<'a>,
-    policy_namespace: &'a str,
+    known: &'g Known<'a>,
     resolved: HashMap<(&'a str, &'a str), Resolved, RandomState>,
 }
 
@@ -29,10 +28,10 @@ pub(super) enum Resolved {
 }
 
 impl<'a, 'g> Resolver<'a, 'g> {
-    pub(super) fn new(guardrails: &'g Guardrails<'a>, known: &Known<'a>) -> Self {
+    pub(super) fn new(guardrails: &'g Guardrails<'a>, known: &'g Known<'a>) -> Self {
         Self {
             guardrails,
-            policy_namespace: known.policy_namespace,
+            known,
             resolved: HashMap::default(),
         }
     }
@@ -59,7 +58,10 @@ impl<'a, 'g> Resolver<'a, 'g> {
         let (group, name) = (&*selector.group, &*selector.name);
         let Some(of) = selector.namespace.as_deref() else {
             let own = self.guardrails.find(namespace, group, name);
-            return match own.or_else(|| self.guardrails.find(self.policy_namespace, group, name)) {
+            return match own.or_else(|| {
+                self.guardrails
+                    .find(self.known.policy_namespace, group, name)
+            }) {
                 Some((index, _)) => Resolved::Found(index),
                 None => Resolved::Not(Reason::UnknownSelector, self.unknown(namespace, &selector)),
             };
@@ -83,7 +85,7 @@ impl<'a, 'g> Resolver<'a, 'g> {
     fn may_name(&self, namespace: &str, of: &str, checked: &Checked<'_>) -> bool {
         let allowed = &checked.integration.allowed_namespaces;
         of == namespace
-            || of == self.policy_namespace
+            || of == self.known.policy_namespace
             || allowed
                 .iter()
                 .any(|pattern| glob::matches(pattern, namespace))
@@ -93,27 +95,26 @@ impl<'a, 'g> Resolver<'a, 'g> {
         let places = || self.guardrails.checked.iter().map(Checked::place);
         if let Some(of) = selector.namespace.as_deref() {
             let there = places().filter(|(namespace, ..)| *namespace == of);
-            let texts: Vec<_> = there
-                .map(|(of, group, name)| format!("{of}/{group}/{name}"))
-                .collect();
-            let hint = did_you_mean(&selector.to_string(), texts.iter().map(String::as_str));
+            let there = there.map(|(of, group, name)| format!("{of}/{group}/{name}"));
+            let hint = self.known.hints.did_you_mean(&selector.to_string(), there);
             return format!("there is no guardrail {selector}{hint}");
         }
-        let elsewhere = places()
-            .find(|(_, group, name)| *group == &*selector.group && *name == &*selector.name)
-            .map(|(of, ..)| of);
-        let near = places().filter(|(of, ..)| *of == namespace || *of == self.policy_namespace);
-        let texts: Vec<_> = near
-            .map(|(_, group, name)| format!("{group}/{name}"))
-            .collect();
-        let hint = match elsewhere {
+        let hint = match self
+            .guardrails
+            .namespace_with(&selector.group, &selector.name)
+        {
             Some(of) => format!(
                 ": namespace {of} has one, so write {of}/{selector} and add {namespace} to \
                  spec.allowedNamespaces of that GuardrailIntegration"
             ),
-            None => did_you_mean(&selector.to_string(), texts.iter().map(String::as_str)),
+            None => {
+                let near = places()
+                    .filter(|(of, ..)| *of == namespace || *of == self.known.policy_namespace);
+                let near = near.map(|(_, group, name)| format!("{group}/{name}"));
+                self.known.hints.did_you_mean(&selector.to_string(), near)
+            }
         };
-        let policy = self.policy_namespace;
+        let policy = self.known.policy_namespace;
         let searched = if namespace == policy {
             policy.to_owned()
         } else {

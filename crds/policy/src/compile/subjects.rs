@@ -7,7 +7,6 @@ use crate::glob;
 use crate::subject::{self, SubjectKind};
 
 use super::known::Known;
-use super::nearest::did_you_mean;
 use super::report::Report;
 
 /// Reports what is not a subject, and virtual accounts that do not exist. `path` is that of the list;
@@ -33,7 +32,9 @@ pub(super) fn check(
             Ok((SubjectKind::VirtualAccount, name))
                 if !glob::is_pattern(name) && !known.virtual_accounts.contains(name) =>
             {
-                let hint = did_you_mean(name, known.virtual_accounts.iter().copied());
+                let hint = known
+                    .hints
+                    .did_you_mean(name, known.virtual_accounts.iter().copied());
                 let message =
                     format!("there is no VirtualAccount {name:?} in the policy namespace{hint}");
                 report.warning(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bundle::GuardrailEntry;
-use crate::facts::{Facts, Target};
+use crate::facts::Facts;
 use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
@@ -47,16 +47,12 @@ impl Planner {
             .transpose()?;
         let named = named.unwrap_or_default();
         let scope = overrides.map(|given| given.scope).unwrap_or_default();
-        let hooks = match facts.target {
-            Target::Model { .. } => [Hook::LlmInput, Hook::LlmOutput],
-            Target::Mcp { .. } => [Hook::McpToolPreInvoke, Hook::McpToolPostInvoke],
-        };
         let mut plan = Plan {
             hooks: PerHook::default(),
             input_execution: self.input_execution(matching),
         };
         let mut choices = Vec::new();
-        for hook in hooks {
+        for hook in facts.target.hooks() {
             choices.clear();
             self.choose(
                 hook,

@@ -22,10 +22,20 @@ impl Planner {
     pub fn explain(&self, facts: &Facts) -> Vec<Explained> {
         let one = |(rule, ready): (&RuleEntry, &super::ReadyRule)| {
             let verdict = ready.matcher.verdict(facts);
+            let mut why = why(verdict, rule, facts);
+            if verdict.matches()
+                && facts
+                    .target
+                    .hooks()
+                    .iter()
+                    .all(|hook| rule.guardrails.get(*hook).is_empty())
+            {
+                why.push_str("; it selects nothing for this kind of request");
+            }
             Explained {
                 rule: format!("{}/{}/{}", rule.source.namespace, rule.source.name, rule.id),
                 matched: verdict.matches(),
-                why: why(verdict, rule, facts),
+                why,
             }
         };
         self.bundle.rules.iter().zip(&self.rules).map(one).collect()
@@ -36,7 +46,7 @@ fn why(verdict: Verdict, rule: &RuleEntry, facts: &Facts) -> String {
     match verdict {
         Verdict::Matches => matches(rule, facts),
         Verdict::OtherNamespace => {
-            let (Target::Model { namespace, .. } | Target::Mcp { namespace, .. }) = &facts.target;
+            let namespace = facts.target.namespace();
             let only = rule.only_namespace.as_deref().unwrap_or_default();
             format!("it governs only targets of namespace {only}, and this one is of {namespace}")
         }

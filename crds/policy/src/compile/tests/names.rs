@@ -192,3 +192,15 @@ fn accounts_and_providers_are_checked() {
         "providers, then accounts",
     );
 }
+
+#[test]
+fn two_accounts_cannot_have_one_token() {
+    let mut written = written(vec![guardrail("a", "text")], vec![]);
+    let mut other = account("other", &[]);
+    other.tokens = vec![crate::testing::secret("bot", "token")];
+    written.accounts.push(other);
+    let expected = [
+        "Error spec.tokens[0].secretKeyRef Conflicted: bot.yaml: VirtualAccount parapet/bot has the same ...",
+    ];
+    assert_remarks(&written, &expected, "one token");
+}

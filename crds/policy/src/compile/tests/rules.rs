@@ -59,7 +59,7 @@ fn lists() {
         (
             json!({"llm_output_guardrails": ["g/ctx"]}),
             &[
-                "Error @.llm_output_guardrails[0] UnsupportedHook: g/ctx cannot run at llm_output: it can at llm_input_guardrails",
+                "Error @.llm_output_guardrails[0] UnsupportedHook: g/ctx cannot run under llm_output_guardrails: it can under llm_input_guardrails",
             ],
         ),
         (
@@ -448,6 +448,7 @@ fn overrides() {
     written
         .secrets
         .insert(crate::testing::secret("other", "token"));
+    written.configs[0].rules = vec![rule("r", json!({"llm_input_guardrails": ["g/a"]}))];
     written.configs[0].replace = vec!["user:a".into(), "a".into(), "virtualaccount:othre".into()];
     assert_remarks(
         &written,
@@ -457,4 +458,10 @@ fn overrides() {
         ],
         "replace",
     );
+    let mut strict = rule("r", json!({"llm_input_guardrails": ["g/a"]}));
+    strict.mandatory = true;
+    written.configs[0].rules = vec![strict];
+    written.configs[0].replace = vec!["user:a".into()];
+    let nothing = ["Warning spec.overrides.replace Suspicious: there is nothing to replace: ..."];
+    assert_remarks(&written, &nothing, "only mandatory rules");
 }

@@ -5,7 +5,6 @@ use crate::glob;
 use crate::rule::{Given, Membership};
 
 use super::super::known::Known;
-use super::super::nearest::did_you_mean;
 use super::super::report::Report;
 use super::super::rules::Placed;
 use super::super::written::WrittenProvider;
@@ -63,7 +62,9 @@ fn meaning(
         return None;
     }
     let Some(provider) = known.providers.get(account) else {
-        let hint = did_you_mean(account, known.providers.keys().copied());
+        let hint = known
+            .hints
+            .did_you_mean(account, known.providers.keys().copied());
         let message = format!("there is no ModelProvider {account:?}{hint}");
         return warning(Reason::UnknownReference, message);
     };
@@ -77,7 +78,7 @@ fn meaning(
         return warning(Reason::NeverMatches, message);
     }
     match &provider.models {
-        Some(_) => unlisted(provider, account, model)
+        Some(_) => unlisted(provider, account, model, known)
             .and_then(|message| warning(Reason::UnknownReference, message)),
         None if membership == Membership::In && !glob::is_pattern(model) => {
             let message = format!(
@@ -91,13 +92,20 @@ fn meaning(
 }
 
 /// A name or pattern that none of a provider's listed models has.
-fn unlisted(provider: &WrittenProvider, account: &str, model: &str) -> Option<String> {
+fn unlisted(
+    provider: &WrittenProvider,
+    account: &str,
+    model: &str,
+    known: &Known<'_>,
+) -> Option<String> {
     let models = || provider.models.iter().flatten();
     if models().any(|(name, upstream)| glob::matches(model, name) || glob::matches(model, upstream))
     {
         return None;
     }
-    let hint = did_you_mean(model, models().map(|(name, _)| name.as_str()));
+    let hint = known
+        .hints
+        .did_you_mean(model, models().map(|(name, _)| name));
     Some(format!(
         "ModelProvider {account} has no model {model:?} in its list{hint}"
     ))

@@ -318,10 +318,13 @@ fn explains_in_words() {
             json!({"subjects": {"conditions": {"in": ["role:admin"]}}}),
         ),
         ("f", json!({"metadata": {"env": "production"}})),
+        ("g", json!({})),
     ];
     let rules =
         rules.map(|(id, when)| rule(id, json!({"when": when, "llm_input_guardrails": ["g/a"]})));
-    let written = written(vec![guardrail("a", "text")], rules.to_vec());
+    let mut written = written(vec![guardrail("a", "text")], rules.to_vec());
+    written.configs[0].rules[6].mcp_tool_pre_invoke_guardrails =
+        std::mem::take(&mut written.configs[0].rules[6].llm_input_guardrails);
     let planner = Planner::new(
         Arc::new(compile(&written, &FakeKinds).bundle),
         PlanDefaults::default(),
@@ -342,6 +345,7 @@ fn explains_in_words() {
             "parapet/rules/d its target has no condition on models",
             "parapet/rules/e its subjects do not match user:alice, team:payments",
             "parapet/rules/f the request's metadata does not have env=production",
+            "parapet/rules/g it matches everything; it selects nothing for this kind of request",
         ]
     );
 }
