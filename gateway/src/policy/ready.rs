@@ -15,6 +15,7 @@ use parapet_policy::plan::Planner;
 use super::guardrail::ReadyGuardrail;
 use super::kinds::KindCache;
 use super::settings::Settings;
+use crate::identity::Identities;
 use crate::upstream::ReadyProvider;
 
 mod providers;
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub models: Models,
     /// By index in the bundle's providers; none for one that cannot be called.
     pub providers: Vec<Option<ReadyProvider>>,
+    /// Who may call.
+    pub identities: Identities,
     /// By index in the bundle's guardrails.
     pub guardrails: Vec<ReadyGuardrail>,
     /// What holds for the whole installation.
@@ -48,6 +51,8 @@ pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot,
         .iter()
         .map(|entry| providers::provider(entry, secrets, &mut said))
         .collect();
+    let (identities, problems) = Identities::new(&bundle, secrets);
+    said.extend(problems);
     let guardrails = bundle
         .guardrails
         .iter()
@@ -58,6 +63,7 @@ pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot,
         digest: bundle.digest.as_str().into(),
         models: Models::new(&bundle),
         providers,
+        identities,
         guardrails,
         planner: Planner::new(Arc::new(bundle), settings.plan),
         settings,
