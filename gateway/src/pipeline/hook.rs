@@ -5,7 +5,6 @@
 //! [`Race`] that comes back.
 
 use parapet_guardrails::exchange::Exchange;
-use parapet_guardrails::finding::Finding;
 use parapet_guardrails::guardrail::Guardrail;
 use parapet_policy::bundle::ValidatorInput;
 use parapet_policy::hook::Hook;
@@ -13,15 +12,13 @@ use parapet_policy::outcome::{FailureClass, Operation, Outcome, SkipReason, Stra
 use parapet_policy::plan::Planned;
 
 use super::block::{Blocked, Blocker};
-use super::judge::{Judged, judge_findings};
+use super::edit::{Applied, not_rewritten};
+use super::judge::Judged;
 use super::payload::Payload;
 use super::race::Race;
 use super::service;
 use super::stage::Stage;
 use super::text::TextPass;
-
-/// How often what only shows in the whole of a JSON value is edited away before it counts as a violation.
-const MAX_ROUNDS: usize = 4;
 
 /// Runs every guardrail of a stage.
 ///
@@ -100,7 +97,7 @@ impl Run<'_> {
                 None
             }
             Some(Guardrail::Text(_)) => {
-                let judged = judge(planned, &self.text.findings(position), payload);
+                let judged = self.text.judge(position, planned.operation, payload);
                 self.settle(planned, &judged, self.text.share_us)
             }
             Some(Guardrail::Context(_)) => {
@@ -127,12 +124,12 @@ impl Run<'_> {
             }
             Some(Guardrail::Service(_)) => {
                 let judged = self.call_mutator(planned, payload).await?;
-                match self.apply(planned, &judged, payload) {
+                match self.text.apply(planned.strategy, &judged, payload) {
                     Applied::Nothing | Applied::All => judged,
                     Applied::Refused => not_rewritten(judged),
                 }
             }
-            Some(Guardrail::Text(_)) => self.mutate_text(position, planned, payload),
+            Some(Guardrail::Text(_)) => self.text.mutate(position, planned.strategy, payload),
             Some(Guardrail::Context(_)) => self.judge_context(planned),
             None => not_built(),
         };
@@ -141,57 +138,6 @@ impl Run<'_> {
             Some(blocker) => self.block_if_any(vec![blocker]),
             None => Ok(()),
         }
-    }
-
-    /// Edits what a text guardrail found. The whole of a JSON value follows the edits of its leaves, and
-    /// what is still found in it then only shows in the whole: it is judged again.
-    fn mutate_text<P: Payload>(
-        &mut self,
-        position: usize,
-        planned: &Planned,
-        payload: &mut P,
-    ) -> Judged {
-        let mut judged = judge(planned, &self.text.findings(position), payload);
-        let mut last = judged.clone();
-        for _ in 0..MAX_ROUNDS {
-            match self.apply(planned, &last, payload) {
-                Applied::Nothing => return judged,
-                Applied::All => {}
-                Applied::Refused => break,
-            }
-            last = judge(planned, &self.text.findings_in_whole(position), payload);
-            match last.outcome {
-                Outcome::Changed => {
-                    judged.edits.extend_from_slice(&last.edits);
-                    judged.count(&last.categories);
-                }
-                Outcome::Clean => return judged,
-                Outcome::Violation { .. } | Outcome::Failed(_) | Outcome::Skipped(_) => {
-                    return last;
-                }
-            }
-        }
-        not_rewritten(judged)
-    }
-
-    /// Applies a mutator's edits; not under audit.
-    fn apply<P: Payload>(
-        &mut self,
-        planned: &Planned,
-        judged: &Judged,
-        payload: &mut P,
-    ) -> Applied {
-        if planned.strategy == Strategy::Audit || judged.edits.is_empty() {
-            return Applied::Nothing;
-        }
-        if !payload.apply(&judged.edits) {
-            return Applied::Refused;
-        }
-        let mut changed: Vec<usize> = judged.edits.iter().map(|edit| edit.segment).collect();
-        changed.sort_unstable();
-        changed.dedup();
-        self.text.rescan(payload, &changed);
-        Applied::All
     }
 
     fn judge_context(&self, planned: &Planned) -> Judged {
@@ -325,36 +271,12 @@ impl Run<'_> {
     }
 }
 
-/// What became of a mutator's edits.
-enum Applied {
-    /// There were none, or they are only counted.
-    Nothing,
-    /// The payload has them.
-    All,
-    /// The payload cannot take them.
-    Refused,
-}
-
 type ServiceAnswer = Result<parapet_guardrails::exchange::Verdict, FailureClass>;
 
 /// A call that is ready to be polled, with the body it judges.
 struct ServiceCall<F> {
     answer: F,
     sent: bytes::Bytes,
-}
-
-fn judge<P: Payload>(planned: &Planned, findings: &[Finding], payload: &P) -> Judged {
-    let place = |segment| payload.place(segment);
-    judge_findings(planned.operation, payload.segments(), findings, &place)
-}
-
-/// What was found stands where it cannot be rewritten after all: it must not go on.
-fn not_rewritten(mut judged: Judged) -> Judged {
-    judged.edits.clear();
-    judged.outcome = Outcome::Violation {
-        explanation: "what was found could not be rewritten".into(),
-    };
-    judged
 }
 
 fn not_built() -> Judged {

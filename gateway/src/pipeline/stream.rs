@@ -4,4 +4,6 @@
 //! guardrails scan as the stream flows; only bytes that can still become part of a match are held back.
 
 pub mod channel;
+pub mod flow;
 pub mod guards;
+mod held;

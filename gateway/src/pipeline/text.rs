@@ -28,15 +28,25 @@ pub(super) struct TextPass<'a> {
 impl<'a> TextPass<'a> {
     /// Prepares a pass for the text guardrails of a plan.
     pub(super) fn new(stage: &Stage<'a>) -> Self {
-        let mut guardrails = Vec::new();
-        let mut entries = Vec::new();
-        for (position, planned) in stage.plan.iter().enumerate() {
-            if let Some(Guardrail::Text(text)) =
-                stage.ready(planned).and_then(|ready| ready.guardrail())
-            {
-                guardrails.push(&**text);
-                entries.push((position, planned.scope));
-            }
+        let texts = stage
+            .plan
+            .iter()
+            .enumerate()
+            .filter_map(|(position, planned)| {
+                match stage.ready(planned).and_then(|ready| ready.guardrail()) {
+                    Some(Guardrail::Text(text)) => Some((position, &**text, planned.scope)),
+                    Some(Guardrail::Context(_) | Guardrail::Service(_)) | None => None,
+                }
+            });
+        Self::of(texts)
+    }
+
+    /// A pass for these guardrails, each with its place in the plan and its scope.
+    pub(super) fn of(texts: impl Iterator<Item = (usize, &'a dyn TextGuardrail, Scope)>) -> Self {
+        let (mut guardrails, mut entries) = (Vec::new(), Vec::new());
+        for (position, text, scope) in texts {
+            guardrails.push(text);
+            entries.push((position, scope));
         }
         let count = guardrails.len();
         Self {

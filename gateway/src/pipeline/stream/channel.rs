@@ -18,7 +18,7 @@ use super::guards::{Guards, Tally};
 const CONTEXT: usize = 256;
 
 /// A violation in one channel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stop {
     /// Index of the guardrail in [`Guards`].
     pub guard: usize,
@@ -33,6 +33,8 @@ pub struct Channel {
     base: usize,
     /// Up to where the text may go.
     safe: usize,
+    /// Up to where the text has gone.
+    released: usize,
     /// For each guardrail, up to where its hits have been taken.
     taken: Vec<usize>,
     /// Replacements that have been decided, in order; ranges may reach beyond what has arrived.
@@ -50,6 +52,7 @@ impl Channel {
             window: String::new(),
             base: 0,
             safe: 0,
+            released: 0,
             taken: vec![0; guards.len()],
             edits: Vec::new(),
             swallow: None,
@@ -65,6 +68,16 @@ impl Channel {
     /// Up to where the text may go.
     pub fn safe(&self) -> usize {
         self.safe
+    }
+
+    /// Up to where the text has gone.
+    pub fn released(&self) -> usize {
+        self.released
+    }
+
+    /// Says that the text up to `offset` has gone.
+    pub fn let_go(&mut self, offset: usize) {
+        self.released = self.released.max(offset);
     }
 
     /// Takes the next piece of text.
@@ -137,8 +150,13 @@ impl Channel {
     /// Forgets text and edits before `offset`, which have gone out, as far as no guardrail needs them.
     pub fn forget(&mut self, offset: usize, guards: &Guards<'_>) {
         let released = offset.min(self.safe);
-        let need = guards.context_from(&self.window, released.saturating_sub(self.base));
-        let keep = (self.base + need).min(released.saturating_sub(CONTEXT));
+        let keep = if self.swallow.is_some() {
+            // What is swallowed is not scanned again.
+            released
+        } else {
+            let need = guards.context_from(&self.window, released.saturating_sub(self.base));
+            (self.base + need).min(released.saturating_sub(CONTEXT))
+        };
         let cut = floor_boundary(&self.window, keep.saturating_sub(self.base));
         // Moving the text is worth it only when there is something to gain.
         if cut > CONTEXT * 4 {
@@ -157,9 +175,6 @@ impl Channel {
         match swallow.feed(piece) {
             None => {
                 self.safe = self.end();
-                // All of it is replaced: nothing of it has to be kept.
-                self.base = self.end();
-                self.window.clear();
                 false
             }
             Some(offset) => {

@@ -2,11 +2,20 @@
 
 use std::borrow::Cow;
 
+use parapet_guardrails::finding::Edit;
 use parapet_guardrails::finding::Hit;
 use parapet_guardrails::guardrail::TextGuardrail;
 use parapet_guardrails::scan::{OpenMatch, Scanner};
 use parapet_guardrails::segment::Segment;
-use parapet_policy::outcome::{Operation, Strategy};
+use parapet_guardrails::segment::Segments;
+use parapet_policy::outcome::{Operation, Strategy, decide};
+use parapet_policy::overrides::Scope;
+
+use super::super::judge::Judged;
+use super::super::payload::{ChatBodies, Payload};
+use super::super::text::TextPass;
+use super::channel::Stop;
+use crate::llm::Texts;
 
 /// How many bytes a stream holds back at most unless the settings say otherwise.
 pub const DEFAULT_BOUND: usize = 1024;
@@ -95,6 +104,32 @@ impl<'a> Guards<'a> {
         self.scanner.context_from(text, from, &self.all)
     }
 
+    /// Judges texts that are complete, such as a tool call's arguments: mutators edit them in order, then
+    /// validators judge what is left.
+    ///
+    /// # Errors
+    /// The guardrail that stops the stream.
+    pub(super) fn judge_whole(&self, texts: &mut Texts, tally: &mut [Tally]) -> Result<(), Stop> {
+        let entries = self.all.iter().enumerate();
+        let mut pass = TextPass::of(entries.map(|(guard, text)| (guard, *text, Scope::All)));
+        let mut payload = Whole(texts);
+        pass.scan_all(&payload);
+        for guard in self.in_order() {
+            let (operation, strategy) = self.terms(guard);
+            let judged = match operation {
+                Operation::Mutate => pass.mutate(guard, strategy, &mut payload),
+                Operation::Validate => pass.judge(guard, operation, &payload),
+            };
+            if let Some(tally) = tally.get_mut(guard) {
+                tally.add(&judged);
+            }
+            if decide(strategy, &judged.outcome).blocks() {
+                return Err(Stop { guard });
+            }
+        }
+        Ok(())
+    }
+
     /// The first match that has begun for certain and goes on.
     pub(super) fn open_match(&self, text: &str, from: usize) -> Option<(usize, OpenMatch)> {
         let (holding, open) = self.scanner.open_match(text, from, &self.holding)?;
@@ -112,6 +147,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts what a judgement of complete texts came to.
+    fn add(&mut self, judged: &Judged) {
+        for (category, count) in &judged.categories {
+            for _ in 0..*count {
+                self.count(category, false);
+            }
+        }
+        self.edits += u32::try_from(judged.edits.len()).unwrap_or(u32::MAX);
+    }
+
     /// Counts a finding.
     pub fn count(&mut self, category: &Cow<'static, str>, edited: bool) {
         match self
@@ -123,5 +168,38 @@ impl Tally {
             None => self.categories.push((category.clone(), 1)),
         }
         self.edits += u32::from(edited);
+    }
+}
+
+/// Complete texts that belong to no body that a service could judge.
+struct Whole<'a>(&'a mut Texts);
+
+impl Payload for Whole<'_> {
+    fn segments(&self) -> &Segments {
+        self.0.segments()
+    }
+
+    fn place(&self, segment: usize) -> String {
+        self.0.place(segment)
+    }
+
+    fn leaf_of_raw(
+        &self,
+        segment: usize,
+        range: std::ops::Range<usize>,
+    ) -> Option<(usize, std::ops::Range<usize>)> {
+        self.0.leaf_of_raw(segment, range)
+    }
+
+    fn apply(&mut self, edits: &[Edit]) -> bool {
+        self.0.apply(edits).is_ok()
+    }
+
+    fn chat_bodies(&self) -> ChatBodies {
+        ChatBodies::default()
+    }
+
+    fn diff(&self, _: &serde_json::Value) -> Result<Vec<Edit>, String> {
+        Err("$".to_owned())
     }
 }

@@ -1,0 +1,416 @@
+//! A stream's events on their way through: held, released, rewritten, in order.
+//!
+//! Events wait in *lanes*. OpenAI's choices are independent of each other and have a lane each; Anthropic's
+//! blocks follow each other and share one. An event leaves when all the text before it in its lane has been
+//! judged; of an event whose text is safe in part, that part leaves as an event of its own.
+
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::channel::{Channel, Stop};
+use super::guards::{Guards, Tally};
+use super::held::HeldCall;
+use crate::llm::stream::{ChannelKey, ChannelKind, Event, EventKind, Writer};
+use crate::llm::{Dialect, Limits, Request};
+
+/// A stream may have so many channels; more are taken for an attack.
+const MAX_CHANNELS: usize = 4096;
+
+/// Why a stream ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FlowError {
+    /// A guardrail stops it.
+    Stop(Stop),
+    /// It cannot be judged: an event that cannot be read, or more held than is allowed.
+    Unreadable,
+}
+
+impl From<Stop> for FlowError {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// One stream on its way through the text guardrails.
+pub struct Flow<'a> {
+    dialect: Dialect,
+    guards: &'a Guards<'a>,
+    request: Option<&'a Request>,
+    limits: Limits,
+    /// Bytes of events that may wait.
+    max_held: usize,
+    held: usize,
+    tally: Vec<Tally>,
+    channels: Vec<(ChannelKey, State)>,
+    lanes: Vec<(u32, VecDeque<Item>)>,
+    /// Events that come after everything else: the usage chunk.
+    tail: Vec<Bytes>,
+    /// Answers of which some text has been changed.
+    changed: Vec<u32>,
+    writer: Writer,
+    out: Vec<Bytes>,
+}
+
+/// A channel, by how its text is judged.
+enum State {
+    Flowing(Box<Channel>),
+    Held(HeldCall),
+}
+
+/// An event that waits.
+struct Item {
+    event: Event,
+    /// For each delta its channel, and what of its text has not left yet.
+    spans: Vec<(usize, Range<usize>)>,
+    /// Whether a part of its text has left already.
+    begun: bool,
+}
+
+impl<'a> Flow<'a> {
+    /// A stream of `dialect` that answers `request`.
+    pub fn new(
+        dialect: Dialect,
+        guards: &'a Guards<'a>,
+        request: Option<&'a Request>,
+        limits: Limits,
+        max_held: usize,
+    ) -> Self {
+        Self {
+            dialect,
+            guards,
+            request,
+            limits,
+            max_held,
+            held: 0,
+            tally: vec![Tally::default(); guards.len()],
+            channels: Vec::new(),
+            lanes: Vec::new(),
+            tail: Vec::new(),
+            changed: Vec::new(),
+            writer: Writer::new(dialect),
+            out: Vec::new(),
+        }
+    }
+
+    /// What each guardrail has found so far.
+    pub fn tally(&self) -> &[Tally] {
+        &self.tally
+    }
+
+    /// What may leave now.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// See [`FlowError`]. What has been released before may still leave.
+    pub fn event(&mut self, mut event: Event) -> Result<(), FlowError> {
+        match event.kind {
+            EventKind::Nothing | EventKind::Ping => {
+                self.out.push(event.raw().clone());
+                return Ok(());
+            }
+            EventKind::Broken => return Err(FlowError::Unreadable),
+            EventKind::UsageOnly => {
+                self.tail.push(event.raw().clone());
+                self.flush_tail();
+                return Ok(());
+            }
+            EventKind::Done => {
+                self.finish()?;
+                self.out.push(event.raw().clone());
+                return Ok(());
+            }
+            EventKind::Chunk | EventKind::Error => {}
+        }
+        self.writer.observe(&event);
+        if let Some(whole) = event.whole_mut() {
+            self.guards.judge_whole(whole, &mut self.tally)?;
+        }
+        let spans = self.judge(&event)?;
+        let ended = event.ended.clone();
+        let lane = self.lane_of(&event);
+        self.held += event.raw().len();
+        self.lane(lane).push_back(Item {
+            event,
+            spans,
+            begun: false,
+        });
+        for answer in ended {
+            self.end_answer(answer)?;
+        }
+        self.release();
+        if self.held > self.max_held {
+            return Err(FlowError::Unreadable);
+        }
+        Ok(())
+    }
+
+    /// Says that no more events come: everything is judged and leaves.
+    ///
+    /// # Errors
+    /// See [`FlowError`].
+    pub fn finish(&mut self) -> Result<(), FlowError> {
+        for index in 0..self.channels.len() {
+            self.end_channel(index)?;
+        }
+        self.release();
+        self.flush_tail();
+        Ok(())
+    }
+
+    /// Gives an event's text to its channels.
+    fn judge(&mut self, event: &Event) -> Result<Vec<(usize, Range<usize>)>, FlowError> {
+        let mut spans = Vec::with_capacity(event.deltas.len());
+        for delta in &event.deltas {
+            let index = self.channel(&delta.channel)?;
+            let text = event.text(delta);
+            if delta.channel.kind == ChannelKind::ToolName {
+                self.name_call(&delta.channel, &text)?;
+            }
+            let Some((_, state)) = self.channels.get_mut(index) else {
+                continue;
+            };
+            let start = state.end();
+            match state {
+                State::Flowing(channel) => channel.push(&text, self.guards, &mut self.tally)?,
+                State::Held(call) => call.push(&text),
+            }
+            spans.push((index, start..start + text.len()));
+        }
+        Ok(spans)
+    }
+
+    /// The place of a channel, which is made when it is new.
+    fn channel(&mut self, key: &ChannelKey) -> Result<usize, FlowError> {
+        if let Some(index) = self.channels.iter().rposition(|(known, _)| known == key) {
+            return Ok(index);
+        }
+        if self.channels.len() >= MAX_CHANNELS {
+            return Err(FlowError::Unreadable);
+        }
+        let state = if key.kind.is_json() {
+            State::Held(HeldCall::default())
+        } else {
+            State::Flowing(Box::new(Channel::new(key.kind.segment(), self.guards)))
+        };
+        self.channels.push((key.clone(), state));
+        Ok(self.channels.len() - 1)
+    }
+
+    /// Tells a call's arguments the name of the tool: its schema says which numbers must stay numbers.
+    fn name_call(&mut self, key: &ChannelKey, piece: &str) -> Result<(), FlowError> {
+        let arguments = ChannelKey {
+            kind: ChannelKind::Arguments,
+            ..key.clone()
+        };
+        let index = self.channel(&arguments)?;
+        if let Some((_, State::Held(call))) = self.channels.get_mut(index) {
+            call.name(piece);
+        }
+        Ok(())
+    }
+
+    fn end_answer(&mut self, answer: u32) -> Result<(), FlowError> {
+        for index in 0..self.channels.len() {
+            if self
+                .channels
+                .get(index)
+                .is_some_and(|(key, _)| key.answer == answer)
+            {
+                self.end_channel(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_channel(&mut self, index: usize) -> Result<(), FlowError> {
+        let Some((key, state)) = self.channels.get_mut(index) else {
+            return Ok(());
+        };
+        match state {
+            State::Flowing(channel) => channel.finish(self.guards, &mut self.tally)?,
+            State::Held(call) => {
+                call.judge(self.guards, &mut self.tally, self.request, &self.limits)?;
+                if call.is_changed() && !self.changed.contains(&key.answer) {
+                    self.changed.push(key.answer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane of an event. One that speaks of several choices joins all lanes into one.
+    fn lane_of(&mut self, event: &Event) -> u32 {
+        if self.dialect == Dialect::Anthropic {
+            return 0;
+        }
+        let mut answers = event
+            .deltas
+            .iter()
+            .map(|delta| delta.channel.answer)
+            .chain(event.ended.iter().copied());
+        // Without text it passes at once: a role, or an annotation.
+        let first = answers.next();
+        match first {
+            Some(first) if answers.all(|answer| answer == first) => first,
+            Some(_) => {
+                self.join_lanes();
+                ALL
+            }
+            None => NO_TEXT,
+        }
+    }
+
+    /// From now on the whole stream is one lane.
+    fn join_lanes(&mut self) {
+        if self.lanes.iter().any(|(answer, _)| *answer == ALL) {
+            return;
+        }
+        // The order between choices is free; within each it stays.
+        let joined = self.lanes.drain(..).flat_map(|(_, lane)| lane).collect();
+        self.lanes.push((ALL, joined));
+    }
+
+    fn lane(&mut self, answer: u32) -> &mut VecDeque<Item> {
+        let joined = self.lanes.iter().position(|(known, _)| *known == ALL);
+        let known = joined.or_else(|| self.lanes.iter().position(|(known, _)| *known == answer));
+        let index = known.unwrap_or_else(|| {
+            self.lanes.push((answer, VecDeque::new()));
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[index].1
+    }
+
+    fn release(&mut self) {
+        for lane in 0..self.lanes.len() {
+            while let Some(item) = self.lanes[lane].1.pop_front() {
+                if let Some(waits) = self.release_item(item) {
+                    self.lanes[lane].1.push_front(waits);
+                    break;
+                }
+            }
+        }
+        for (_, state) in &mut self.channels {
+            if let State::Flowing(channel) = state {
+                channel.forget(channel.released(), self.guards);
+            }
+        }
+    }
+
+    /// Lets an event go, or what of it is safe; gives it back while some of it is not.
+    fn release_item(&mut self, mut item: Item) -> Option<Item> {
+        let safe = |flow: &Self, channel: usize| {
+            flow.channels
+                .get(channel)
+                .map_or(usize::MAX, |(_, state)| state.safe())
+        };
+        if item
+            .spans
+            .iter()
+            .any(|(channel, span)| safe(self, *channel) < span.end)
+        {
+            // Only a single text can be cut in two; several wait for each other.
+            if let [(channel, span)] = item.spans.as_mut_slice() {
+                let to = safe(self, *channel);
+                if to > span.start {
+                    self.release_part(*channel, span.start..to);
+                    span.start = to;
+                    item.begun = true;
+                }
+            }
+            return Some(item);
+        }
+        self.held = self.held.saturating_sub(item.event.raw().len());
+        self.release_whole(item);
+        None
+    }
+
+    fn release_part(&mut self, channel: usize, span: Range<usize>) {
+        let Some((key, State::Flowing(text))) = self.channels.get_mut(channel) else {
+            return;
+        };
+        let rendered = text.render(span.clone());
+        if !rendered.is_empty() {
+            self.out.push(self.writer.delta(key, &rendered));
+        }
+        if text.is_edited(&span) && !self.changed.contains(&key.answer) {
+            self.changed.push(key.answer);
+        }
+        text.let_go(span.end);
+    }
+
+    fn release_whole(&mut self, item: Item) {
+        let Item {
+            event,
+            spans,
+            begun,
+        } = item;
+        let mut replaced: Vec<(usize, String)> = Vec::new();
+        for (delta, (channel, span)) in spans.iter().enumerate() {
+            let Some((key, state)) = self.channels.get_mut(*channel) else {
+                continue;
+            };
+            let edited = match state {
+                State::Flowing(text) => {
+                    let edited = text.is_edited(span);
+                    if edited || begun {
+                        replaced.push((delta, text.render(span.clone()).into_owned()));
+                    }
+                    text.let_go(span.end);
+                    edited
+                }
+                State::Held(call) => {
+                    if let Some(text) = call.render(span) {
+                        replaced.push((delta, text.to_owned()));
+                    }
+                    call.is_changed()
+                }
+            };
+            if edited && !self.changed.contains(&key.answer) {
+                self.changed.push(key.answer);
+            }
+        }
+        let nothing_left = !spans.is_empty()
+            && replaced.len() == spans.len()
+            && replaced.iter().all(|(_, t)| t.is_empty());
+        if nothing_left && event.is_bare() {
+            return;
+        }
+        let replaced: Vec<(usize, &str)> = replaced
+            .iter()
+            .map(|(i, text)| (*i, text.as_str()))
+            .collect();
+        self.out.push(event.with(&replaced, &self.changed));
+    }
+
+    fn flush_tail(&mut self) {
+        if self.lanes.iter().all(|(_, lane)| lane.is_empty()) {
+            self.out.append(&mut self.tail);
+        }
+    }
+}
+
+/// The lane of a stream whose choices share events.
+const ALL: u32 = u32::MAX;
+/// The lane of events that hold no text of a choice. Nothing in it waits.
+const NO_TEXT: u32 = u32::MAX - 1;
+
+impl State {
+    fn end(&self) -> usize {
+        match self {
+            Self::Flowing(channel) => channel.end(),
+            Self::Held(call) => call.len(),
+        }
+    }
+
+    fn safe(&self) -> usize {
+        match self {
+            Self::Flowing(channel) => channel.safe(),
+            Self::Held(call) => call.safe(),
+        }
+    }
+}

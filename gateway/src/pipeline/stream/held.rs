@@ -1,0 +1,75 @@
+//! A tool call's arguments: nothing of them leaves before they are complete and judged.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::flow::FlowError;
+use super::guards::{Guards, Tally};
+use crate::llm::stream::arguments_texts;
+use crate::llm::{Limits, Request};
+
+/// A tool's name is kept up to this many bytes.
+const MAX_NAME: usize = 256;
+
+/// The arguments of one call.
+#[derive(Debug, Default)]
+pub(super) struct HeldCall {
+    tool: String,
+    text: String,
+    judged: bool,
+    /// The arguments after the edits, when there were any.
+    replaced: Option<String>,
+}
+
+impl HeldCall {
+    pub(super) fn push(&mut self, piece: &str) {
+        self.text.push_str(piece);
+    }
+
+    pub(super) fn name(&mut self, piece: &str) {
+        if self.tool.len() + piece.len() <= MAX_NAME {
+            self.tool.push_str(piece);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn safe(&self) -> usize {
+        if self.judged { self.text.len() } else { 0 }
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.replaced.is_some()
+    }
+
+    /// Judges the complete arguments, once.
+    pub(super) fn judge(
+        &mut self,
+        guards: &Guards<'_>,
+        tally: &mut [Tally],
+        request: Option<&Request>,
+        limits: &Limits,
+    ) -> Result<(), FlowError> {
+        if std::mem::replace(&mut self.judged, true) || self.text.is_empty() {
+            return Ok(());
+        }
+        let arguments = Arc::new(self.text.clone());
+        let mut texts = arguments_texts(arguments, &self.tool, request, limits)
+            .map_err(|_| FlowError::Unreadable)?;
+        guards.judge_whole(&mut texts, tally)?;
+        if texts.is_edited() {
+            let bytes = texts.to_bytes();
+            // The pieces were text, and so is what was put into them.
+            self.replaced = Some(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        Ok(())
+    }
+
+    /// The text that leaves in the place of `span`, when it is another: all of it in the first piece.
+    pub(super) fn render(&self, span: &Range<usize>) -> Option<&str> {
+        let replaced = self.replaced.as_deref()?;
+        Some(if span.start == 0 { replaced } else { "" })
+    }
+}
