@@ -9,6 +9,7 @@ pub mod llm;
 pub mod pipeline;
 pub mod policy;
 pub mod route;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod timer;
