@@ -1,6 +1,21 @@
-//! Check digits.
+//! Check digits. Each function says whether a number can exist at all.
 
 use std::ops::Range;
+
+mod crypto;
+mod dates;
+mod iban;
+mod letters;
+mod numbers;
+
+pub(super) use crypto::{base58check, bech32, ethereum};
+pub(super) use dates::{date, is_day};
+pub(super) use iban::iban;
+pub(super) use letters::{
+    curp, de_health, de_pension, dea, es_nif, fi_hetu, gstin, hk_id, ie_pps, it_fiscal_code, nric,
+    tw_id, vin,
+};
+pub(super) use numbers::*;
 
 /// The digits of a text, at most [`Digits::MOST`].
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +60,10 @@ impl Digits {
 
     /// Some of them as a number; 0 for a range beyond the end.
     pub(super) fn number(&self, range: Range<usize>) -> u64 {
-        self.all()
-            .get(range)
-            .unwrap_or_default()
-            .iter()
-            .fold(0, |number: u64, digit| {
-                number.wrapping_mul(10).wrapping_add(u64::from(*digit))
-            })
+        let digits = self.all().get(range).unwrap_or_default();
+        digits.iter().fold(0, |number: u64, digit| {
+            number.wrapping_mul(10).wrapping_add(u64::from(*digit))
+        })
     }
 
     /// Whether it is one digit over and over.
@@ -73,22 +85,21 @@ impl Digits {
             .sum();
         sum.is_multiple_of(10) && self.len > 0
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The sum of digits times weights, from the left.
+    pub(super) fn weighted(&self, weights: &[u64]) -> u64 {
+        (0..)
+            .map(|place| self.at(place))
+            .zip(weights)
+            .map(|(digit, weight)| digit * weight)
+            .sum()
+    }
 
-    #[test]
-    fn luhn() {
-        for (number, valid) in [
-            ("4111 1111 1111 1111", true),
-            ("4111 1111 1111 1112", false),
-            ("79927398713", true),
-            ("0", true),
-            ("", false),
-        ] {
-            assert_eq!(digits(number).luhn(), valid, "{number}");
-        }
+    /// The number modulo something, for numbers that no integer holds.
+    pub(super) fn modulo(&self, range: Range<usize>, by: u64) -> u64 {
+        let digits = self.all().get(range).unwrap_or_default();
+        digits
+            .iter()
+            .fold(0, |rest, digit| (rest * 10 + u64::from(*digit)) % by)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 pub(super) mod words;
 
 /// How many words before a value are looked at.
-const REACH: usize = 5;
+pub(super) const REACH: usize = 5;
 /// How far back they may stand, in bytes.
 pub(super) const REACH_BYTES: usize = 96;
 

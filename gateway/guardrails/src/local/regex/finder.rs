@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::addresses::{self, Sign};
 use super::context::{Context, Near, REACH_BYTES};
-use super::presets::{Checked, How, Preset, Rule};
+use super::presets::{Check, FIRST_LABEL, How, Preset, Rule};
 use super::shapes::{self, Shapes};
 use crate::finding::{Hit, Rank};
 use crate::scan::{Layer, Wants};
@@ -15,9 +15,11 @@ use crate::segment::Segment;
 /// A run of letters and digits that is longer is no identifier.
 const LONGEST_TOKEN: usize = 128;
 /// A month or a code that may stand before the digits of a value.
-const LONGEST_LEAD: usize = 12;
-/// So many rules may match at one place; more than this never do, a test says.
-const MOST_AT_ONCE: usize = 32;
+const LONGEST_LEAD: usize = 14;
+/// How many of them may stand there.
+const MOST_LEADS: usize = 2;
+/// How many tokens after a label may be its value.
+const AFTER_LABEL: usize = 3;
 
 /// The presets of one guardrail, ready.
 pub(super) struct Finder {
@@ -25,6 +27,8 @@ pub(super) struct Finder {
     shapes: Option<Arc<Shapes>>,
     email: Option<&'static Preset>,
     url: Option<&'static Preset>,
+    /// Whether a value may be without digits.
+    letters: bool,
     /// The longest match of a shape.
     longest: usize,
     replacement: Arc<str>,
@@ -38,6 +42,7 @@ impl Finder {
             shapes: None,
             email: None,
             url: None,
+            letters: false,
             longest: 0,
             replacement,
         };
@@ -53,10 +58,11 @@ impl Finder {
         if !finder.rules.is_empty() {
             let list: Vec<&'static str> = finder.rules.iter().map(|(_, rule)| rule.shape).collect();
             finder.shapes = Some(shapes::shared(list)?);
+            finder.letters = finder.rules.iter().any(|(_, rule)| rule.letters);
             finder.longest = finder
                 .rules
                 .iter()
-                .filter_map(|(_, rule)| shapes::longest(rule))
+                .map(|(_, rule)| shapes::longest(rule))
                 .max()
                 .unwrap_or_default();
         }
@@ -65,9 +71,10 @@ impl Finder {
 
     /// The shared literals that it needs.
     pub(super) const fn wants(&self) -> Wants {
-        match self.url {
-            Some(_) => Wants::PRESETS,
-            None => Wants::NONE,
+        if self.url.is_some() || self.letters {
+            Wants::PRESETS
+        } else {
+            Wants::NONE
         }
     }
 
@@ -112,9 +119,13 @@ impl Finder {
                 text,
                 key: segment.key.as_deref(),
                 hits,
+                ends: Vec::new(),
             };
             places.tokens();
             places.colons();
+            if self.letters {
+                places.labels(layer);
+            }
         }
     }
 
@@ -196,6 +207,8 @@ struct Places<'a> {
     text: &'a str,
     key: Option<&'a str>,
     hits: &'a mut Vec<Hit>,
+    /// Rules and ends of the matches at one place; kept to be used again.
+    ends: Vec<(usize, usize)>,
 }
 
 impl Places<'_> {
@@ -234,17 +247,26 @@ impl Places<'_> {
             b'+' | b'(' | b'-' => self.try_at(start - 1),
             _ => {}
         }
-        let gap = match (byte(2), before) {
-            (Some(b'.'), b' ') => 2,
-            (_, b' ' | b'-' | b'.') => 1,
-            _ => return,
-        };
-        let end = start - gap;
-        let lead = run_start(bytes, end, end.saturating_sub(LONGEST_LEAD + 1));
-        if (1..=LONGEST_LEAD).contains(&(end - lead))
-            && bytes.get(lead).is_some_and(u8::is_ascii_uppercase)
-        {
+        let mut end = start;
+        for _ in 0..MOST_LEADS {
+            let byte = |back: usize| end.checked_sub(back).and_then(|at| bytes.get(at)).copied();
+            let gap = match (byte(2), byte(1)) {
+                (Some(b'.'), Some(b' ')) => 2,
+                (_, Some(b' ' | b'-' | b'.')) => 1,
+                _ => return,
+            };
+            end -= gap;
+            let lead = lead_start(bytes, end);
+            let run = bytes.get(lead..end).unwrap_or_default();
+            let code = run
+                .first()
+                .is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80);
+            let pair = run.len() == 2 && run.iter().all(u8::is_ascii_hexdigit);
+            if !(code || pair) || run.len() > LONGEST_LEAD || run.iter().any(u8::is_ascii_digit) {
+                return;
+            }
             self.try_at(lead);
+            end = lead;
         }
     }
 
@@ -282,79 +304,115 @@ impl Places<'_> {
         }
     }
 
-    /// Judges every match that begins at a place.
-    fn try_at(&mut self, at: usize) {
-        let mut ends = [(0, 0); MOST_AT_ONCE];
-        let mut count = 0;
-        let finder = self.finder;
-        self.shapes.walk(self.text.as_bytes(), at, |rule, end| {
-            let closes = finder
-                .rules
-                .get(rule)
-                .is_some_and(|(_, rule)| rule.edge.closes(self.text, end));
-            if !closes {
-                return;
+    /// Values without digits, after a label or below a key.
+    fn labels(&mut self, layer: &Layer<'_>) {
+        let bytes = self.text.as_bytes();
+        if self.key.is_some() {
+            self.try_at(0);
+        }
+        for trigger in layer.triggers(Wants::PRESETS) {
+            if trigger.literal < FIRST_LABEL {
+                continue;
             }
-            // The longest end of each rule counts.
-            let known = ends
-                .iter()
-                .take(count)
-                .position(|(known, _)| *known == rule);
-            if let Some(place) = ends.get_mut(known.unwrap_or(count)) {
-                *place = (rule, end);
-                count += usize::from(known.is_none());
+            let mut at = trigger.end as usize;
+            if at
+                .checked_sub(1)
+                .and_then(|last| bytes.get(last))
+                .copied()
+                .is_some_and(in_token)
+            {
+                at = run_end(bytes, at);
             }
-        });
-        let mut near = None;
-        for (rule, end) in ends.iter().take(count) {
-            if let Some((preset, rule)) = finder.rules.get(*rule) {
-                self.judge(preset, rule, at..*end, &mut near);
+            for _ in 0..AFTER_LABEL {
+                let gap = bytes.get(at..).unwrap_or_default().iter().take(4);
+                let start = at + gap.take_while(|byte| !in_token(**byte)).count();
+                at = run_end(bytes, start);
+                if at == start {
+                    break;
+                }
+                // A token with a digit has been tried.
+                let token = bytes.get(start..at).unwrap_or_default();
+                if !token.iter().any(u8::is_ascii_digit) {
+                    self.try_at(start);
+                }
             }
         }
     }
 
+    /// Judges every match that begins at a place.
+    fn try_at(&mut self, at: usize) {
+        let mut ends = std::mem::take(&mut self.ends);
+        ends.clear();
+        let finder = self.finder;
+        self.shapes.walk(self.text.as_bytes(), at, |rule, end| {
+            let rule_at = finder.rules.get(rule);
+            if rule_at.is_some_and(|(_, rule)| rule.edge.closes(self.text, end)) {
+                ends.push((rule, end));
+            }
+        });
+        let mut near = None;
+        // Of one rule the longest match that passes counts.
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let mut passed = None;
+        for (rule, end) in &ends {
+            if passed != Some(*rule)
+                && let Some((preset, known)) = finder.rules.get(*rule)
+                && self.judge(preset, known, at..*end, &mut near)
+            {
+                passed = Some(*rule);
+            }
+        }
+        self.ends = ends;
+    }
+
+    /// Whether a match counts; then it is a hit.
     fn judge(
         &mut self,
         preset: &'static Preset,
         rule: &Rule,
         range: Range<usize>,
         near: &mut Option<Near>,
-    ) {
+    ) -> bool {
         let Some(value) = self.text.get(range.clone()) else {
-            return;
+            return false;
         };
         if !rule.edge.opens(self.text, range.start) {
-            return;
-        }
-        let checked = (rule.check)(value);
-        if checked == Checked::No {
-            return;
+            return false;
         }
         let mut distance = None;
         if rule.context.or(rule.unless) != Context::NONE {
             let near = near.get_or_insert_with(|| Near::look(self.text, range.start, self.key));
-            distance = near.distance(rule.context);
-            let against = near.distance(rule.unless);
+            distance = near
+                .distance(rule.context)
+                .filter(|distance| *distance <= rule.reach);
             if distance.is_none() && rule.needs_context {
-                return;
+                return false;
             }
+            let against = near.distance(rule.unless);
             if against.is_some_and(|against| distance.is_none_or(|distance| against < distance)) {
-                return;
+                return false;
             }
         }
-        let (rank, sure) = match (checked, distance) {
-            (Checked::Proven, _) => (Rank::Checksum, 1.0),
-            (_, Some(_)) => (Rank::Context, (rule.base + 0.35).clamp(0.4, 0.95)),
-            (_, None) => (Rank::Pattern, rule.base),
+        let (fits, proven) = match rule.check {
+            Check::Nothing => (true, false),
+            Check::Fits(check) => (check(value), false),
+            Check::Proves(check) => (check(value), true),
+        };
+        if !fits {
+            return false;
+        }
+        let (rank, sure) = match (proven, distance) {
+            (true, _) => (Rank::Checksum, 1.0),
+            (false, Some(_)) => (Rank::Context, (rule.base + 0.35).clamp(0.4, 0.95)),
+            (false, None) => (Rank::Pattern, rule.base),
         };
         // Of two readings of one number the one counts whose word stands nearer.
         let far = distance.map_or(0.06, |distance| {
             f32::from(u8::try_from(distance).unwrap_or(6)) * 0.01
         });
-        let part = (rule.part)(value);
-        let range = range.start + part.start..range.start + part.end;
         self.hits
             .push(self.finder.hit(preset, range, rank, sure - far));
+        true
     }
 }
 
@@ -380,6 +438,15 @@ fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
 fn run_start(bytes: &[u8], at: usize, least: usize) -> usize {
     let run = bytes.get(least..at).unwrap_or_default();
     at - run.iter().rev().take_while(|byte| in_token(**byte)).count()
+}
+
+/// Where the run of letters of any script begins that ends at `end`.
+fn lead_start(bytes: &[u8], end: usize) -> usize {
+    let run = bytes
+        .get(end.saturating_sub(LONGEST_LEAD + 1)..end)
+        .unwrap_or_default();
+    let letters = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
+    end - run.iter().rev().take_while(letters).count()
 }
 
 fn run_end(bytes: &[u8], at: usize) -> usize {

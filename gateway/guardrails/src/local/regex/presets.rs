@@ -4,15 +4,27 @@
 //! with a check (digits, dates), the words that must stand near a weak one, and what may stand beside it. A
 //! row carries examples of what it finds and what it leaves alone; a test runs all of them.
 
-use std::ops::Range;
-
-use super::context::Context;
+use super::context::{Context, REACH};
 use super::spans::Edge;
 
+mod americas;
+mod asia;
+mod bank;
+mod britain;
 mod cards;
 mod contact;
+mod devices;
+mod europe_east;
+mod europe_north;
+mod europe_south;
+mod europe_west;
+mod generic;
+mod health;
 mod network;
+mod passports;
+mod person;
 mod united_states;
+mod vehicles;
 
 /// A preset.
 pub(super) struct Preset {
@@ -47,40 +59,30 @@ pub(super) struct Rule {
     /// What may stand beside it.
     pub(super) edge: Edge,
     /// Looks closer.
-    pub(super) check: fn(&str) -> Checked,
+    pub(super) check: Check,
     /// The words that support it.
     pub(super) context: Context,
     /// Whether one of them must stand near.
     pub(super) needs_context: bool,
+    /// How many words away it may stand.
+    pub(super) reach: usize,
     /// Words that speak against it, when none of `context` stands nearer.
     pub(super) unless: Context,
-    /// The part of the match that is the value.
-    pub(super) part: fn(&str) -> Range<usize>,
     /// How sure a match is without context and proof, 0 to 1.
     pub(super) base: f32,
+    /// Whether a value may be without digits: then a label among [`LITERALS`] announces it.
+    pub(super) letters: bool,
 }
 
-/// What a closer look says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Checked {
-    /// It is not one.
-    No,
-    /// It may be one.
-    Plain,
-    /// A check digit or a strict structure fits.
-    Proven,
-}
-
-impl Checked {
-    /// Proven or nothing.
-    pub(super) const fn proven(fits: bool) -> Self {
-        if fits { Self::Proven } else { Self::No }
-    }
-
-    /// Plain or nothing.
-    pub(super) const fn plain(fits: bool) -> Self {
-        if fits { Self::Plain } else { Self::No }
-    }
+/// A closer look at a match.
+#[derive(Clone, Copy)]
+pub(super) enum Check {
+    /// None.
+    Nothing,
+    /// Whether it can be one at all.
+    Fits(fn(&str) -> bool),
+    /// Whether check digits or a strict structure prove it.
+    Proves(fn(&str) -> bool),
 }
 
 /// A rule for a shape, without conditions; the methods add them.
@@ -88,19 +90,26 @@ pub(super) const fn rule(shape: &'static str) -> Rule {
     Rule {
         shape,
         edge: Edge::Number,
-        check: |_| Checked::Plain,
+        check: Check::Nothing,
         context: Context::NONE,
         needs_context: false,
+        reach: REACH,
         unless: Context::NONE,
-        part: |text| 0..text.len(),
         base: 0.5,
+        letters: false,
     }
 }
 
 impl Rule {
-    /// Only when this check agrees.
-    pub(super) const fn check(mut self, check: fn(&str) -> Checked) -> Self {
-        self.check = check;
+    /// Only when it can be one at all.
+    pub(super) const fn fits(mut self, check: fn(&str) -> bool) -> Self {
+        self.check = Check::Fits(check);
+        self
+    }
+
+    /// Only when check digits or a strict structure prove it.
+    pub(super) const fn proves(mut self, check: fn(&str) -> bool) -> Self {
+        self.check = Check::Proves(check);
         self
     }
 
@@ -114,6 +123,18 @@ impl Rule {
     pub(super) const fn only_with(mut self, context: Context) -> Self {
         self.context = context;
         self.needs_context = true;
+        self
+    }
+
+    /// A word counts only so many words away; 0 is the key above.
+    pub(super) const fn within(mut self, reach: usize) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    /// May be without digits.
+    pub(super) const fn letters(mut self) -> Self {
+        self.letters = true;
         self
     }
 
@@ -142,11 +163,30 @@ static TABLES: &[&[Preset]] = &[
     contact::PRESETS,
     cards::PRESETS,
     network::PRESETS,
+    passports::PRESETS,
+    person::PRESETS,
+    bank::PRESETS,
+    health::PRESETS,
+    britain::PRESETS,
+    europe_west::PRESETS,
+    europe_south::PRESETS,
+    europe_north::PRESETS,
+    europe_east::PRESETS,
+    americas::PRESETS,
+    asia::PRESETS,
+    generic::PRESETS,
+    devices::PRESETS,
+    vehicles::PRESETS,
 ];
 
 /// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the
 /// index in this list.
-pub(crate) static LITERALS: &[&str] = &["://", "www."];
+pub(crate) static LITERALS: &[&str] = &[
+    "://", "www.", "swift", "bic ", "bic:", "bic=", "bic\"", "bic-", "bic/",
+];
+
+/// Where in [`LITERALS`] the words begin that announce a value without digits.
+pub(super) const FIRST_LABEL: u16 = 2;
 
 /// All presets.
 pub(super) fn all() -> impl Iterator<Item = &'static Preset> {
@@ -165,8 +205,10 @@ pub struct Described {
     pub id: &'static str,
     /// What it finds.
     pub what: &'static str,
-    /// A text, and the part of it that is found.
-    pub example: Option<(&'static str, &'static str)>,
+    /// Texts, and the part of each that is found.
+    pub finds: &'static [(&'static str, &'static str)],
+    /// Texts in which nothing is found.
+    pub ignores: &'static [&'static str],
 }
 
 /// Every preset, for documents and tools.
@@ -174,6 +216,7 @@ pub fn catalogue() -> impl Iterator<Item = Described> {
     all().map(|preset| Described {
         id: preset.id,
         what: preset.what,
-        example: preset.finds.first().copied(),
+        finds: preset.finds,
+        ignores: preset.ignores,
     })
 }

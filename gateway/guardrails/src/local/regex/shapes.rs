@@ -1,6 +1,6 @@
 //! The shapes of a guardrail's presets in one automaton.
 //!
-//! A shape is a bounded regular expression that a value matches from its first byte. All shapes of a guardrail
+//! A shape is a regular expression that a value matches from its first byte. All shapes of a guardrail
 //! are compiled into one DFA. It is never run over a text: cheap signs (a digit, two colons, a literal) say where a value
 //! may begin, and the DFA is walked from there until no shape can match any more, which in prose is after a
 //! byte or two. The same walk tells a stream what may still become a match.
@@ -18,10 +18,20 @@ use super::presets::Rule;
 /// What the DFA may take, in bytes. A test says how much it really takes.
 const SIZE_LIMIT: usize = 24 << 20;
 
+/// No match is longer, in bytes. Shapes that count nothing but repeat keep the DFA small; their checks count.
+pub(super) const LONGEST: usize = 96;
+
 /// The shapes of a list of rules, compiled.
 pub(super) struct Shapes {
+    lanes: Vec<Lane>,
+}
+
+/// Shapes of one sort in one DFA. Sorts apart, their states do not multiply.
+struct Lane {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
+    /// The place in the list of rules, by pattern.
+    rules: Vec<usize>,
 }
 
 /// The compiled shapes of this list. Guardrails with the same presets share one automaton.
@@ -37,9 +47,56 @@ pub(super) fn shared(list: Vec<&'static str>) -> Result<Arc<Shapes>, String> {
     Ok(shapes)
 }
 
+/// The sort of a shape.
+fn sort_of(shape: &str) -> usize {
+    if shape.contains("(?i:") {
+        0
+    } else if bound(shape).is_none() {
+        1
+    } else if shape.starts_with("[A-") || shape.starts_with("([A-") {
+        2
+    } else {
+        3
+    }
+}
+
 impl Shapes {
     /// Compiles shapes. They are ASCII: no Unicode classes, no look-around.
     fn compile(shapes: &[&str]) -> Result<Self, String> {
+        let mut sorts: [(Vec<&str>, Vec<usize>); 4] = Default::default();
+        for (rule, shape) in shapes.iter().enumerate() {
+            if let Some((shapes, rules)) = sorts.get_mut(sort_of(shape)) {
+                shapes.push(shape);
+                rules.push(rule);
+            }
+        }
+        let lanes = sorts
+            .into_iter()
+            .filter(|(shapes, _)| !shapes.is_empty())
+            .map(|(shapes, rules)| Lane::compile(&shapes, rules))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { lanes })
+    }
+
+    /// Calls `found(rule, end)` for every rule and every end of a match that begins at `at`.
+    /// Says whether more text could make another match.
+    pub(super) fn walk(&self, text: &[u8], at: usize, mut found: impl FnMut(usize, usize)) -> bool {
+        let mut alive = false;
+        for lane in &self.lanes {
+            alive |= lane.walk(text, at, &mut found);
+        }
+        alive
+    }
+
+    /// What it takes, in bytes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.dfa.memory_usage()).sum()
+    }
+}
+
+impl Lane {
+    fn compile(shapes: &[&str], rules: Vec<usize>) -> Result<Self, String> {
         let dfa = dense::Builder::new()
             .configure(
                 dense::Config::new()
@@ -48,54 +105,60 @@ impl Shapes {
                     .accelerate(false)
                     .dfa_size_limit(Some(SIZE_LIMIT)),
             )
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .syntax(ascii())
             .build_many(shapes)
             .map_err(|error| error.to_string())?;
         let start = dfa
             .start_state(&start::Config::new().anchored(Anchored::Yes))
             .map_err(|error| error.to_string())?;
-        Ok(Self { dfa, start })
+        Ok(Self { dfa, start, rules })
     }
 
-    /// Calls `found(rule, end)` for every rule and every end of a match that begins at `at`, ends in order.
-    /// Says whether more text could make another match.
-    pub(super) fn walk(&self, text: &[u8], at: usize, mut found: impl FnMut(usize, usize)) -> bool {
+    fn walk(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) -> bool {
         let mut state = self.start;
-        for (end, byte) in (at..).zip(text.get(at..).unwrap_or_default()) {
+        let rest = text.get(at..).unwrap_or_default();
+        for (end, byte) in (at..).zip(rest.iter().take(LONGEST)) {
             state = self.dfa.next_state(state, *byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_dead_state(state) {
                     return false;
                 }
-                self.report(state, end, &mut found);
+                self.report(state, end, found);
             }
         }
         // A match shows one byte late: the end of the text counts as one.
-        let last = self.dfa.next_eoi_state(state);
-        self.report(last, text.len(), &mut found);
-        true
+        let whole = rest.len() < LONGEST;
+        if whole {
+            self.report(self.dfa.next_eoi_state(state), text.len(), found);
+        }
+        whole
     }
 
     fn report(&self, state: StateID, end: usize, found: &mut impl FnMut(usize, usize)) {
         if self.dfa.is_match_state(state) {
             for index in 0..self.dfa.match_len(state) {
-                found(self.dfa.match_pattern(state, index).as_usize(), end);
+                let pattern = self.dfa.match_pattern(state, index).as_usize();
+                if let Some(rule) = self.rules.get(pattern) {
+                    found(*rule, end);
+                }
             }
         }
     }
-
-    /// What it takes, in bytes.
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
-        self.dfa.memory_usage()
-    }
 }
 
-/// The longest match of a rule's shape, in bytes.
-pub(super) fn longest(rule: &Rule) -> Option<usize> {
-    let config = syntax::Config::new().unicode(false).utf8(false);
-    syntax::parse_with(rule.shape, &config)
+fn ascii() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false)
+}
+
+/// The longest match of a shape, in bytes, if it has a bound.
+fn bound(shape: &str) -> Option<usize> {
+    syntax::parse_with(shape, &ascii())
         .ok()?
         .properties()
         .maximum_len()
+}
+
+/// The longest match of a rule's shape, in bytes.
+pub(super) fn longest(rule: &Rule) -> usize {
+    bound(rule.shape).unwrap_or(LONGEST).min(LONGEST)
 }

@@ -10,16 +10,13 @@ pub(super) enum Edge {
     Number,
     /// As `Word`, and no `:` with more letters or digits behind it; no slice such as `x[::2]`.
     Colons,
-    /// Nothing is asked: the shape says it all.
-    Free,
+    /// As `Number`, and no comma with another number behind it: not a part of a list of numbers.
+    List,
 }
 
 impl Edge {
     /// Whether a match may begin at `at`.
     pub(super) fn opens(self, text: &str, at: usize) -> bool {
-        if self == Self::Free {
-            return true;
-        }
         let Some(before) = text.get(..at).and_then(|before| before.chars().next_back()) else {
             return true;
         };
@@ -31,6 +28,18 @@ impl Edge {
                 .get(..at - before.len_utf8())
                 .and_then(|before| before.chars().next_back());
             return !(matches!(before, ':' | '[') && further.is_some_and(|c| c == ':' || glues(c)));
+        }
+        if self == Self::List {
+            let list = text
+                .get(..at)
+                .unwrap_or_default()
+                .trim_end_matches([' ', '\n']);
+            let number = list
+                .strip_suffix(',')
+                .is_some_and(|list| list.ends_with(|c: char| c.is_ascii_digit()));
+            if number {
+                return false;
+            }
         }
         if self == Self::Word || !matches!(before, '.' | '-' | '/' | '$' | '€' | '£' | '+' | '\\')
         {
@@ -48,9 +57,6 @@ impl Edge {
 
     /// Whether a match may end at `at`.
     pub(super) fn closes(self, text: &str, at: usize) -> bool {
-        if self == Self::Free {
-            return true;
-        }
         let mut after = text.get(at..).unwrap_or_default().chars();
         let Some(next) = after.next() else {
             return true;
@@ -67,6 +73,13 @@ impl Edge {
                     .next()
                     .is_some_and(|c| c == ':' || c.is_ascii_alphanumeric()));
         }
+        if self == Self::List && next == ',' {
+            let list = text
+                .get(at + 1..)
+                .unwrap_or_default()
+                .trim_start_matches([' ', '\n']);
+            return !list.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        }
         match next {
             '-' | '\\' => !after.next().is_some_and(char::is_alphanumeric),
             '.' | '/' => !after.next().is_some_and(|c| c.is_ascii_digit()),
@@ -77,7 +90,15 @@ impl Edge {
 
     /// Whether more text could change what [`Self::closes`] says.
     pub(super) fn undecided(self, text: &str, at: usize) -> bool {
-        self != Self::Free && text.get(at..).unwrap_or_default().chars().nth(1).is_none()
+        let asked = match self {
+            Self::Word | Self::Colons | Self::Number => 1,
+            Self::List => 3,
+        };
+        text.get(at..)
+            .unwrap_or_default()
+            .chars()
+            .nth(asked)
+            .is_none()
     }
 }
 

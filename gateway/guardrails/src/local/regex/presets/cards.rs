@@ -2,7 +2,7 @@
 
 use super::super::checks;
 use super::super::context::words::{CARD, OTHER_NUMBER};
-use super::{Checked, How, Preset, Rule, rule};
+use super::{How, Preset, Rule, rule};
 
 /// Sixteen digits in fours after a first group.
 macro_rules! fours {
@@ -11,12 +11,12 @@ macro_rules! fours {
     };
 }
 
-const fn grouped(shape: &'static str, check: fn(&str) -> Checked) -> Rule {
-    rule(shape).check(check).with(CARD)
+const fn grouped(shape: &'static str, check: fn(&str) -> bool) -> Rule {
+    rule(shape).proves(check).with(CARD)
 }
 
-const fn bare(shape: &'static str, check: fn(&str) -> Checked) -> Rule {
-    rule(shape).check(check).with(CARD).unless(OTHER_NUMBER)
+const fn bare(shape: &'static str, check: fn(&str) -> bool) -> Rule {
+    rule(shape).proves(check).with(CARD).unless(OTHER_NUMBER)
 }
 
 pub(super) static PRESETS: &[Preset] = &[
@@ -26,7 +26,7 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[
             grouped(fours!("4[0-9]{3}"), card),
             bare("4[0-9]{15}", card),
-            rule("4[0-9]{12}([0-9]{6})?").check(card).only_with(CARD),
+            rule("4[0-9]{12}([0-9]{6})?").proves(card).only_with(CARD),
         ]),
         finds: &[
             ("card 4111 1111 1111 1111", "4111 1111 1111 1111"),
@@ -86,12 +86,9 @@ pub(super) static PRESETS: &[Preset] = &[
             grouped("3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}", card).base(0.4),
             grouped("[56][0-9]{3}[ -][0-9]{4}[ -][0-9]{5}", card).base(0.4),
             bare("[2-6][0-9]{14,15}", major).base(0.4),
-            rule("[2-6][0-9]{11,18}")
-                .check(card)
-                .only_with(CARD)
-                .base(0.4),
-            rule("[2-6]([ -]?[0-9]){11,18}")
-                .check(card)
+            rule("[2-6][0-9]+").proves(card).only_with(CARD).base(0.4),
+            rule("[2-6][0-9]*([ -][0-9]+)+")
+                .proves(card)
                 .only_with(CARD)
                 .base(0.4),
         ]),
@@ -111,7 +108,7 @@ pub(super) static PRESETS: &[Preset] = &[
 ];
 
 /// Issuer ranges with lengths, and Luhn.
-fn card(text: &str) -> Checked {
+fn card(text: &str) -> bool {
     let digits = checks::digits(text);
     let length = digits.len();
     let issued = match digits.number(0..4) {
@@ -124,18 +121,18 @@ fn card(text: &str) -> Checked {
         5000..=5099 | 5600..=6999 => matches!(length, 12..=19),
         _ => false,
     };
-    Checked::proven(issued && digits.luhn() && !digits.all_same())
+    issued && digits.luhn() && !digits.all_same()
 }
 
-fn mastercard(text: &str) -> Checked {
+fn mastercard(text: &str) -> bool {
     match checks::digits(text).number(0..4) {
         2221..=2720 | 5100..=5599 => card(text),
-        _ => Checked::No,
+        _ => false,
     }
 }
 
 /// What the four large networks issue; other ranges hold too many numbers that are no cards.
-fn major(text: &str) -> Checked {
+fn major(text: &str) -> bool {
     match checks::digits(text).number(0..4) {
         2221..=2720
         | 3400..=3499
@@ -144,6 +141,6 @@ fn major(text: &str) -> Checked {
         | 5100..=5599
         | 6011
         | 6440..=6599 => card(text),
-        _ => Checked::No,
+        _ => false,
     }
 }

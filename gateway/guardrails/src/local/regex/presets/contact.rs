@@ -2,7 +2,7 @@
 
 use super::super::checks;
 use super::super::context::words::{OTHER_NUMBER, PHONE};
-use super::{Checked, How, Preset, rule};
+use super::{How, Preset, rule};
 
 pub(super) static PRESETS: &[Preset] = &[
     Preset {
@@ -32,23 +32,23 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "telephone number of the United States or Canada",
         how: How::Shapes(&[
             rule(r"\+1[ .-]?(\([2-9][0-9]{2}\)|[2-9][0-9]{2})[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}")
-                .check(us_phone)
+                .fits(us_phone)
                 .with(PHONE)
                 .base(0.7),
             rule(r"(1[ .-])?\([2-9][0-9]{2}\)[ .-]?[2-9][0-9]{2}[ .-][0-9]{4}")
-                .check(us_phone)
+                .fits(us_phone)
                 .with(PHONE)
                 .base(0.7),
             rule(r"(1-)?[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
-                .check(us_phone)
+                .fits(us_phone)
                 .with(PHONE)
                 .base(0.6),
             rule(r"(1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}")
-                .check(us_phone)
+                .fits(us_phone)
                 .with(PHONE)
                 .base(0.5),
             rule(r"(1[ .-]?)?[2-9][0-9]{2}[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}")
-                .check(us_phone)
+                .fits(us_phone)
                 .only_with(PHONE)
                 .unless(OTHER_NUMBER),
         ]),
@@ -67,9 +67,9 @@ pub(super) static PRESETS: &[Preset] = &[
     },
 ];
 
-fn us_phone(text: &str) -> Checked {
+fn us_phone(text: &str) -> bool {
     let digits = checks::digits(text);
     // An area code's last two digits are not 11: 911 and its kin are no areas.
     let from = digits.len().saturating_sub(10);
-    Checked::plain(digits.number(from + 1..from + 3) != 11)
+    digits.number(from + 1..from + 3) != 11
 }

@@ -2,7 +2,7 @@
 
 use super::super::context::words::{IP, VERSION};
 use super::super::spans::Edge;
-use super::{Checked, How, Preset, rule};
+use super::{How, Preset, rule};
 
 pub(super) static PRESETS: &[Preset] = &[
     Preset {
@@ -11,7 +11,7 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[rule(
             r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}",
         )
-        .check(ipv4)
+        .fits(ipv4)
         .with(IP)
         .unless(VERSION)
         .base(0.6)]),
@@ -40,7 +40,7 @@ pub(super) static PRESETS: &[Preset] = &[
             r"|([0-9a-fA-F]{1,4}:){6}[0-9]{1,3}(\.[0-9]{1,3}){3}",
         ))
         .edge(Edge::Colons)
-        .check(ipv6)
+        .fits(ipv6)
         .with(IP)
         .base(0.6)]),
         finds: &[
@@ -75,12 +75,12 @@ pub(super) static PRESETS: &[Preset] = &[
     },
 ];
 
-fn ipv4(text: &str) -> Checked {
+fn ipv4(text: &str) -> bool {
     // `0.x.y.z` is a version or a range, apart from the address that means all of them.
-    Checked::plain(!text.starts_with("0.") || text == "0.0.0.0")
+    !text.starts_with("0.") || text == "0.0.0.0"
 }
 
-fn ipv6(text: &str) -> Checked {
+fn ipv6(text: &str) -> bool {
     let address: Result<std::net::Ipv6Addr, _> = text.parse();
-    Checked::plain(address.is_ok() && text.bytes().any(|byte| byte.is_ascii_digit()))
+    address.is_ok() && text.bytes().any(|byte| byte.is_ascii_digit())
 }

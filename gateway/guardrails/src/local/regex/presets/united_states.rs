@@ -2,7 +2,7 @@
 
 use super::super::checks;
 use super::super::context::words::{EIN, ITIN, SSN};
-use super::{Checked, How, Preset, rule};
+use super::{How, Preset, rule};
 
 pub(super) static PRESETS: &[Preset] = &[
     Preset {
@@ -10,11 +10,11 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "US social security number with dashes, or with blanks beside a word that says so",
         how: How::Shapes(&[
             rule(r"[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}")
-                .check(ssn)
+                .fits(ssn)
                 .with(SSN)
                 .base(0.7),
             rule(r"[0-8][0-9]{2} [0-9]{2} [0-9]{4}")
-                .check(ssn)
+                .fits(ssn)
                 .only_with(SSN),
         ]),
         finds: &[
@@ -36,7 +36,7 @@ pub(super) static PRESETS: &[Preset] = &[
     Preset {
         id: "us_ssn_no_dash",
         what: "US social security number without separators, beside a word that says so",
-        how: How::Shapes(&[rule(r"[0-8][0-9]{8}").check(ssn).only_with(SSN)]),
+        how: How::Shapes(&[rule(r"[0-8][0-9]{8}").fits(ssn).only_with(SSN)]),
         finds: &[("ssn=536221234", "536221234")],
         ignores: &["order 536221234", "ssn 000221234", "ssn 5362212345"],
     },
@@ -45,11 +45,11 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "US individual taxpayer identification number",
         how: How::Shapes(&[
             rule(r"9[0-9]{2}-[0-9]{2}-[0-9]{4}")
-                .check(itin)
+                .fits(itin)
                 .with(ITIN)
                 .base(0.6),
             rule(r"9[0-9]{2} ?[0-9]{2} ?[0-9]{4}")
-                .check(itin)
+                .fits(itin)
                 .only_with(ITIN),
         ]),
         finds: &[
@@ -61,13 +61,13 @@ pub(super) static PRESETS: &[Preset] = &[
     Preset {
         id: "us_ein",
         what: "US employer identification number, beside a word that says so",
-        how: How::Shapes(&[rule(r"[0-9]{2}-?[0-9]{7}").check(ein).only_with(EIN)]),
+        how: How::Shapes(&[rule(r"[0-9]{2}-?[0-9]{7}").fits(ein).only_with(EIN)]),
         finds: &[("EIN 12-3456789", "12-3456789")],
         ignores: &["12-3456789", "EIN 07-3456789"],
     },
 ];
 
-fn ssn(text: &str) -> Checked {
+fn ssn(text: &str) -> bool {
     let digits = checks::digits(text);
     let (area, group, serial) = (
         digits.number(0..3),
@@ -77,18 +77,18 @@ fn ssn(text: &str) -> Checked {
     let fits = area != 0 && area != 666 && area < 900 && group != 0 && serial != 0;
     // Two numbers that advertisements made known, and rows of one digit.
     let known = matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999));
-    Checked::plain(fits && !known && !digits.all_same())
+    fits && !known && !digits.all_same()
 }
 
-fn itin(text: &str) -> Checked {
+fn itin(text: &str) -> bool {
     let group = checks::digits(text).number(3..5);
-    Checked::plain(matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99))
+    matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99)
 }
 
 /// The first two digits are the campus or the way in which the number was assigned.
-fn ein(text: &str) -> Checked {
+fn ein(text: &str) -> bool {
     let prefix = checks::digits(text).number(0..2);
     let unused =
         matches!(prefix, 0 | 7..=9 | 17..=19 | 28 | 29 | 49 | 69 | 70 | 78 | 79 | 89 | 96 | 97);
-    Checked::plain(!unused)
+    !unused
 }
