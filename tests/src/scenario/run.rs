@@ -129,6 +129,18 @@ impl Stage {
             cut,
         };
         *response = shortened(&answered);
+        let services = self.services.server().calls();
+        let waited = |name: &String| {
+            services.iter().any(|call| {
+                call.path.trim_start_matches('/') == name && call.progress == Progress::Done
+            })
+        };
+        let too_long = case.expect.not_waited_for.iter().find(|name| waited(name));
+        ensure!(
+            too_long.is_none(),
+            "the response waited for service {}",
+            too_long.map_or("", String::as_str)
+        );
         let request_id = answered
             .header("x-request-id")
             .context("the response has no x-request-id")?;

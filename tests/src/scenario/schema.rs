@@ -243,6 +243,8 @@ pub struct Expect {
     pub prompt: Option<String>,
     /// For each service exactly these calls, their bodies as patterns.
     pub services: BTreeMap<String, Vec<Value>>,
+    /// These services had not answered yet when the response was complete.
+    pub not_waited_for: Vec<String>,
     /// The call to the model was dropped before its answer ended.
     pub upstream_dropped: bool,
     /// What came of each guardrail: `group/name at hook` to `clean`, `changed`, `violation`, `failed: class` or
