@@ -39,6 +39,7 @@ mod facts;
 pub mod json;
 mod locate;
 mod messages;
+mod projection;
 mod request;
 mod response;
 mod schema;
@@ -52,6 +53,7 @@ mod tools;
 mod turn;
 mod unjudged;
 
+pub use projection::Unmappable;
 pub use request::Request;
 pub use response::{Response, Usage, texts_of_other};
 pub use texts::{NotRewritable, Texts};

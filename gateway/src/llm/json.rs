@@ -138,7 +138,7 @@ impl Doc {
 }
 
 /// Whether a member's name is one that a program chose: short, letters and underscores.
-fn is_ordinary(name: &str) -> bool {
+pub(super) fn is_ordinary(name: &str) -> bool {
     name.len() <= 40
         && name
             .bytes()

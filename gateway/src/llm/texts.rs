@@ -214,6 +214,13 @@ impl Texts {
         Ok(())
     }
 
+    /// What has been replaced in a segment; none when nothing has.
+    pub(super) fn pieces(&self, segment: usize) -> Option<&[Piece]> {
+        self.edited
+            .get(&segment)
+            .map(|edited| edited.pieces.as_slice())
+    }
+
     /// The gateway's own change of the body, for a value that is not a text. A later one for the same
     /// range replaces it.
     pub(super) fn put(&mut self, range: Range<u32>, text: String) {

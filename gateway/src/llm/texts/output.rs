@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parapet_guardrails::segment::SegmentText;
 
-use super::{NO_HOST, Texts};
+use super::{Copy, NO_HOST, Texts};
 use crate::llm::splice::{self, RawEdit};
 
 /// Lets a shared body go out without a copy.
@@ -65,21 +65,24 @@ impl Texts {
                 host.escaped,
             ));
         }
+        out.extend(self.dropped().map(|copy| RawEdit {
+            range: copy.range.start as usize..copy.range.end as usize,
+            text: copy.instead.to_owned(),
+        }));
+        out
+    }
+
+    /// The values that repeat a text that has been changed.
+    pub(in crate::llm) fn dropped(&self) -> impl Iterator<Item = &Copy> {
         let mut answers: Vec<u32> = self
             .edited
             .keys()
             .filter_map(|index| Some(self.places.get(*index)?.answer))
             .collect();
         answers.sort_unstable();
-        let copies = self
-            .copies
+        self.copies
             .iter()
-            .filter(|copy| answers.binary_search(&copy.answer).is_ok());
-        out.extend(copies.map(|copy| RawEdit {
-            range: copy.range.start as usize..copy.range.end as usize,
-            text: copy.instead.to_owned(),
-        }));
-        out
+            .filter(move |copy| answers.binary_search(&copy.answer).is_ok())
     }
 
     /// The edits of one segment, in what its parts stand in.

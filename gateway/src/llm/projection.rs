@@ -1,0 +1,181 @@
+//! Bodies in the OpenAI chat shape, for services that know no other, and the way back from what a service
+//! returns to edits of texts.
+//!
+//! A projection is a plan over the body as it came: which of its values stand where. What a text reads
+//! like at the moment comes from [`Texts`]. So the same plan writes the body for the service and, when
+//! another body comes back, finds the text behind every string that changed.
+
+mod diff;
+mod messages;
+mod now;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use parapet_guardrails::finding::Edit;
+
+use self::now::Now;
+use super::json::{Kind, Value, escape_into};
+use super::texts::NO_HOST;
+use super::{Dialect, Request, Response, Texts};
+
+/// A service returned a body with a change that is not a changed text.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("unmappable change at {path}")]
+pub struct Unmappable {
+    /// Where the first such change is. Member names that are not ordinary words read `*`.
+    pub path: String,
+}
+
+/// One value of the projection.
+enum Projected<'a> {
+    /// As in the body.
+    Same(Value<'a>),
+    /// A JSON value of the body, in a string.
+    InString(Value<'a>),
+    /// Strings of the body, as one string.
+    Joined(Vec<Value<'a>>),
+    /// Nothing of the body's.
+    Fixed(serde_json::Value),
+    Array(Vec<Self>),
+    Object(Vec<(&'static str, Self)>),
+}
+
+impl Request {
+    /// The request as an OpenAI chat body, with the texts as they stand.
+    pub fn chat_body(&self, texts: &Texts) -> Bytes {
+        match self.dialect() {
+            Dialect::OpenAi => texts.edited_texts(),
+            Dialect::Anthropic => {
+                let now = Now::new(texts);
+                now.write(&messages::request(self.root(), &now)).into()
+            }
+        }
+    }
+
+    /// The edits that lead from [`Request::chat_body`] to a body that a service returned.
+    pub fn chat_diff(
+        &self,
+        texts: &Texts,
+        returned: &serde_json::Value,
+    ) -> Result<Vec<Edit>, Unmappable> {
+        let now = Now::new(texts);
+        let projected = match self.dialect() {
+            Dialect::OpenAi => Projected::Same(self.root()),
+            Dialect::Anthropic => messages::request(self.root(), &now),
+        };
+        now.diff(&projected, returned)
+    }
+}
+
+impl Response {
+    /// The response as an OpenAI chat completion, with the texts as they stand.
+    pub fn chat_body(&self, texts: &Texts) -> Bytes {
+        match self.dialect() {
+            Dialect::OpenAi => texts.edited_texts(),
+            Dialect::Anthropic => {
+                let now = Now::new(texts);
+                now.write(&messages::response(self.root(), &now)).into()
+            }
+        }
+    }
+
+    /// The edits that lead from [`Response::chat_body`] to a body that a service returned.
+    pub fn chat_diff(
+        &self,
+        texts: &Texts,
+        returned: &serde_json::Value,
+    ) -> Result<Vec<Edit>, Unmappable> {
+        let now = Now::new(texts);
+        let projected = match self.dialect() {
+            Dialect::OpenAi => Projected::Same(self.root()),
+            Dialect::Anthropic => messages::response(self.root(), &now),
+        };
+        now.diff(&projected, returned)
+    }
+}
+
+impl Now<'_> {
+    fn write(&self, projected: &Projected<'_>) -> String {
+        let mut out = String::new();
+        self.write_into(projected, &mut out);
+        out
+    }
+
+    fn write_into(&self, projected: &Projected<'_>, out: &mut String) {
+        match projected {
+            Projected::Same(value) => self.write_same(*value, out),
+            Projected::InString(value) => push_string(&self.whole(*value), out),
+            Projected::Joined(strings) => {
+                let joined: String = self
+                    .joined(strings)
+                    .into_iter()
+                    .map(|(text, _)| text)
+                    .collect();
+                push_string(&joined, out);
+            }
+            Projected::Fixed(value) => out.push_str(&value.to_string()),
+            Projected::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    self.write_into(item, out);
+                }
+                out.push(']');
+            }
+            Projected::Object(members) => {
+                out.push('{');
+                for (index, (key, member)) in members.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    push_string(key, out);
+                    out.push(':');
+                    self.write_into(member, out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    fn write_same(&self, value: Value<'_>, out: &mut String) {
+        match value.kind() {
+            Kind::String => push_string(&self.string(NO_HOST, value), out),
+            Kind::Number => match self.number(NO_HOST, value) {
+                Some(text) => push_string(text, out),
+                None => out.push_str(value.raw()),
+            },
+            Kind::Null | Kind::Bool => out.push_str(value.raw()),
+            Kind::Array => {
+                out.push('[');
+                for (index, item) in value.items().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    self.write_same(item, out);
+                }
+                out.push(']');
+            }
+            Kind::Object => {
+                out.push('{');
+                for (index, (key, member)) in value.members().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    push_string(&key, out);
+                    out.push(':');
+                    self.write_same(member, out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+fn push_string(text: &str, out: &mut String) {
+    out.push('"');
+    escape_into(text, out);
+    out.push('"');
+}
