@@ -4,6 +4,7 @@ pub mod admin;
 pub mod args;
 pub mod check;
 pub mod edge;
+pub mod handler;
 pub mod identity;
 pub mod llm;
 pub mod pipeline;

@@ -31,7 +31,8 @@ pub struct Race {
 }
 
 impl Race {
-    pub(super) fn new(hook: Hook, recording: Recording) -> Self {
+    /// A race without runners.
+    pub fn new(hook: Hook, recording: Recording) -> Self {
         Self {
             hook,
             recording,

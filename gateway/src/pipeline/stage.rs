@@ -48,6 +48,11 @@ impl<'a> Stage<'a> {
         self.guardrails.get(planned.guardrail as usize)
     }
 
+    /// Whether a planned guardrail makes calls.
+    pub fn is_slow(&self, planned: &Planned) -> bool {
+        self.ready(planned).is_some_and(ReadyGuardrail::is_slow)
+    }
+
     /// The planned guardrail's tag.
     pub(super) fn tag(&self, planned: &Planned) -> Tag {
         tag(self.hook, self.guardrails, planned)
@@ -67,7 +72,7 @@ pub fn skip_all(
     }
 }
 
-fn tag(hook: Hook, guardrails: &[ReadyGuardrail], planned: &Planned) -> Tag {
+pub(super) fn tag(hook: Hook, guardrails: &[ReadyGuardrail], planned: &Planned) -> Tag {
     let ready = guardrails.get(planned.guardrail as usize);
     Tag {
         hook,

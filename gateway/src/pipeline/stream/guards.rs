@@ -8,14 +8,19 @@ use parapet_guardrails::guardrail::TextGuardrail;
 use parapet_guardrails::scan::{OpenMatch, Scanner};
 use parapet_guardrails::segment::Segment;
 use parapet_guardrails::segment::Segments;
-use parapet_policy::outcome::{Operation, Strategy, decide};
+use parapet_policy::hook::Hook;
+use parapet_policy::outcome::{Operation, Outcome, Strategy, decide};
 use parapet_policy::overrides::Scope;
+use parapet_policy::plan::Planned;
 
 use super::super::judge::Judged;
 use super::super::payload::{ChatBodies, Payload};
+use super::super::recording::Recording;
+use super::super::stage::tag;
 use super::super::text::TextPass;
 use super::channel::Stop;
 use crate::llm::Texts;
+use crate::policy::guardrail::ReadyGuardrail;
 
 /// How many bytes a stream holds back at most unless the settings say otherwise.
 pub const DEFAULT_BOUND: usize = 1024;
@@ -169,6 +174,37 @@ impl Tally {
         }
         self.edits += u32::from(edited);
     }
+}
+
+/// Writes down what one local guardrail came to over a whole stream.
+pub fn record_stream(
+    planned: &Planned,
+    guardrails: &[ReadyGuardrail],
+    recording: &Recording,
+    tally: &Tally,
+    stopped: bool,
+    (start_us, took_us): (u64, u64),
+) {
+    let found = !tally.categories.is_empty();
+    let rewrites = planned.operation == Operation::Mutate && tally.edits > 0;
+    let outcome = match (stopped, found, rewrites) {
+        (true, _, _) | (false, true, false) => Outcome::Violation {
+            explanation: "".into(),
+        },
+        (false, true, true) => Outcome::Changed,
+        (false, false, _) => Outcome::Clean,
+    };
+    let nothing = Edit {
+        segment: 0,
+        range: 0..0,
+        replacement: "".into(),
+    };
+    let judged = Judged {
+        outcome,
+        edits: vec![nothing; tally.edits as usize],
+        categories: tally.categories.clone(),
+    };
+    tag(Hook::LlmOutput, guardrails, planned).record(recording, &judged, start_us, took_us);
 }
 
 /// Complete texts that belong to no body that a service could judge.

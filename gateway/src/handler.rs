@@ -1,0 +1,95 @@
+//! Answering traffic: from a request's head to the response, for every route.
+
+mod answer;
+mod chat;
+pub mod error;
+mod models;
+mod payload;
+mod plan;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::request::Parts;
+use http::{HeaderValue, Response};
+use hyper::body::Incoming;
+use parapet_guardrails::client::HttpClient;
+use parapet_policy::record::End;
+
+use crate::edge::{Body, Handler};
+use crate::llm::Dialect;
+use crate::pipeline::recording::{Recording, Sink};
+use crate::policy::ready::Snapshot;
+use crate::route::{self, NoRoute, Route, request_id};
+use crate::upstream::Upstreams;
+
+use error::Failure;
+
+/// What one traffic thread answers with.
+pub struct Gateway {
+    /// The policy in force. A request takes one snapshot and keeps it.
+    pub policy: Arc<ArcSwap<Snapshot>>,
+    /// The way to models.
+    pub upstreams: Upstreams,
+    /// The way to guardrail services.
+    pub client: Arc<dyn HttpClient>,
+    /// Where records go.
+    pub sink: Sink,
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, head: Parts, body: Incoming, _peer: SocketAddr) -> Response<Body> {
+        let dialect = route::dialect_of(head.uri.path());
+        let request_id = request_id::new();
+        let found = Route::find(&head.method, head.uri.path());
+        let name = found.map_or("other", Route::name);
+        let recording = Recording::begin(request_id.clone(), name, self.sink.clone());
+        let path = head.uri.path().to_owned();
+        let result = match Route::find(&head.method, &path) {
+            Ok(Route::ChatCompletions | Route::Messages) => {
+                self.chat(head, body, dialect, &recording).await
+            }
+            Ok(Route::Models) => self.models(&head, None, &recording),
+            Ok(Route::Model(model)) => self.models(&head, Some(model), &recording),
+            Err(NoRoute::WrongMethod { allow }) => Err(Failure::WrongMethod { allow }),
+            Err(NoRoute::UnknownPath) => Err(Failure::NotFound("there is no such path".to_owned())),
+        };
+        let mut response =
+            result.unwrap_or_else(|failure| answer::failed(&failure, dialect, &recording));
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            if dialect == Dialect::Anthropic && !response.headers().contains_key("request-id") {
+                response.headers_mut().insert("request-id", id.clone());
+            }
+            response.headers_mut().insert("x-request-id", id);
+        }
+        response
+    }
+
+    fn overloaded(&self, head: &Parts) -> Response<Body> {
+        let dialect = route::dialect_of(head.uri.path());
+        let found = Route::find(&head.method, head.uri.path());
+        let name = found.map_or("other", Route::name);
+        let recording = Recording::begin(request_id::new(), name, self.sink.clone());
+        answer::failed(&Failure::Overloaded, dialect, &recording)
+    }
+}
+
+/// How a failure shows in the record.
+fn end_of(failure: &Failure) -> End {
+    match failure {
+        Failure::Blocked(blocked) if blocked.status() == 400 => End::BlockedViolation,
+        Failure::Blocked(_) => End::BlockedFailure,
+        Failure::Upstream(_) | Failure::UpstreamTimeout(_) => End::UpstreamFailed,
+        Failure::Invalid(_)
+        | Failure::Unauthenticated(_)
+        | Failure::Forbidden(_)
+        | Failure::NotFound(_)
+        | Failure::WrongMethod { .. }
+        | Failure::ClientTimeout(_)
+        | Failure::TooLarge(_)
+        | Failure::Encoded(_)
+        | Failure::Overloaded => End::Refused,
+    }
+}

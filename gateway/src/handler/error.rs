@@ -1,0 +1,265 @@
+//! What a client is told when its request does not go through: the one place where causes become statuses.
+
+use bytes::Bytes;
+
+use crate::llm::error::{ErrorBody, GuardrailChecks};
+use crate::llm::{Dialect, LlmError};
+use crate::pipeline::block::Blocked;
+
+/// Why a request does not go through.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// The request itself is wrong: 400.
+    Invalid(String),
+    /// No token, or none that is known: 401.
+    Unauthenticated(String),
+    /// The caller may not do this: 403.
+    Forbidden(String),
+    /// There is no such path or model: 404.
+    NotFound(String),
+    /// The path is served with another method: 405.
+    WrongMethod {
+        /// For the `allow` header.
+        allow: &'static str,
+    },
+    /// The client stopped sending its body: 408.
+    ClientTimeout(String),
+    /// The body is too large: 413.
+    TooLarge(String),
+    /// The body is encoded: 415.
+    Encoded(String),
+    /// Too many requests in flight: 503 with `retry-after`.
+    Overloaded,
+    /// The upstream could not be reached or gave an answer that cannot be used: 502.
+    Upstream(String),
+    /// The upstream took too long: 504.
+    UpstreamTimeout(String),
+    /// Guardrails stopped it: 400, or 503 when they could not judge.
+    Blocked(Blocked),
+}
+
+/// Seconds for `retry-after`.
+const RETRY_AFTER: &str = "1";
+
+impl Failure {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::Unauthenticated(_) => 401,
+            Self::Forbidden(_) => 403,
+            Self::NotFound(_) => 404,
+            Self::WrongMethod { .. } => 405,
+            Self::ClientTimeout(_) => 408,
+            Self::TooLarge(_) => 413,
+            Self::Encoded(_) => 415,
+            Self::Overloaded => 503,
+            Self::Upstream(_) => 502,
+            Self::UpstreamTimeout(_) => 504,
+            Self::Blocked(blocked) => blocked.status(),
+        }
+    }
+
+    /// A header beside the body.
+    pub const fn header(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Overloaded => Some(("retry-after", RETRY_AFTER)),
+            Self::Unauthenticated(_) => Some(("www-authenticate", "Bearer")),
+            Self::WrongMethod { allow } => Some(("allow", allow)),
+            // A retry would meet the same guardrail.
+            Self::Blocked(_) => Some(("x-should-retry", "false")),
+            Self::Invalid(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::ClientTimeout(_)
+            | Self::TooLarge(_)
+            | Self::Encoded(_)
+            | Self::Upstream(_)
+            | Self::UpstreamTimeout(_) => None,
+        }
+    }
+
+    /// The body of the response.
+    pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        self.write(request_id, |body| Bytes::from(body.to_json(dialect)))
+    }
+
+    /// The events that end a stream.
+    pub fn events(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        self.write(request_id, |body| body.to_events(dialect))
+    }
+
+    fn write(&self, request_id: &str, write: impl FnOnce(ErrorBody<'_>) -> Bytes) -> Bytes {
+        let blocked = match self {
+            Self::Blocked(blocked) => Some(blocked),
+            _ => None,
+        };
+        let checks = blocked.map(|blocked| GuardrailChecks {
+            list: blocked.checks_key(),
+            entries: serde_json::to_value(blocked.checks()).unwrap_or_default(),
+        });
+        write(ErrorBody {
+            status: self.status(),
+            message: &self.message(),
+            kind: self.kind(),
+            param: None,
+            request_id,
+            guardrails: checks.as_ref(),
+            origin: blocked.map(Blocked::origin),
+        })
+    }
+
+    /// The text for the client.
+    fn message(&self) -> String {
+        match self {
+            Self::Invalid(message)
+            | Self::Unauthenticated(message)
+            | Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::ClientTimeout(message)
+            | Self::TooLarge(message)
+            | Self::Encoded(message)
+            | Self::Upstream(message)
+            | Self::UpstreamTimeout(message) => message.clone(),
+            Self::WrongMethod { allow } => format!("this path takes {allow}"),
+            Self::Overloaded => "too many requests in flight: try again".to_owned(),
+            Self::Blocked(blocked) => blocked.message(),
+        }
+    }
+
+    /// The kind of error in OpenAI's words.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::WrongMethod { .. }
+            | Self::TooLarge(_)
+            | Self::Encoded(_) => "invalid_request_error",
+            Self::Unauthenticated(_) => "authentication_error",
+            Self::Forbidden(_) => "permission_error",
+            Self::ClientTimeout(_) | Self::UpstreamTimeout(_) => "timeout_error",
+            Self::Overloaded => "overloaded_error",
+            Self::Upstream(_) => "api_error",
+            Self::Blocked(blocked) => blocked.error_type(),
+        }
+    }
+}
+
+impl From<Blocked> for Failure {
+    fn from(blocked: Blocked) -> Self {
+        Self::Blocked(blocked)
+    }
+}
+
+impl From<LlmError> for Failure {
+    fn from(error: LlmError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<crate::edge::ReadError> for Failure {
+    fn from(error: crate::edge::ReadError) -> Self {
+        use crate::edge::ReadError;
+        let message = error.to_string();
+        match error {
+            ReadError::TooLarge { .. } => Self::TooLarge(message),
+            ReadError::TimedOut { .. } => Self::ClientTimeout(message),
+            ReadError::Encoded => Self::Encoded(message),
+            ReadError::NotUtf8 { .. } | ReadError::Broken => Self::Invalid(message),
+        }
+    }
+}
+
+impl From<crate::upstream::UpstreamError> for Failure {
+    fn from(error: crate::upstream::UpstreamError) -> Self {
+        use crate::upstream::UpstreamError;
+        // Hosts and addresses are for the log; the client learns what happened.
+        tracing::warn!(%error, "an upstream call failed");
+        match error {
+            UpstreamError::FirstByteTimeout { .. }
+            | UpstreamError::IdleTimeout { .. }
+            | UpstreamError::ConnectTimeout { .. } => {
+                Self::UpstreamTimeout("the model did not answer in time".to_owned())
+            }
+            UpstreamError::Unreachable { .. } | UpstreamError::AddressRefused { .. } => {
+                Self::Upstream("the model cannot be reached".to_owned())
+            }
+            UpstreamError::Cut { .. } => Self::Upstream("the model broke off".to_owned()),
+            UpstreamError::TooLarge { .. } => {
+                Self::Upstream("the model's answer is too large".to_owned())
+            }
+            UpstreamError::BadAnswer { .. } => {
+                Self::Upstream("the model's answer cannot be read".to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parapet_policy::hook::Hook;
+    use parapet_policy::outcome::{FailureClass, Outcome};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::pipeline::block::Blocker;
+
+    fn blocked(outcome: Outcome) -> Failure {
+        Failure::Blocked(Blocked {
+            hook: Hook::LlmInput,
+            by: vec![Blocker {
+                selector: "my-guardrails/pii".into(),
+                outcome,
+                categories: vec!["us_ssn".into()],
+                custom_error_message: None,
+            }],
+        })
+    }
+
+    fn body(failure: &Failure, dialect: Dialect) -> Value {
+        serde_json::from_slice(&failure.body(dialect, "req_1")).unwrap()
+    }
+
+    #[test]
+    fn a_block_has_the_published_body() {
+        let explanation = "us_ssn in messages[0].content".into();
+        let failure = blocked(Outcome::Violation { explanation });
+        let message = "Input Guardrail checks failed for integrations: [my-guardrails/pii] - Details: us_ssn in messages[0].content";
+        let checks = json!({"input_guardrails": [{
+            "guardrail_integration": "my-guardrails/pii",
+            "result": "failed",
+            "data": {"verdict": false, "explanation": "us_ssn in messages[0].content", "categories": ["us_ssn"]}
+        }]});
+        assert_eq!(failure.status(), 400);
+        assert_eq!(
+            body(&failure, Dialect::OpenAi),
+            json!({
+                "status": "failure",
+                "message": message,
+                "error": {"message": message, "type": "guardrail_checks_failed", "param": null, "code": "400"},
+                "guardrail_checks": checks,
+                "error_origin_level": "guardrails_input"
+            })
+        );
+        assert_eq!(
+            body(&failure, Dialect::Anthropic),
+            json!({
+                "type": "error",
+                "error": {"type": "invalid_request_error", "message": message},
+                "guardrail_checks": checks,
+                "error_origin_level": "guardrails_input",
+                "request_id": "req_1"
+            })
+        );
+    }
+
+    #[test]
+    fn a_failed_guardrail_is_a_503_that_is_not_retried() {
+        let failure = blocked(Outcome::Failed(FailureClass::Timeout));
+        assert_eq!(failure.status(), 503);
+        assert_eq!(failure.header(), Some(("x-should-retry", "false")));
+        let body = body(&failure, Dialect::OpenAi);
+        assert_eq!(body["error"]["type"], "guardrail_unavailable");
+        assert_eq!(body["error"]["code"], "503");
+    }
+}

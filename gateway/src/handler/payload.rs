@@ -1,0 +1,85 @@
+//! Requests and responses of the model routes as payloads of the pipeline.
+
+use std::ops::Range;
+
+use parapet_guardrails::finding::Edit;
+use parapet_guardrails::segment::Segments;
+use serde_json::Value;
+
+use crate::llm::{Request, Response, Texts};
+use crate::pipeline::payload::{ChatBodies, Payload};
+
+/// A request on the input hook.
+pub(super) struct RequestPayload {
+    pub(super) request: Request,
+    pub(super) texts: Texts,
+}
+
+/// A response on the output hook, with the request as it was sent.
+pub(super) struct ResponsePayload<'a> {
+    pub(super) request: &'a RequestPayload,
+    pub(super) response: Option<&'a Response>,
+    pub(super) texts: Texts,
+}
+
+impl Payload for RequestPayload {
+    fn segments(&self) -> &Segments {
+        self.texts.segments()
+    }
+
+    fn place(&self, segment: usize) -> String {
+        self.texts.place(segment)
+    }
+
+    fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+        self.texts.leaf_of_raw(segment, range)
+    }
+
+    fn apply(&mut self, edits: &[Edit]) -> bool {
+        self.texts.apply(edits).is_ok()
+    }
+
+    fn chat_bodies(&self) -> ChatBodies {
+        ChatBodies {
+            request: self.texts.edited_texts(),
+            response: None,
+        }
+    }
+
+    fn diff(&self, returned: &Value) -> Result<Vec<Edit>, String> {
+        {
+            let _ = returned;
+            Err("$".to_owned())
+        }
+    }
+}
+
+impl Payload for ResponsePayload<'_> {
+    fn segments(&self) -> &Segments {
+        self.texts.segments()
+    }
+
+    fn place(&self, segment: usize) -> String {
+        self.texts.place(segment)
+    }
+
+    fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+        self.texts.leaf_of_raw(segment, range)
+    }
+
+    fn apply(&mut self, edits: &[Edit]) -> bool {
+        self.texts.apply(edits).is_ok()
+    }
+
+    fn chat_bodies(&self) -> ChatBodies {
+        ChatBodies {
+            request: self.request.chat_bodies().request,
+            response: Some(self.texts.edited_texts()),
+        }
+    }
+
+    fn diff(&self, returned: &Value) -> Result<Vec<Edit>, String> {
+        let _ = returned;
+        Err("$".to_owned())
+    }
+}

@@ -1,0 +1,249 @@
+//! A stream that is guarded as it flows.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use parapet_guardrails::guardrail::{Guardrail, TextGuardrail};
+use parapet_policy::hook::Hook;
+use parapet_policy::outcome::Outcome;
+use parapet_policy::plan::Planned as Entry;
+use parapet_policy::record::End;
+
+use super::services::{self, Windows};
+use super::{Job, Watchers};
+use crate::edge::{Cut, Frames};
+use crate::handler::error::Failure;
+use crate::handler::plan::Planned;
+use crate::llm::sse::Decoder;
+use crate::llm::stream::Event;
+use crate::pipeline::block::{Blocked, Blocker};
+use crate::pipeline::stream::assembly::Assembly;
+use crate::pipeline::stream::flow::{Flow, FlowError};
+use crate::pipeline::stream::guards::{Guards, Tally, record_stream};
+
+/// Relays the stream through its guardrails until it ends, is stopped, or the client goes away.
+pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<(), Cut> {
+    let Job {
+        planned,
+        request,
+        limits,
+        mut upstream,
+        client,
+    } = job;
+    let settings = &planned.snapshot.settings;
+    let dialect = request.request.dialect();
+    let guards = Guards::new(texts(&planned, &watchers.flowing), settings.hold_back_bytes);
+    let flow = Flow::new(
+        dialect,
+        &guards,
+        Some(&request.request),
+        limits,
+        settings.answer_bytes,
+    );
+    let mut guarded = Guarded::new(&planned, &watchers.flowing, flow);
+    let mut windows = Windows::new(&planned, &request, &watchers.windowed, client.clone());
+    let mut assembly = (!watchers.observing.is_empty()).then(|| Assembly::new(dialect));
+    let mut decoder = Decoder::new(settings.stream_event_bytes);
+    let result = async {
+        while let Some(chunk) = upstream.chunk().await? {
+            decoder.push(chunk);
+            while let Some(frame) = decoder.next_frame().map_err(|_| unreadable())? {
+                let event = Event::read(dialect, frame);
+                note(&planned, &event);
+                if let Some(assembly) = &mut assembly {
+                    assembly.push(&event);
+                }
+                guarded.event(event)?;
+            }
+            windows.send(guarded.flow.take(), dialect, &frames).await?;
+        }
+        if let Some(frame) = decoder.finish() {
+            guarded.event(Event::read(dialect, frame))?;
+        }
+        guarded.finish()?;
+        windows.send(guarded.flow.take(), dialect, &frames).await?;
+        windows.finish(dialect, &frames).await
+    }
+    .await;
+    if let Err(failure) = result {
+        // Nothing more of the answer is wanted: the upstream is let go at once.
+        drop(upstream);
+        // What was judged before still goes.
+        if !windows.is_active() {
+            send(guarded.flow.take(), &frames).await;
+        }
+        let id = planned.recording.with(|record| record.request_id.clone());
+        planned.recording.end(super::super::end_of(&failure), 200);
+        frames.send(failure.events(dialect, &id)).await;
+    } else {
+        planned.recording.end(End::Allowed, 200);
+    }
+    drop(guarded);
+    windows.report();
+    if let Some(assembly) = assembly {
+        services::observe(&planned, &request, &watchers.observing, &assembly, client).await;
+    }
+    Ok(())
+}
+
+/// Sends what is ready in one piece.
+pub(super) async fn send(mut out: Vec<Bytes>, frames: &Frames) {
+    match out.len() {
+        0 => {}
+        1 => frames.send(out.remove(0)).await,
+        _ => {
+            let mut joined = BytesMut::with_capacity(out.iter().map(Bytes::len).sum());
+            for piece in &out {
+                joined.extend_from_slice(piece);
+            }
+            frames.send(joined.freeze()).await;
+        }
+    }
+}
+
+/// Notes tokens and the time to the first text.
+pub(super) fn note(planned: &Planned, event: &Event) {
+    if event.usage.is_none() && event.deltas.is_empty() {
+        return;
+    }
+    let now = planned.recording.now_us();
+    planned.recording.with(|record| {
+        let Some(attempt) = record.attempts.last_mut() else {
+            return;
+        };
+        if !event.deltas.is_empty() && attempt.first_text_us.is_none() {
+            attempt.first_text_us = Some(now.saturating_sub(attempt.start_us));
+        }
+        attempt.took_us = now.saturating_sub(attempt.start_us);
+        if let Some(usage) = event.usage {
+            // Anthropic tells input and output apart in time: 0 means not said.
+            if usage.input > 0 {
+                attempt.input_tokens = Some(usage.input);
+            }
+            attempt.output_tokens = Some(usage.output);
+        }
+    });
+}
+
+fn texts<'a>(
+    planned: &'a Planned,
+    entries: &'a [Entry],
+) -> impl Iterator<
+    Item = (
+        &'a dyn TextGuardrail,
+        parapet_policy::outcome::Operation,
+        parapet_policy::outcome::Strategy,
+    ),
+> {
+    entries.iter().filter_map(|entry| {
+        let ready = planned.snapshot.guardrails.get(entry.guardrail as usize)?;
+        match ready.guardrail()? {
+            Guardrail::Text(text) => Some((&**text, entry.operation, entry.strategy)),
+            Guardrail::Context(_) | Guardrail::Service(_) => None,
+        }
+    })
+}
+
+fn unreadable() -> Failure {
+    Failure::Upstream("the model's stream cannot be read, and a guardrail has to see it".to_owned())
+}
+
+/// A flow with the records of its guardrails, which are written however it ends.
+struct Guarded<'a> {
+    planned: &'a Planned,
+    entries: &'a [Entry],
+    flow: Flow<'a>,
+    start_us: u64,
+    busy_us: u64,
+    /// The guardrail that stopped it.
+    stopped: Option<usize>,
+}
+
+impl<'a> Guarded<'a> {
+    fn new(planned: &'a Planned, entries: &'a [Entry], flow: Flow<'a>) -> Self {
+        let start_us = planned.recording.now_us();
+        Self {
+            planned,
+            entries,
+            flow,
+            start_us,
+            busy_us: 0,
+            stopped: None,
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), Failure> {
+        let began = Instant::now();
+        let result = self.flow.event(event);
+        self.busy_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(0);
+        result.map_err(|error| self.failure(error))
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let result = self.flow.finish();
+        result.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&mut self, error: FlowError) -> Failure {
+        match error {
+            FlowError::Unreadable => unreadable(),
+            FlowError::Stop(stop) => {
+                self.stopped = Some(stop.guard);
+                let entry = self.entries.get(stop.guard);
+                let tally = self
+                    .flow
+                    .tally()
+                    .get(stop.guard)
+                    .cloned()
+                    .unwrap_or_default();
+                Failure::Blocked(Blocked {
+                    hook: Hook::LlmOutput,
+                    by: vec![Blocker {
+                        selector: entry
+                            .map_or_else(|| "?".into(), |entry| self.planned.selector(entry)),
+                        outcome: Outcome::Violation {
+                            explanation: explain(&tally).into(),
+                        },
+                        categories: tally
+                            .categories
+                            .into_iter()
+                            .map(|(category, _)| category)
+                            .collect(),
+                        custom_error_message: entry
+                            .and_then(|entry| entry.custom_error_message.clone()),
+                    }],
+                })
+            }
+        }
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        let share = self.busy_us / self.entries.len().max(1) as u64;
+        for (guard, entry) in self.entries.iter().enumerate() {
+            let tally = self.flow.tally().get(guard).cloned().unwrap_or_default();
+            let stopped = self.stopped == Some(guard);
+            let guardrails = &self.planned.snapshot.guardrails;
+            let recording = &self.planned.recording;
+            record_stream(
+                entry,
+                guardrails,
+                recording,
+                &tally,
+                stopped,
+                (self.start_us, share),
+            );
+        }
+    }
+}
+
+/// `us_ssn in the answer's stream`.
+fn explain(tally: &Tally) -> String {
+    let categories: Vec<&str> = tally
+        .categories
+        .iter()
+        .map(|(category, _)| category.as_ref())
+        .collect();
+    format!("{} in the answer", categories.join(", "))
+}
