@@ -195,5 +195,26 @@ fn for_each_block<'t>(text: &'t str, each: &mut dyn FnMut(Range<usize>, Option<&
     }
 }
 
+/// Where the last `limit` bytes of a text begin, on a character boundary.
+pub(crate) fn tail(text: &str, limit: usize) -> usize {
+    let mut at = text.len().saturating_sub(limit);
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the paragraph or the fenced block begins that the end of `text` belongs to, at most `limit`
+/// bytes before it.
+pub(crate) fn block_start(text: &str, limit: usize) -> usize {
+    let begin = tail(text, limit);
+    let window = text.get(begin..).unwrap_or_default();
+    let fences = memchr::memmem::find_iter(window.as_bytes(), b"```").count();
+    if fences % 2 == 1 {
+        return begin + window.rfind("```").unwrap_or(0);
+    }
+    begin + window.rfind("\n\n").map_or(0, |at| at + 2)
+}
+
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,8 @@ mod split;
 mod statement;
 #[cfg(feature = "runtime")]
 mod style;
-#[cfg(all(test, feature = "runtime"))]
+#[cfg(feature = "runtime")]
+#[cfg(test)]
 mod tests;
 #[cfg(feature = "runtime")]
 mod token;
@@ -32,7 +33,7 @@ mod token;
 mod words;
 
 #[cfg(feature = "runtime")]
-pub(crate) use engine::LITERALS;
+pub(crate) use engine::{LITERALS, destructive};
 
 /// Configuration of `sqlSanitizer`.
 ///

@@ -1,6 +1,7 @@
 //! The guardrail: when the text is read, what becomes of findings, and how far a stream is judged.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use parapet_policy::compile::HoldBack;
@@ -113,6 +114,39 @@ impl Sanitizer {
     }
 }
 
+/// Places of statements that drop or empty a table: what the code safety linter wants to know of SQL.
+pub(crate) fn destructive(text: &str, triggers: &[Trigger]) -> Vec<Range<usize>> {
+    const OPTIONS: Options = Options {
+        drop: true,
+        truncate: true,
+        alter: false,
+        grant: false,
+        revoke: false,
+        delete_without_where: true,
+        update_without_where: false,
+        interpolation: false,
+    };
+    let sanitizer = Sanitizer {
+        options: OPTIONS,
+        strips: false,
+    };
+    if !triggers
+        .iter()
+        .any(|trigger| sanitizer.is_promising(text, trigger))
+    {
+        return Vec::new();
+    }
+    let mut found = Found::default();
+    excerpt::visit(text, &mut |excerpt| {
+        locate::find(excerpt, &OPTIONS, &mut found)
+    });
+    found
+        .objections
+        .into_iter()
+        .map(|(_, range)| range)
+        .collect()
+}
+
 impl TextGuardrail for Sanitizer {
     fn wants(&self) -> Wants {
         Wants::SQL
@@ -172,12 +206,12 @@ impl TextGuardrail for Sanitizer {
     }
 
     fn context_from(&self, text: &str, from: usize) -> usize {
-        block_start(text).min(self.judged_to(text, from))
+        excerpt::block_start(text, CONTEXT_LIMIT).min(self.judged_to(text, from))
     }
 }
 
 /// What is put in a comment's place: a space where two words would run together.
-fn blank(text: &str, range: &std::ops::Range<usize>) -> &'static str {
+fn blank(text: &str, range: &Range<usize>) -> &'static str {
     let before = text.get(..range.start).and_then(|t| t.bytes().next_back());
     let after = text.get(range.end..).and_then(|t| t.bytes().next());
     if before.is_some_and(word_byte) && after.is_some_and(word_byte) {
@@ -187,35 +221,15 @@ fn blank(text: &str, range: &std::ops::Range<usize>) -> &'static str {
     }
 }
 
-/// The last part of a text that a stream keeps, on a character boundary.
-fn tail(text: &str) -> usize {
-    let mut at = text.len().saturating_sub(CONTEXT_LIMIT);
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
-}
-
 /// Where the statement begins that the end of `text` cuts off.
 fn statement_start(text: &str) -> usize {
-    let begin = tail(text);
+    let begin = excerpt::tail(text, CONTEXT_LIMIT);
     let window = text.get(begin..).unwrap_or_default();
     let end = ["\n\n", "```", ";"]
         .iter()
         .filter_map(|mark| Some(window.rfind(mark)? + mark.len()))
         .max();
     begin + end.unwrap_or(0)
-}
-
-/// Where the block of text begins that the end of `text` belongs to.
-fn block_start(text: &str) -> usize {
-    let begin = tail(text);
-    let window = text.get(begin..).unwrap_or_default();
-    let fences = memchr::memmem::find_iter(window.as_bytes(), b"```").count();
-    if fences % 2 == 1 {
-        return begin + window.rfind("```").unwrap_or(0);
-    }
-    begin + window.rfind("\n\n").map_or(0, |at| at + 2)
 }
 
 /// Where a comment begins whose end is still to come.

@@ -72,7 +72,7 @@ fn the_published_fields_are_read() {
     assert!(!config.block_drop && config.block_truncate && config.require_parameterization);
 }
 
-/// A megabyte of anything must take a time that grows with its length, not with its square. The bound
+/// A long text of anything must take a time that grows with its length, not with its square. The bound
 /// is generous: a quadratic scan takes minutes.
 #[test]
 fn repeated_openings_stay_linear() {
@@ -113,11 +113,11 @@ fn repeated_openings_stay_linear() {
         "1 OR ",
         "DELETE FROM a WHERE (",
     ] {
-        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 20) / unit.len()));
+        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 18) / unit.len()));
         let begin = std::time::Instant::now();
         scan_text(&*mutate, &text);
         let spent = begin.elapsed();
-        assert!(spent.as_secs() < 20, "{unit:?} took {spent:?}");
+        assert!(spent.as_secs() < 10, "{unit:?} took {spent:?}");
     }
 }
 

