@@ -79,11 +79,11 @@ fn repeated_openings_stay_linear() {
         ">/dev/sda ",
         "'eval(x",
     ] {
-        let text = format!("eval(x) rm -rf / {}", unit.repeat((1 << 18) / unit.len()));
+        let text = format!("eval(x) rm -rf / {}", unit.repeat((1 << 16) / unit.len()));
         let begin = std::time::Instant::now();
         scan_text(&*linter, &text);
         let spent = begin.elapsed();
-        assert!(spent.as_secs() < 10, "{unit:?} took {spent:?}");
+        assert!(spent.as_secs() < 5, "{unit:?} took {spent:?}");
     }
 }
 

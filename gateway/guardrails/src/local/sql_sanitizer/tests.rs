@@ -113,11 +113,11 @@ fn repeated_openings_stay_linear() {
         "1 OR ",
         "DELETE FROM a WHERE (",
     ] {
-        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 18) / unit.len()));
+        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 16) / unit.len()));
         let begin = std::time::Instant::now();
         scan_text(&*mutate, &text);
         let spent = begin.elapsed();
-        assert!(spent.as_secs() < 10, "{unit:?} took {spent:?}");
+        assert!(spent.as_secs() < 5, "{unit:?} took {spent:?}");
     }
 }
 
