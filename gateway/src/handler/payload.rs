@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use parapet_guardrails::finding::Edit;
 use parapet_guardrails::segment::Segments;
 use serde_json::Value;
@@ -41,16 +42,15 @@ impl Payload for RequestPayload {
 
     fn chat_bodies(&self) -> ChatBodies {
         ChatBodies {
-            request: self.texts.edited_texts(),
+            request: self.request.chat_body(&self.texts),
             response: None,
         }
     }
 
     fn diff(&self, returned: &Value) -> Result<Vec<Edit>, String> {
-        {
-            let _ = returned;
-            Err("$".to_owned())
-        }
+        self.request
+            .chat_diff(&self.texts, returned)
+            .map_err(|unmappable| unmappable.path)
     }
 }
 
@@ -74,12 +74,28 @@ impl Payload for ResponsePayload<'_> {
     fn chat_bodies(&self) -> ChatBodies {
         ChatBodies {
             request: self.request.chat_bodies().request,
-            response: Some(self.texts.edited_texts()),
+            response: Some(match self.response {
+                Some(response) => response.chat_body(&self.texts),
+                None => json(self.texts.edited_texts()),
+            }),
         }
     }
 
     fn diff(&self, returned: &Value) -> Result<Vec<Edit>, String> {
-        let _ = returned;
-        Err("$".to_owned())
+        match self.response {
+            Some(response) => response
+                .chat_diff(&self.texts, returned)
+                .map_err(|unmappable| unmappable.path),
+            None => Err("$".to_owned()),
+        }
     }
+}
+
+/// An error's body has no chat shape: a service is shown it as it is, or as a text when it is not JSON.
+fn json(body: Bytes) -> Bytes {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok() {
+        return body;
+    }
+    let text = String::from_utf8_lossy(&body);
+    serde_json::to_vec(&text).unwrap_or_default().into()
 }

@@ -414,3 +414,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

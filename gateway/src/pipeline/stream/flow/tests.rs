@@ -1,0 +1,352 @@
+use parapet_guardrails::finding::{Hit, Rank};
+use parapet_guardrails::guardrail::TextGuardrail;
+use parapet_guardrails::scan::{Layer, Wants};
+use parapet_guardrails::segment::Segment;
+use parapet_policy::compile::HoldBack;
+use parapet_policy::outcome::{Operation, Strategy};
+use serde_json::{Value, json};
+
+use super::super::channel::Stop;
+use super::super::guards::Guards;
+use super::{Flow, FlowError};
+use crate::llm::sse::Decoder;
+use crate::llm::stream::Event;
+use crate::llm::{Dialect, Limits};
+
+/// Finds `secret`, and holds back what may become it.
+struct Word;
+
+const WORD: &str = "secret";
+
+impl TextGuardrail for Word {
+    fn wants(&self) -> Wants {
+        Wants::NONE
+    }
+
+    fn scan(&self, layer: &Layer<'_>, _: &Segment, hits: &mut Vec<Hit>) {
+        hits.extend(layer.text().match_indices(WORD).map(|(at, found)| Hit {
+            range: at..at + found.len(),
+            category: WORD.into(),
+            score: 1.0,
+            rank: Rank::Pattern,
+            replacement: Some("[X]".into()),
+        }));
+    }
+
+    fn hold_back(&self) -> HoldBack {
+        HoldBack::Bytes(6)
+    }
+
+    fn pending_from(&self, text: &str, from: usize) -> usize {
+        let held = (1..WORD.len())
+            .rev()
+            .find(|n| text.ends_with(&WORD[..*n]))
+            .unwrap_or(0);
+        (text.len() - held).max(from)
+    }
+}
+
+/// What goes out after each event, as one text.
+fn run(
+    dialect: Dialect,
+    operation: Operation,
+    events: &[String],
+) -> (Vec<String>, Result<(), FlowError>) {
+    let guards = Guards::new(
+        [(&Word as &dyn TextGuardrail, operation, Strategy::Enforce)],
+        1024,
+    );
+    let mut flow = Flow::new(dialect, &guards, None, Limits::default(), 1 << 20);
+    let mut decoder = Decoder::new(1 << 20);
+    let mut out = Vec::new();
+    let text = |flow: &mut Flow<'_>| String::from_utf8(flow.take().concat()).unwrap();
+    for event in events {
+        decoder.push(event.clone().into());
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            if let Err(error) = flow.event(Event::read(dialect, frame)) {
+                out.push(text(&mut flow));
+                return (out, Err(error));
+            }
+        }
+        out.push(text(&mut flow));
+    }
+    let end = flow.finish();
+    out.push(text(&mut flow));
+    (out, end)
+}
+
+fn chunk(choice: u32, delta: Value, finish: Option<&str>) -> String {
+    let choice = json!({"index": choice, "delta": delta, "finish_reason": finish});
+    format!(
+        "data: {}\n\n",
+        json!({"id": "c1", "object": "chat.completion.chunk", "choices": [choice]})
+    )
+}
+
+fn content(choice: u32, text: &str) -> String {
+    chunk(choice, json!({"content": text}), None)
+}
+
+/// The text of a choice in what went out, and whether every event is one that an SDK can read.
+fn read(out: &[String], choice: u64) -> String {
+    let mut text = String::new();
+    for event in out.concat().split("\n\n").filter(|event| !event.is_empty()) {
+        let data = event.strip_prefix("data: ").unwrap();
+        if data == "[DONE]" {
+            continue;
+        }
+        let data: Value = serde_json::from_str(data).unwrap();
+        for entry in data["choices"].as_array().unwrap() {
+            if entry["index"] == choice {
+                text.push_str(entry["delta"]["content"].as_str().unwrap_or(""));
+            }
+        }
+    }
+    text
+}
+
+const DONE: &str = "data: [DONE]\n\n";
+
+#[test]
+fn what_cannot_become_a_match_leaves_as_it_came_and_at_once() {
+    let events = [
+        chunk(0, json!({"role": "assistant", "content": ""}), None),
+        content(0, "hello "),
+        content(0, "world"),
+        chunk(0, json!({}), Some("stop")),
+        DONE.to_owned(),
+    ];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(out[..5], events);
+}
+
+#[test]
+fn a_match_over_several_events_is_replaced_once_and_the_rest_leaves_early() {
+    let events = [
+        content(0, "my se"),
+        content(0, "cr"),
+        content(0, "et ok"),
+        chunk(0, json!({}), Some("stop")),
+        DONE.to_owned(),
+    ];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(read(&out[..1], 0), "my ");
+    assert_eq!(read(&out[..2], 0), "my ");
+    assert_eq!(read(&out, 0), "my [X] ok");
+    assert_eq!(out[3..5], events[3..5]);
+}
+
+#[test]
+fn every_cut_gives_the_same_text() {
+    let text = "a secret, secre, secretsecret";
+    for first in 0..=text.len() {
+        for second in first..=text.len() {
+            let events = [
+                content(0, &text[..first]),
+                content(0, &text[first..second]),
+                chunk(0, json!({"content": &text[second..]}), Some("stop")),
+                DONE.to_owned(),
+            ];
+            let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+            assert_eq!(end, Ok(()));
+            assert_eq!(read(&out, 0), "a [X], secre, [X][X]", "{first} {second}");
+        }
+    }
+}
+
+#[test]
+fn choices_do_not_wait_for_each_other() {
+    let events = [
+        content(0, "sec"),
+        content(1, "hello"),
+        content(0, "ret"),
+        content(1, " you"),
+    ];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(out[0], "");
+    assert_eq!(read(&out[..2], 1), "hello");
+    assert_eq!(
+        (read(&out, 0), read(&out, 1)),
+        ("[X]".into(), "hello you".into())
+    );
+}
+
+#[test]
+fn an_event_of_several_choices_keeps_every_choice_in_order() {
+    let both = json!({"id": "c1", "choices": [
+        {"index": 0, "delta": {"content": "ret a"}},
+        {"index": 1, "delta": {"content": "b"}},
+    ]});
+    let events = [
+        content(0, "sec"),
+        content(1, "se"),
+        format!("data: {both}\n\n"),
+        content(0, " x"),
+        content(1, " y"),
+    ];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(
+        (read(&out, 0), read(&out, 1)),
+        ("[X] a x".into(), "seb y".into())
+    );
+}
+
+#[test]
+fn a_violation_stops_before_the_match_leaves() {
+    let events = [content(0, "my se"), content(0, "cret is")];
+    let (out, end) = run(Dialect::OpenAi, Operation::Validate, &events);
+    assert_eq!(end, Err(FlowError::Stop(Stop { guard: 0 })));
+    assert_eq!(read(&out, 0), "my ");
+}
+
+#[test]
+fn log_probabilities_go_with_the_text_they_repeat() {
+    let logprobs = json!({"content": [{"token": "secret", "bytes": [115]}]});
+    let mut event: Value = json!({"id": "c1", "choices": [
+        {"index": 0, "delta": {"content": "secret"}, "logprobs": logprobs, "finish_reason": null}
+    ]});
+    let (out, _) = run(
+        Dialect::OpenAi,
+        Operation::Mutate,
+        &[format!("data: {event}\n\n")],
+    );
+    assert!(
+        !out.concat().contains("secret") && !out.concat().contains("115"),
+        "{out:?}"
+    );
+    event["choices"][0]["delta"]["content"] = "hello".into();
+    let kept = format!("data: {event}\n\n").replace("secret", "hello");
+    let (out, _) = run(Dialect::OpenAi, Operation::Mutate, &[kept.clone()]);
+    assert_eq!(out.concat(), kept);
+}
+
+#[test]
+fn arguments_are_held_until_complete_and_stay_json() {
+    let call = |call: Value| chunk(0, json!({"tool_calls": [call]}), None);
+    let events = [
+        call(
+            json!({"index": 0, "id": "t1", "type": "function", "function": {"name": "f", "arguments": ""}}),
+        ),
+        call(json!({"index": 0, "function": {"arguments": "{\"a\": \"my se"}})),
+        call(json!({"index": 0, "function": {"arguments": "\\u0063ret\", \"b\": 1}"}})),
+        chunk(0, json!({}), Some("tool_calls")),
+        DONE.to_owned(),
+    ];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(
+        out[1..3].concat(),
+        "",
+        "nothing of the arguments before they are complete"
+    );
+    let mut arguments = String::new();
+    for event in out
+        .concat()
+        .split("\n\n")
+        .filter_map(|event| event.strip_prefix("data: {"))
+    {
+        let data: Value = serde_json::from_str(&format!("{{{event}")).unwrap();
+        let piece = &data["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"];
+        arguments.push_str(piece.as_str().unwrap_or(""));
+    }
+    assert_eq!(arguments, "{\"a\": \"my [X]\", \"b\": 1}");
+}
+
+#[test]
+fn usage_and_done_come_last_even_when_nothing_says_that_a_choice_is_complete() {
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+    let events = [content(0, "a se"), usage.to_owned(), DONE.to_owned()];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert!(out.concat().ends_with(&format!("{usage}{DONE}")), "{out:?}");
+    assert_eq!(read(&[out.concat().replace(usage, "")], 0), "a se");
+}
+
+fn event(name: &str, data: Value) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+fn block_delta(index: u32, delta: Value) -> String {
+    event(
+        "content_block_delta",
+        json!({"type": "content_block_delta", "index": index, "delta": delta}),
+    )
+}
+
+#[test]
+fn anthropic_blocks_keep_their_order_and_pings_pass() {
+    let start = |index: u32, block: Value| {
+        event(
+            "content_block_start",
+            json!({"type": "content_block_start", "index": index, "content_block": block}),
+        )
+    };
+    let stop = |index: u32| {
+        event(
+            "content_block_stop",
+            json!({"type": "content_block_stop", "index": index}),
+        )
+    };
+    let text = |text: &str| block_delta(0, json!({"type": "text_delta", "text": text}));
+    let json_delta =
+        |text: &str| block_delta(1, json!({"type": "input_json_delta", "partial_json": text}));
+    let ping = event("ping", json!({"type": "ping"}));
+    let events = [
+        event(
+            "message_start",
+            json!({"type": "message_start", "message": {"id": "m", "content": [], "usage": {"input_tokens": 3, "output_tokens": 1}}}),
+        ),
+        start(0, json!({"type": "text", "text": ""})),
+        text("a se"),
+        ping.clone(),
+        text("cret"),
+        stop(0),
+        start(
+            1,
+            json!({"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+        ),
+        json_delta("{\"a\": \"sec"),
+        json_delta("ret\"}"),
+        stop(1),
+        event(
+            "message_delta",
+            json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}}),
+        ),
+        event("message_stop", json!({"type": "message_stop"})),
+    ];
+    let (out, end) = run(Dialect::Anthropic, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(out[3], ping, "a ping passes what is held");
+    let all = out.concat();
+    assert!(!all.contains("secret"));
+    let mut last = 0;
+    for part in [
+        "message_start",
+        "\"index\":0,\"content_block\"",
+        "a ",
+        "[X]",
+        "content_block_stop",
+        "tool_use",
+        "{\\\"a\\\": \\\"[X]\\\"}",
+        "message_delta",
+        "message_stop",
+    ] {
+        let at = all[last..]
+            .find(part)
+            .unwrap_or_else(|| panic!("{part} is not in order in {all}"));
+        last += at;
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_read_ends_the_stream() {
+    let events = [content(0, "a "), "data: {\"choices\": [\n\n".to_owned()];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Err(FlowError::Unreadable));
+    assert_eq!(read(&out, 0), "a ");
+}
