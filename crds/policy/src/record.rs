@@ -24,6 +24,7 @@ pub struct Record {
     /// As sent to the client in `x-request-id`.
     pub request_id: Arc<str>,
     /// Wall clock at the first byte.
+    #[serde(serialize_with = "crate::time::as_rfc3339")]
     pub started: SystemTime,
     /// The policy revision that the request saw from beginning to end; none before policy was reached.
     pub revision: Option<Revision>,

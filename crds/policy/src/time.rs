@@ -1,6 +1,65 @@
-//! Points in time as resources write them.
+//! Points in time as resources and records write them.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
+
+use serde::{Serialize, Serializer};
+
+/// A point in time written as RFC 3339 in UTC with microseconds, e.g. `2027-01-01T00:00:00.000000Z`. What lies before
+/// 1970 is written as its beginning.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rfc3339(pub SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self
+            .0
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = date_of(days);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let micros = since.subsec_micros();
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
+        )
+    }
+}
+
+/// Serializes a point in time as [`Rfc3339`].
+///
+/// # Errors
+/// What the serializer says.
+pub fn as_rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    Rfc3339(*time).serialize(serializer)
+}
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap day is
+/// a year's last, in periods of 400 years, which all have 146,097 days.
+const fn date_of(days: u64) -> (u64, u64, u64) {
+    // From 0000-03-01.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = 400 * era + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
 
 /// Reads an RFC 3339 date and time, e.g. `2027-01-01T00:00:00Z` or `2027-01-01T00:00:00.5+02:00`.
 /// Years from 1970 on; a leap second counts as the second after it.
@@ -95,6 +154,27 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000000Z"),
+            (951_868_800, "2000-03-01T00:00:00.000000Z"),
+            (1_795_262_400, "2026-11-21T12:00:00.000000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000000Z"),
+        ] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(Rfc3339(time).to_string(), text);
+            assert_eq!(parse_rfc3339(text), Some(time), "{text}");
+        }
+        for day in 0..60_000 {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_micros(day * 86_400_000_000 + day);
+            let text = Rfc3339(time).to_string();
+            assert_eq!(parse_rfc3339(&text), Some(time), "{text}");
+        }
+    }
 
     #[test]
     fn reads_rfc_3339() {
