@@ -1,11 +1,14 @@
 //! Prometheus metrics. What is counted per request is counted from records; the rest is read when asked.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use parapet_policy::record::{End, GuardrailRecord, Record};
+use foldhash::fast::RandomState;
+use parapet_policy::hook::Hook;
+use parapet_policy::record::{Attempt, End, GuardrailRecord, Record};
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use super::queue::Counts;
@@ -20,9 +23,15 @@ const GUARDRAIL_BUCKETS: [f64; 14] = [
     1.0, 5.0, 10.0,
 ];
 
+/// Selectors that have series of their own: policy that changes for ever must not make series for ever.
+const MAX_SELECTORS: usize = 5000;
+/// Where the others are counted.
+const OTHER: &str = "other";
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
+    known: Mutex<Known>,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     guardrails: IntCounterVec,
@@ -134,57 +143,46 @@ impl Metrics {
                 "parapet_policy_rejected",
                 "1 while the newest policy has errors and an older one is in force.",
             )?,
+            known: Mutex::default(),
             registry,
         })
     }
 
     /// Counts a batch of records.
     pub fn count(&self, batch: &[Record]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for record in batch {
-            let status = record.status.to_string();
-            self.requests
-                .with_label_values(&[record.route, &status, end(record.end)])
-                .inc();
-            self.request_seconds
-                .with_label_values(&[record.route])
-                .observe(seconds(record.total_us));
+            let (counter, histogram) = known.request(self, record);
+            counter.inc();
+            histogram.observe(seconds(record.total_us));
             for guardrail in &record.guardrails {
-                self.count_guardrail(guardrail);
+                known.guardrail(self, guardrail);
             }
             for attempt in &record.attempts {
-                let status = attempt.status.map(|status| status.to_string());
-                let status = status.as_deref().or(attempt.error).unwrap_or("none");
-                self.attempts
-                    .with_label_values(&[&*attempt.provider, status])
-                    .inc();
-                if let Some(first) = attempt.first_text_us {
-                    self.first_text_seconds
-                        .with_label_values(&[&*attempt.provider])
-                        .observe(seconds(first));
-                }
-                for (direction, count) in [
-                    ("input", attempt.input_tokens),
-                    ("output", attempt.output_tokens),
-                ] {
-                    if let Some(count) = count {
-                        self.tokens
-                            .with_label_values(&[&*attempt.provider, direction])
-                            .inc_by(count);
-                    }
-                }
+                self.count_attempt(attempt);
             }
         }
     }
 
-    fn count_guardrail(&self, guardrail: &GuardrailRecord) {
-        let (selector, hook) = (&*guardrail.selector, guardrail.hook.as_str());
-        self.guardrails
-            .with_label_values(&[selector, hook, guardrail.outcome])
-            .inc();
-        if guardrail.skipped.is_none() {
-            self.guardrail_seconds
-                .with_label_values(&[selector, hook])
-                .observe(seconds(guardrail.took_us));
+    fn count_attempt(&self, attempt: &Attempt) {
+        let provider = &*attempt.provider;
+        let status = attempt.status.map(|status| status.to_string());
+        let status = status.as_deref().or(attempt.error).unwrap_or("none");
+        self.attempts.with_label_values(&[provider, status]).inc();
+        if let Some(first) = attempt.first_text_us {
+            self.first_text_seconds
+                .with_label_values(&[provider])
+                .observe(seconds(first));
+        }
+        for (direction, count) in [
+            ("input", attempt.input_tokens),
+            ("output", attempt.output_tokens),
+        ] {
+            if let Some(count) = count {
+                self.tokens
+                    .with_label_values(&[provider, direction])
+                    .inc_by(count);
+            }
         }
     }
 
@@ -215,6 +213,82 @@ impl Metrics {
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()
+    }
+}
+
+/// Series that were looked up before: the look-up by label values costs more than all the rest of the counting,
+/// and the thread that counts shares its core with traffic.
+#[derive(Default)]
+struct Known {
+    requests: HashMap<(&'static str, u16, &'static str), (IntCounter, Histogram), RandomState>,
+    guardrails: HashMap<Arc<str>, [OfHook; Hook::ALL.len()], RandomState>,
+}
+
+/// The series of one guardrail at one hook.
+#[derive(Default)]
+struct OfHook {
+    outcomes: Vec<(&'static str, IntCounter)>,
+    seconds: Option<Histogram>,
+}
+
+impl Known {
+    fn request(&mut self, metrics: &Metrics, record: &Record) -> &(IntCounter, Histogram) {
+        let end = end(record.end);
+        self.requests
+            .entry((record.route, record.status, end))
+            .or_insert_with(|| {
+                let status = record.status.to_string();
+                (
+                    metrics
+                        .requests
+                        .with_label_values(&[record.route, &status, end]),
+                    metrics.request_seconds.with_label_values(&[record.route]),
+                )
+            })
+    }
+
+    fn guardrail(&mut self, metrics: &Metrics, record: &GuardrailRecord) {
+        let known = self.guardrails.contains_key(&record.selector);
+        let selector = if known || self.guardrails.len() < MAX_SELECTORS {
+            &*record.selector
+        } else {
+            OTHER
+        };
+        if !self.guardrails.contains_key(selector) {
+            self.guardrails.insert(selector.into(), Default::default());
+        }
+        let of_hook = self
+            .guardrails
+            .get_mut(selector)
+            .and_then(|hooks| hooks.get_mut(record.hook.index()));
+        let Some(of_hook) = of_hook else { return };
+        let hook = record.hook.as_str();
+        match of_hook
+            .outcomes
+            .iter()
+            .find(|(outcome, _)| *outcome == record.outcome)
+        {
+            Some((_, counter)) => counter.inc(),
+            None => {
+                let counter =
+                    metrics
+                        .guardrails
+                        .with_label_values(&[selector, hook, record.outcome]);
+                counter.inc();
+                of_hook.outcomes.push((record.outcome, counter));
+            }
+        }
+        if record.skipped.is_none() {
+            let make = || {
+                metrics
+                    .guardrail_seconds
+                    .with_label_values(&[selector, hook])
+            };
+            of_hook
+                .seconds
+                .get_or_insert_with(make)
+                .observe(seconds(record.took_us));
+        }
     }
 }
 
@@ -310,5 +384,43 @@ mod tests {
         for line in lines {
             assert!(text.contains(line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn selectors_do_not_make_series_for_ever() {
+        let metrics = Metrics::new().unwrap();
+        let counted = |number: usize| {
+            let mut counted = record("a");
+            counted.guardrails.push(GuardrailRecord {
+                selector: format!("g/{number}").into(),
+                kind: "regex",
+                hook: Hook::LlmOutput,
+                operation: Operation::Validate,
+                strategy: Strategy::Enforce,
+                outcome: "clean",
+                failure: None,
+                skipped: None,
+                categories: Vec::new(),
+                edits: 0,
+                start_us: 0,
+                took_us: 7,
+                cached: false,
+                rules: Vec::new().into(),
+            });
+            counted
+        };
+        for _ in 0..2 {
+            metrics.count(&(0..MAX_SELECTORS + 100).map(counted).collect::<Vec<_>>());
+        }
+        let text = TextEncoder::new()
+            .encode_to_string(&metrics.registry.gather())
+            .unwrap();
+        let series: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("parapet_guardrail_outcomes_total{"))
+            .collect();
+        assert_eq!(series.len(), MAX_SELECTORS + 1);
+        let other = r#"parapet_guardrail_outcomes_total{hook="llm_output",outcome="clean",selector="other"} 200"#;
+        assert!(series.contains(&other));
     }
 }
