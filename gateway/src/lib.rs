@@ -1,6 +1,7 @@
 //! Parapet's data plane: a stateless gateway that enforces guardrails on model and tool traffic.
 
 pub mod admin;
+pub mod app;
 pub mod args;
 pub mod check;
 pub mod edge;
@@ -14,4 +15,5 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod timer;
+pub mod trial;
 pub mod upstream;

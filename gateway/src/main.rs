@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use parapet_gateway::args::{Cli, Command};
-use parapet_gateway::check;
+use parapet_gateway::{app, check, trial};
 
 // The system's allocator costs several microseconds per request more.
 #[global_allocator]
@@ -23,8 +23,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
-        Command::Serve(_) | Command::Try(_) => {
-            anyhow::bail!("this command is not part of this build")
-        }
+        Command::Serve(args) => app::run(&args),
+        Command::Try(args) => trial::run(&args, &mut std::io::stdout().lock()),
     }
 }

@@ -14,4 +14,4 @@ pub mod recording;
 mod service;
 pub mod stage;
 pub mod stream;
-mod text;
+pub(crate) mod text;

@@ -29,7 +29,7 @@ pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, ParseError> {
             position,
             message: format!(
                 "not valid YAML: {}",
-                first_line(&error.without_snippet().to_string())
+                what_only(&error.without_snippet().to_string())
             ),
         }
     })
@@ -53,7 +53,7 @@ pub(crate) fn json(text: &str) -> Result<Vec<Node>, ParseError> {
                 line: u32::try_from(error.line()).unwrap_or(1).max(1),
                 column: u32::try_from(error.column()).unwrap_or(1).max(1),
             }),
-            message: format!("not valid JSON: {error}"),
+            message: format!("not valid JSON: {}", what_only(&error.to_string())),
         }),
     }
 }
@@ -82,8 +82,10 @@ fn options() -> Options {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// The first line of a reader's message, without the place: that is told by itself.
+fn what_only(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    line.split(" at line ").next().unwrap_or(line)
 }
 
 #[cfg(test)]

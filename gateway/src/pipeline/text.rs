@@ -25,6 +25,17 @@ pub(super) struct TextPass<'a> {
     pub(super) share_us: u64,
 }
 
+/// What one guardrail finds in a payload as it stands.
+pub(crate) fn findings_of<P: Payload>(
+    guardrail: &dyn TextGuardrail,
+    scope: Scope,
+    payload: &P,
+) -> Vec<Finding> {
+    let mut pass = TextPass::of(std::iter::once((0, guardrail, scope)));
+    pass.scan_all(payload);
+    pass.findings(0)
+}
+
 impl<'a> TextPass<'a> {
     /// Prepares a pass for the text guardrails of a plan.
     pub(super) fn new(stage: &Stage<'a>) -> Self {

@@ -17,10 +17,13 @@ use super::source::{Loaded, Outcome};
 /// So many remarks of one attempt are logged; `check` shows all.
 const MAX_LOGGED: usize = 50;
 
+/// Called with every snapshot that is put in force.
+type OnChange = Box<dyn Fn(&Snapshot) + Send>;
+
 /// The policy in force. Requests load it; the source replaces it.
-#[derive(Debug)]
 pub struct LivePolicy {
     snapshot: Arc<ArcSwap<Snapshot>>,
+    on_change: Mutex<Vec<OnChange>>,
     rejected: Mutex<Option<Rejected>>,
     counts: Mutex<LoadCounts>,
 }
@@ -58,17 +61,32 @@ pub struct LoadCounts {
     pub failed: u64,
 }
 
+impl std::fmt::Debug for LivePolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LivePolicy")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
 impl LivePolicy {
     /// Puts the first snapshot in force.
     pub fn new(first: Snapshot) -> Self {
         Self {
             snapshot: Arc::new(ArcSwap::from_pointee(first)),
+            on_change: Mutex::default(),
             rejected: Mutex::default(),
             counts: Mutex::new(LoadCounts {
                 accepted: 1,
                 ..LoadCounts::default()
             }),
         }
+    }
+
+    /// Calls `hook` now and with every snapshot that is put in force later, just before it is.
+    pub fn on_change(&self, hook: impl Fn(&Snapshot) + Send + 'static) {
+        hook(&self.snapshot.load());
+        lock(&self.on_change).push(Box::new(hook));
     }
 
     /// The policy in force, for the request path.
@@ -108,6 +126,9 @@ impl LivePolicy {
                     rules = snapshot.planner.bundle().rules.len(),
                     "policy in force"
                 );
+                lock(&self.on_change)
+                    .iter()
+                    .for_each(|hook| hook(&snapshot));
                 self.snapshot.store(Arc::from(snapshot));
                 lock(&self.counts).accepted += 1;
                 *lock(&self.rejected) = None;

@@ -1,0 +1,232 @@
+//! `serve`: puts everything together, and takes it apart again.
+//!
+//! Traffic runs on threads of its own. The main runtime has the admin routes and the guardrails' client; the
+//! policy's files and the records have a thread each.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parapet_guardrails::client::HttpClient;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::admin::{self, Admin};
+use crate::args::{Records as Where, Serve};
+use crate::edge::{
+    DrainTimes, EdgeLimits, ListenerConfig, Readiness, Server, TlsFiles, asked_to_end,
+};
+use crate::handler::Gateway;
+use crate::policy::live::LivePolicy;
+use crate::policy::ready::Snapshot;
+use crate::policy::settings::Settings;
+use crate::policy::source::{Loaded, Outcome, Source};
+use crate::policy::watch::watch;
+use crate::telemetry::log::{self, Lines};
+use crate::telemetry::metrics::{Metrics, Now};
+use crate::telemetry::queue::{Consumer, Counts, Records};
+use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upstreams};
+
+mod hints;
+
+/// How long the last records may take to be written.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+
+/// Serves until the process is asked to end.
+///
+/// # Errors
+/// When it cannot start. Policy with errors is printed, and is exit code 1.
+pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
+    log::start(&args.log)?;
+    // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    parapet_guardrails::scan::warm();
+    let mut source = Source::new(args.manifests.read_options());
+    let first = match source.load() {
+        Loaded {
+            outcome: Outcome::New(snapshot),
+            remarks,
+        } => {
+            crate::policy::live::log(&remarks, &args.manifests.manifests);
+            *snapshot
+        }
+        Loaded { remarks, .. } => {
+            let mut err = std::io::stderr().lock();
+            for remark in &remarks {
+                writeln!(err, "{}", remark.render(&args.manifests.manifests))?;
+            }
+            writeln!(err, "error: the policy has errors, so nothing is served")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let threads = threads(args);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.clamp(1, 4))
+        .thread_name("main")
+        .enable_all()
+        .build()
+        .context("starting the main runtime")?;
+    runtime.block_on(serve(args, threads, source, first))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn threads(args: &Serve) -> usize {
+    args.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        usize::from,
+    )
+}
+
+async fn serve(
+    args: &Serve,
+    threads: usize,
+    source: Source,
+    first: Snapshot,
+) -> anyhow::Result<()> {
+    let connector = Connector::new(&ConnectorConfig {
+        extra_ca: args.ca_file.clone(),
+        timeout: first.settings.connect_timeout,
+    })?;
+    let limits = edge_limits(&first.settings);
+    let live = Arc::new(LivePolicy::new(first));
+    let metrics = Arc::new(Metrics::new().context("registering metrics")?);
+    let counts = Arc::new(Counts::default());
+    let (records, consumer) =
+        start_records(args.records, Arc::clone(&counts), Arc::clone(&metrics))?;
+    let admin_listener = TcpListener::bind(args.admin_listen)
+        .await
+        .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
+
+    let server = start_traffic(args, threads, limits, &live, &connector, records)?;
+    let in_flight = Arc::clone(server.in_flight());
+    live.on_change({
+        let in_flight = Arc::clone(&in_flight);
+        move |snapshot: &Snapshot| {
+            connector.configure(
+                snapshot.settings.egress.clone(),
+                snapshot.settings.connect_timeout,
+            );
+            in_flight.set_max(snapshot.settings.concurrent_requests);
+        }
+    });
+    let watching =
+        watch(source, Arc::clone(&live)).context("starting to watch the policy's files")?;
+
+    let readiness = Readiness::default();
+    let (end_admin, admin_ends) = oneshot::channel::<()>();
+    let admin = Admin {
+        policy: Arc::clone(&live),
+        ready: {
+            let readiness = readiness.clone();
+            Arc::new(move || readiness.is_ready())
+        },
+        metrics: {
+            let live = Arc::clone(&live);
+            Arc::new(move || {
+                metrics.render(&Now {
+                    in_flight: in_flight.now(),
+                    records: &counts,
+                    policy: &live,
+                })
+            })
+        },
+    };
+    let admin_task = tokio::spawn(admin::serve(admin_listener, admin, async {
+        // Whether it was asked to or the asker is gone: it ends.
+        let _ = admin_ends.await;
+    }));
+    readiness.set(true);
+    tracing::info!(listen = %server.local_addr(), admin = %args.admin_listen, threads, revision = %live.revision(), "serving");
+    hints::print(
+        &live.snapshot().load(),
+        &args.manifests.manifests,
+        server.local_addr(),
+        args.tls_cert.is_some(),
+    );
+
+    asked_to_end().await.context("waiting for a signal")?;
+    tracing::info!("asked to end: finishing what is in flight");
+    let times = DrainTimes {
+        notice: args.drain_notice,
+        limit: args.drain_timeout,
+    };
+    let cut = server.drain(&readiness, times).await;
+    if cut > 0 {
+        tracing::warn!(
+            cut,
+            "connections were cut: they took longer than the drain timeout"
+        );
+    }
+    drop(watching);
+    let last = tokio::task::spawn_blocking(move || consumer.finish());
+    if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
+        tracing::warn!("the last records were not written in time");
+    }
+    let _ = end_admin.send(());
+    admin_task.abort();
+    Ok(())
+}
+
+/// Starts the traffic threads. What they hold of the records' queue goes with them.
+fn start_traffic(
+    args: &Serve,
+    threads: usize,
+    limits: EdgeLimits,
+    live: &LivePolicy,
+    connector: &Connector,
+    records: Records,
+) -> anyhow::Result<Server> {
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    };
+    let config = ListenerConfig {
+        listen: args.listen,
+        threads,
+        tls,
+        limits,
+    };
+    let policy = Arc::clone(live.snapshot());
+    let connector = connector.clone();
+    let client: Arc<dyn HttpClient> = Arc::new(SharedClient::new(
+        connector.clone(),
+        tokio::runtime::Handle::current(),
+    ));
+    let server = Server::start(config, move |_thread| Gateway {
+        policy: Arc::clone(&policy),
+        upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
+        client: Arc::clone(&client),
+        sink: records.sink(),
+    })?;
+    Ok(server)
+}
+
+fn edge_limits(settings: &Settings) -> EdgeLimits {
+    EdgeLimits {
+        max_head: settings.header_bytes,
+        head_timeout: settings.client_timeout,
+        max_in_flight: settings.concurrent_requests,
+        ..EdgeLimits::default()
+    }
+}
+
+fn start_records(
+    to: Where,
+    counts: Arc<Counts>,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<(Records, Consumer)> {
+    let mut lines = Lines::default();
+    Records::start(counts, move |batch| {
+        metrics.count(batch);
+        match to {
+            Where::Stdout => lines.write(batch, &mut std::io::stdout().lock()),
+            Where::None => {}
+        }
+    })
+    .context("starting the thread for records")
+}

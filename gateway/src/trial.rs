@@ -1,0 +1,243 @@
+//! `try`: what would happen to a request, and why.
+//!
+//! The plan, the scanners and the edits are those of the request path. No model and no service is called: what
+//! needs one is named instead.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parapet_policy::facts::{Caller, Facts, Subject};
+use parapet_policy::hook::Hook;
+use parapet_policy::overrides;
+use parapet_policy::plan::Plan;
+
+use crate::args::Try;
+use crate::llm::{self, Request, Response};
+use crate::policy::ready::Snapshot;
+use crate::policy::source::{Outcome, Source};
+use crate::route::metadata;
+use crate::route::{Route, dialect_of};
+
+mod judge;
+mod print;
+#[cfg(test)]
+mod tests;
+
+/// Everything that is known before any guardrail runs.
+struct Trial {
+    snapshot: Box<Snapshot>,
+    facts: Facts,
+    plan: Plan,
+    request: Request,
+    response: Option<Response>,
+    /// What the upstream calls the model.
+    upstream_model: Arc<str>,
+    limits: llm::Limits,
+}
+
+/// Prints what would happen. The exit code is 1 when the request would be refused or blocked.
+///
+/// # Errors
+/// When the policy has errors, or the request is none.
+pub fn run(args: &Try, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let trial = match prepare(args)? {
+        Ok(trial) => trial,
+        Err(refused) => {
+            writeln!(out, "refused: {refused}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    print::head(&trial, out)?;
+    let wanted = |hook: Hook| args.hook.is_none_or(|only| only == hook);
+    let mut blocked = false;
+    if wanted(Hook::LlmInput) {
+        blocked |= judge::input(&trial, args.show_text, out)?;
+    }
+    if wanted(Hook::LlmOutput) {
+        blocked |= judge::output(&trial, args.show_text, out)?;
+    }
+    for hook in [Hook::McpToolPreInvoke, Hook::McpToolPostInvoke] {
+        if args.hook == Some(hook) {
+            writeln!(
+                out,
+                "\n{}\n  a model request never gets here",
+                hook.as_str()
+            )?;
+        }
+    }
+    Ok(if blocked {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Reads everything. The inner error is what a client would be told.
+fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
+    let loaded = Source::new(args.manifests.read_options()).load();
+    let Outcome::New(snapshot) = loaded.outcome else {
+        for remark in loaded.remarks.iter().filter(|remark| remark.is_error()) {
+            eprintln!("{}", remark.render(&args.manifests.manifests));
+        }
+        bail!("the policy has errors");
+    };
+    if !matches!(
+        Route::find(&Method::POST, &args.route),
+        Ok(Route::ChatCompletions | Route::Messages)
+    ) {
+        bail!(
+            "{:?} is no route with guardrails: /v1/chat/completions or /v1/messages",
+            args.route
+        );
+    }
+    let headers = headers(&args.headers)?;
+    let limits = llm::Limits {
+        max_segments: snapshot.settings.segments,
+        ..llm::Limits::default()
+    };
+    let body = read(&args.request)?;
+    let request = match Request::parse(dialect_of(&args.route), Arc::new(body), &limits) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let response = match &args.response {
+        None => None,
+        Some(path) => {
+            let text = Arc::new(read(path)?);
+            Some(Response::parse(request.dialect(), text).context("reading the response")?)
+        }
+    };
+    let (caller, own_metadata) = caller(args, &snapshot)?;
+    Ok(
+        plan(args, &headers, &snapshot, &request, caller, own_metadata).map(
+            |(facts, plan, upstream_model)| Trial {
+                snapshot,
+                facts,
+                plan,
+                request,
+                response,
+                upstream_model,
+                limits,
+            },
+        ),
+    )
+}
+
+/// Resolves the model and plans, as a request would.
+fn plan(
+    args: &Try,
+    headers: &HeaderMap,
+    snapshot: &Snapshot,
+    request: &Request,
+    caller: Caller,
+    own_metadata: BTreeMap<String, String>,
+) -> Result<(Facts, Plan, Arc<str>), String> {
+    let model = snapshot
+        .models
+        .resolve(request.model())
+        .map_err(|error| error.to_string())?;
+    if !snapshot.models.may_use(model.provider, &caller) {
+        return Err(format!(
+            "this caller may not use the model {:?}",
+            &**request.model()
+        ));
+    }
+    let mut pairs = metadata::read(headers).map_err(|error| error.to_string())?;
+    pairs.extend(args.metadata.iter().cloned());
+    pairs.extend(own_metadata);
+    let facts = Facts {
+        caller,
+        target: model.target(),
+        metadata: pairs,
+    };
+    let text = |published, ours| {
+        let value = metadata::either(headers, published, ours);
+        value
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let named = text("x-tfy-guardrails", "x-parapet-guardrails");
+    let scope = text("x-tfy-guardrails-scope", "x-parapet-guardrails-scope");
+    let overrides = match (&named, &scope) {
+        (None, None) => None,
+        _ => Some(
+            overrides::parse(named.as_deref(), scope.as_deref())
+                .map_err(|error| error.to_string())?,
+        ),
+    };
+    let plan = snapshot
+        .planner
+        .plan(&facts, overrides.as_ref())
+        .map_err(|error| error.to_string())?;
+    Ok((facts, plan, model.upstream))
+}
+
+/// The caller of `--subject`, with what an account brings along.
+fn caller(args: &Try, snapshot: &Snapshot) -> anyhow::Result<(Caller, BTreeMap<String, String>)> {
+    let teams: Vec<Arc<str>> = args
+        .teams
+        .iter()
+        .map(|team| team.trim_start_matches("team:").into())
+        .collect();
+    match args.subject.split_once(':') {
+        Some(("user", name)) if !name.is_empty() => {
+            let subject = Subject::User(name.into());
+            Ok((
+                Caller {
+                    subject,
+                    teams,
+                    roles: Vec::new(),
+                },
+                BTreeMap::new(),
+            ))
+        }
+        Some(("virtualaccount", name)) if !name.is_empty() => {
+            let accounts = &snapshot.planner.bundle().accounts;
+            let Some(account) = accounts
+                .iter()
+                .find(|account| &*account.source.name == name)
+            else {
+                bail!("there is no virtual account {name:?}");
+            };
+            let subject = Subject::VirtualAccount(account.source.name.clone());
+            let caller = Caller {
+                subject,
+                teams: account.teams.clone(),
+                roles: Vec::new(),
+            };
+            Ok((caller, account.metadata.clone()))
+        }
+        _ => bail!(
+            "{:?} is no caller: write user:NAME or virtualaccount:NAME",
+            args.subject
+        ),
+    }
+}
+
+fn headers(pairs: &[(String, String)]) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let parsed = HeaderName::try_from(name.as_str())
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        let (name, value) = parsed.with_context(|| format!("{name:?} is no header"))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// A file's text, or standard input for `-`.
+fn read(path: &std::path::Path) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("reading standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
