@@ -4,7 +4,7 @@ mod answer;
 mod chat;
 pub mod error;
 mod models;
-mod payload;
+pub(crate) mod payload;
 mod plan;
 mod stream;
 

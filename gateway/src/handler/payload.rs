@@ -11,16 +11,16 @@ use crate::llm::{Request, Response, Texts};
 use crate::pipeline::payload::{ChatBodies, Payload};
 
 /// A request on the input hook.
-pub(super) struct RequestPayload {
-    pub(super) request: Request,
-    pub(super) texts: Texts,
+pub(crate) struct RequestPayload {
+    pub(crate) request: Request,
+    pub(crate) texts: Texts,
 }
 
 /// A response on the output hook, with the request as it was sent.
-pub(super) struct ResponsePayload<'a> {
-    pub(super) request: &'a RequestPayload,
-    pub(super) response: Option<&'a Response>,
-    pub(super) texts: Texts,
+pub(crate) struct ResponsePayload<'a> {
+    pub(crate) request: &'a RequestPayload,
+    pub(crate) response: Option<&'a Response>,
+    pub(crate) texts: Texts,
 }
 
 impl Payload for RequestPayload {
