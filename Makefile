@@ -21,8 +21,17 @@ check: ## Formatting, lints, and the examples' diagnostics.
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples
 
-test: ## Every test that needs nothing but Rust.
-	$(CARGO) test --workspace
+test: ## Everything that must hold: formatting, lints, unit, scenario and SDK tests.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p parapet-crds --features kube --all-targets --locked -- -D warnings
+	$(CARGO) test --workspace --locked
+	$(CARGO) test -p parapet-crds --features kube --locked
+	$(CARGO) run --quiet --locked -p parapet-tests --bin sdk-tests
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	else echo "SKIPPED: cargo deny is not installed; tests/e2e/dependencies.rs has read deny.toml's lists"; fi
+	@if [ -e .cache/sdk-tests-skipped ]; then echo "make test: passed, but the SDK tests did not run"; \
+	else echo "make test: everything passed"; fi
 
 bench: ## Print cost and latency beside nginx. Needs nginx and wrk.
 	$(CARGO) build --release -p parapet-gateway -p parapet-tests

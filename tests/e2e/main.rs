@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod dependencies;
 mod fakes;
 mod quality;
 mod scenarios;

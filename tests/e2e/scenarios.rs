@@ -83,11 +83,20 @@ fn check_schema(name: &str, schema: &schemars::Schema) {
 fn every_file_is_well_formed() {
     let files = scenario::read_dir(&folder()).unwrap();
     for (path, file) in files {
-        assert!(!file.about.is_empty() && !file.cases.is_empty(), "{} says nothing", path.display());
+        assert!(
+            !file.about.is_empty() && !file.cases.is_empty(),
+            "{} says nothing",
+            path.display()
+        );
         let mut names = std::collections::BTreeSet::new();
         for case in &file.cases {
             for mode in &case.modes {
-                assert!(names.insert((&case.name, *mode)), "{}: {:?} is there twice", path.display(), case.name);
+                assert!(
+                    names.insert((&case.name, *mode)),
+                    "{}: {:?} is there twice",
+                    path.display(),
+                    case.name
+                );
                 case.request.outgoing(*mode).unwrap();
             }
         }

@@ -25,11 +25,11 @@ async fn find_or_build() -> Result<PathBuf> {
         .context("the crate has no parent folder")?;
     // Cargo itself knows best whether there is something to do. It takes a moment when there is not.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // For the whole workspace, so that the features are those of `cargo test --workspace` and nothing is built twice.
     cargo.current_dir(root).args([
         "build",
         "--quiet",
-        "-p",
-        "parapet-gateway",
+        "--workspace",
         "--bin",
         "parapet-gateway",
     ]);
@@ -37,7 +37,10 @@ async fn find_or_build() -> Result<PathBuf> {
         cargo.arg("--release");
     }
     let status = cargo.status().await.context("running cargo build")?;
-    ensure!(status.success(), "cargo build -p parapet-gateway: {status}");
+    ensure!(
+        status.success(),
+        "cargo build --bin parapet-gateway: {status}"
+    );
     let binary = profile.join("parapet-gateway");
     ensure!(binary.is_file(), "cargo built no {}", binary.display());
     Ok(binary)
