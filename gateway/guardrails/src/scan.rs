@@ -6,14 +6,21 @@
 
 use crate::finding::Hit;
 use crate::guardrail::TextGuardrail;
-use crate::segment::Segment;
+use crate::segment::{Form, Rewrite, Role, Segment, SegmentText};
 
 mod common;
+mod decoded;
 mod filter;
+mod fold;
 mod literals;
+mod map;
 mod open;
+mod scanner;
+mod sites;
+mod tail;
 
 pub use open::{ByteSet, MARK_LIMIT, OpenMatch, Swallow, Until};
+pub use scanner::Scanner;
 
 /// The families of literals that guardrails share. One process-wide automaton holds all of them; a plan
 /// masks the families it does not want.
@@ -99,117 +106,29 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// Scans texts for one plan's text guardrails. Cheap to make: what is expensive is shared by the process.
-#[derive(Clone, Copy, Debug)]
-pub struct Scanner {
-    wants: Wants,
-}
-
 /// Builds what all scanners of the process share, so that no request pays for it. Call it at start.
 pub fn warm() {
     literals::warm();
 }
 
-impl Scanner {
-    /// A scanner for guardrails that want `wants`.
-    pub const fn new(wants: Wants) -> Self {
-        Self { wants }
-    }
-
-    /// A scanner for these guardrails.
-    pub fn of(guardrails: &[&dyn TextGuardrail]) -> Self {
-        Self::new(
-            guardrails
-                .iter()
-                .fold(Wants::NONE, |wants, guardrail| wants.and(guardrail.wants())),
-        )
-    }
-
-    /// Runs every guardrail over every layer of `text`; `hits[i]` receives what `guardrails[i]` found,
-    /// in ranges of `text`, overlaps resolved.
-    pub fn scan(
-        &self,
-        text: &str,
-        segment: &Segment,
-        guardrails: &[&dyn TextGuardrail],
-        hits: &mut [Vec<Hit>],
-    ) {
-        if text.is_empty() {
-            return;
-        }
-        let mut places = literals::Places::default();
-        literals::find(text, self.wants, &mut places);
-        let layer = Layer::new(text, &places, 0);
-        for (guardrail, hits) in guardrails.iter().zip(hits) {
-            guardrail.scan(&layer, segment, hits);
-            crate::finding::resolve_overlaps(hits);
-        }
-    }
-}
-
-/// What a stream asks, for several guardrails at once. Bytes of `text`, the channel's text so far from
-/// [`Self::context_from`] on; `from` is how much of it has been released.
-impl Scanner {
-    /// The earliest offset, at least `from`, at which a match of any of the guardrails, in the text or in
-    /// a decoded form of it, may have begun that the end of `text` cuts off. Hold back from there.
-    pub fn pending_from(
-        &self,
-        text: &str,
-        from: usize,
-        guardrails: &[&dyn TextGuardrail],
-    ) -> usize {
-        Self::least(text, guardrails, |guardrail| {
-            guardrail.pending_from(text, from)
-        })
-        .max(from)
-    }
-
-    /// The earliest [`TextGuardrail::context_from`].
-    pub fn context_from(
-        &self,
-        text: &str,
-        from: usize,
-        guardrails: &[&dyn TextGuardrail],
-    ) -> usize {
-        Self::least(text, guardrails, |guardrail| {
-            guardrail.context_from(text, from)
-        })
-    }
-
-    /// The first match that has begun for certain and goes on, with the index of its guardrail.
-    pub fn open_match(
-        &self,
-        text: &str,
-        from: usize,
-        guardrails: &[&dyn TextGuardrail],
-    ) -> Option<(usize, OpenMatch)> {
-        guardrails
-            .iter()
-            .enumerate()
-            .filter_map(|(index, guardrail)| Some((index, guardrail.open_match(text, from)?)))
-            .min_by_key(|(_, open)| open.start)
-    }
-
-    fn least(
-        text: &str,
-        guardrails: &[&dyn TextGuardrail],
-        of: impl Fn(&dyn TextGuardrail) -> usize,
-    ) -> usize {
-        guardrails
-            .iter()
-            .map(|guardrail| of(*guardrail))
-            .fold(text.len(), usize::min)
-    }
-}
-
 /// Runs one guardrail over one text that belongs to no payload. For tests and tools.
 pub fn scan_text(guardrail: &dyn TextGuardrail, text: &str) -> Vec<Hit> {
-    use crate::segment::{Form, Role, Segments};
-    let segments = Segments::of_text("", Role::User, Form::Text);
     let mut hits = [Vec::new()];
-    if let Some(segment) = segments.list().first() {
-        Scanner::of(&[guardrail]).scan(text, segment, &[guardrail], &mut hits);
-    }
+    Scanner::of(&[guardrail]).scan(text, &plain_segment(), &[guardrail], &mut hits);
     let [hits] = hits;
     hits
+}
+
+/// A segment for text that belongs to no payload.
+fn plain_segment() -> Segment {
+    Segment {
+        text: SegmentText::Body(0..0),
+        role: Role::User,
+        form: Form::Text,
+        rewrite: Rewrite::Yes,
+        key: None,
+        current_turn: true,
+        json_group: 0,
+        at: 0,
+    }
 }
