@@ -96,9 +96,9 @@ impl<'a> Guards<'a> {
     }
 
     pub(super) fn judged_to(&self, guard: usize, text: &str, from: usize) -> usize {
-        self.all
-            .get(guard)
-            .map_or(text.len(), |guardrail| guardrail.judged_to(text, from))
+        self.all.get(guard).map_or(text.len(), |guardrail| {
+            self.scanner.judged_to(text, from, *guardrail)
+        })
     }
 
     pub(super) fn pending_from(&self, text: &str, from: usize) -> usize {
