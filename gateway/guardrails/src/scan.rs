@@ -111,6 +111,16 @@ pub fn warm() {
     literals::warm();
 }
 
+/// The places of a family's literals in a text, for a guardrail that looks at a stream's end.
+pub(crate) fn triggers_of(text: &str, family: Wants) -> Vec<Trigger> {
+    let mut places = literals::Places::default();
+    literals::find(text, family, &mut places);
+    places
+        .get_mut(family.index())
+        .map(std::mem::take)
+        .unwrap_or_default()
+}
+
 /// Runs one guardrail over one text that belongs to no payload. For tests and tools.
 pub fn scan_text(guardrail: &dyn TextGuardrail, text: &str) -> Vec<Hit> {
     let mut hits = [Vec::new()];

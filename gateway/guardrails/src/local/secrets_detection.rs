@@ -1,4 +1,4 @@
-//! `secretsDetection`.
+//! `secretsDetection`: tokens, keys and passwords of known shapes and behind telling names.
 
 use parapet_policy::hook::Hook;
 use schemars::JsonSchema;
@@ -6,19 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::kinds::Kind;
 
+#[cfg(feature = "runtime")]
+mod assignment;
+#[cfg(feature = "runtime")]
+mod blocks;
+#[cfg(feature = "runtime")]
+mod detect;
+#[cfg(feature = "runtime")]
+mod entropy;
+#[cfg(feature = "runtime")]
+mod github;
+#[cfg(feature = "runtime")]
+mod jwt;
+#[cfg(feature = "runtime")]
+mod name;
+#[cfg(feature = "runtime")]
+mod rules;
+#[cfg(feature = "runtime")]
+mod shape;
+#[cfg(feature = "runtime")]
+mod url;
+#[cfg(feature = "runtime")]
+mod value;
+
+#[cfg(feature = "runtime")]
+pub(crate) use detect::{LITERALS, exact_literals};
+
 /// Configuration of `secretsDetection`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct SecretsDetection {}
-
-/// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the
-/// index in this list.
-#[cfg(feature = "runtime")]
-pub(crate) static LITERALS: &[&str] = &[];
-
-/// The same, case-sensitive: beginnings of tokens. A place's index counts on from [`LITERALS`].
-#[cfg(feature = "runtime")]
-pub(crate) static EXACT_LITERALS: &[&str] = &[];
+pub struct SecretsDetection {
+    /// What a secret is replaced with. Default `[REDACTED]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redaction_text: Option<String>,
+}
 
 impl Kind for SecretsDetection {
     const MEMBER: &'static str = "secretsDetection";
@@ -31,6 +52,13 @@ impl Kind for SecretsDetection {
         &self,
         _context: &crate::guardrail::BuildContext<'_>,
     ) -> Result<crate::guardrail::Built, Vec<parapet_policy::compile::Problem>> {
-        Err(vec![crate::guardrail::problem("", "not built yet")])
+        let replacement = self.redaction_text.as_deref().unwrap_or("[REDACTED]");
+        let detector = detect::Detector::new(replacement.into());
+        Ok(crate::guardrail::Built {
+            guardrail: crate::guardrail::Guardrail::Text(std::sync::Arc::new(detector)),
+            kind: Self::NAME,
+            hooks: Self::HOOKS,
+            remarks: Vec::new(),
+        })
     }
 }
