@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use parapet_crds::read::Remark;
 use parapet_guardrails::client::HttpClient;
+use parapet_policy::diagnostic::Severity;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -54,7 +56,8 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         }
         Loaded { remarks, .. } => {
             let mut err = std::io::stderr().lock();
-            for remark in &remarks {
+            let worth = |remark: &&Remark| remark.diagnostic.severity != Severity::Info;
+            for remark in remarks.iter().filter(worth) {
                 writeln!(err, "{}", remark.render(&args.manifests.manifests))?;
             }
             writeln!(err, "error: the policy has errors, so nothing is served")?;
