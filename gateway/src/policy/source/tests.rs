@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use parapet_crds::read::ReadOptions;
+use parapet_policy::diagnostic::Severity;
 use tempfile::TempDir;
 
 use super::{Loaded, Outcome, Source};
@@ -177,4 +178,24 @@ spec:
     };
     assert!(has("s.yaml:6:", "baseUrl"), "{said:?}");
     assert!(has("s.yaml:14:", "everything"), "{said:?}");
+}
+
+#[test]
+fn the_examples_are_without_fault() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let options = ReadOptions {
+        manifests: examples,
+        secrets: None,
+        policy_namespace: "default".into(),
+    };
+    let loaded = Source::new(options).load();
+    let faults = loaded
+        .remarks
+        .iter()
+        .filter(|remark| remark.diagnostic.severity != Severity::Info);
+    let faults: Vec<String> = faults
+        .map(|remark| remark.render(Path::new("examples")))
+        .collect();
+    assert_eq!(faults, Vec::<String>::new());
+    assert_eq!(generation(&loaded), Some(1));
 }
