@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 
+use parapet_policy::bundle::ValidatorInput;
 use parapet_policy::facts::Target;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::overrides::Scope;
 use parapet_policy::plan::Planned;
+use parapet_policy::rule::InputExecution;
 
 use super::Trial;
+use crate::policy::guardrail::ReadyGuardrail;
 
 /// Caller, model, metadata, rules, plan.
 pub(super) fn head(trial: &Trial, out: &mut impl Write) -> io::Result<()> {
@@ -52,10 +55,37 @@ fn plan(trial: &Trial, hook: Hook, out: &mut impl Write) -> io::Result<()> {
     if planned.is_empty() {
         writeln!(out, "  nothing runs")?;
     }
+    // In the order in which they run, which on input begins with what sees the text as it came.
+    let mut planned: Vec<&Planned> = planned.iter().collect();
+    planned.sort_by_key(|planned| (hook == Hook::LlmInput).then(|| turn(trial, planned)));
     for (index, planned) in planned.iter().enumerate() {
-        writeln!(out, "  {}. {}", index + 1, line(trial, planned))?;
+        let beside = if hook == Hook::LlmInput && is_beside(trial, planned) {
+            "; beside the model call"
+        } else {
+            ""
+        };
+        writeln!(out, "  {}. {}{beside}", index + 1, line(trial, planned))?;
     }
     Ok(())
+}
+
+/// Validators of the original text, then mutators, then validators of what is sent on.
+fn turn(trial: &Trial, planned: &Planned) -> u8 {
+    let ready = trial.snapshot.guardrails.get(planned.guardrail as usize);
+    match (planned.operation, ready.map(|ready| ready.input)) {
+        (Operation::Validate, Some(ValidatorInput::Original) | None) => 0,
+        (Operation::Mutate, _) => 1,
+        (Operation::Validate, Some(ValidatorInput::Mutated)) => 2,
+    }
+}
+
+/// Whether it is a service that the model call does not wait for.
+fn is_beside(trial: &Trial, planned: &Planned) -> bool {
+    let ready = trial.snapshot.guardrails.get(planned.guardrail as usize);
+    planned.operation == Operation::Validate
+        && ready.is_some_and(ReadyGuardrail::is_slow)
+        && trial.plan.input_execution != Some(InputExecution::Sequential)
+        && !trial.request.provider_runs_tools()
 }
 
 /// One guardrail of a plan.
