@@ -66,6 +66,7 @@ impl Gateway {
         } else {
             request.no_texts()
         };
+        planned.note_unjudged(&texts);
         let mut payload = RequestPayload { request, texts };
         let mut race = Race::new(Hook::LlmInput, planned.recording.clone());
         if guarded {
@@ -228,6 +229,7 @@ impl Gateway {
                 }
             });
         }
+        planned.note_unjudged(&texts);
         let mut payload = ResponsePayload {
             request,
             response: response.as_ref(),

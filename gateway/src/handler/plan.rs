@@ -15,7 +15,7 @@ use parapet_policy::rule::InputExecution;
 use super::Gateway;
 use super::error::Failure;
 use crate::identity::Identity;
-use crate::llm::Request;
+use crate::llm::{Request, Texts};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{Stage, skip_all};
 use crate::policy::ready::Snapshot;
@@ -186,6 +186,26 @@ impl Planned {
         self.plan.hooks.llm_output.iter().any(|guardrail| {
             guardrail.operation == Operation::Mutate && guardrail.strategy != Strategy::Audit
         })
+    }
+
+    /// Content that no guardrail can judge shows in the record.
+    pub(super) fn note_unjudged(&self, texts: &Texts) {
+        let counts = texts.unjudged();
+        if counts.is_empty() {
+            return;
+        }
+        self.recording.with(|record| {
+            for (class, count) in counts.iter() {
+                match record
+                    .unjudged
+                    .iter_mut()
+                    .find(|(known, _)| **known == *class.as_str())
+                {
+                    Some((_, known)) => *known += count,
+                    None => record.unjudged.push((class.as_str().into(), count)),
+                }
+            }
+        });
     }
 
     /// Output guardrails that a failure kept from running show in the record all the same.
