@@ -146,6 +146,16 @@ fn plan(
             &**request.model()
         ));
     }
+    let provider = snapshot
+        .providers
+        .get(model.provider as usize)
+        .and_then(Option::as_ref);
+    if !provider.is_some_and(|provider| provider.speaks(request.dialect())) {
+        return Err(format!(
+            "the provider of {:?} does not speak this route's dialect",
+            &**request.model()
+        ));
+    }
     let mut pairs = metadata::read(headers).map_err(|error| error.to_string())?;
     pairs.extend(args.metadata.iter().cloned());
     pairs.extend(own_metadata);

@@ -133,7 +133,11 @@ impl LivePolicy {
                 lock(&self.counts).accepted += 1;
                 *lock(&self.rejected) = None;
             }
-            Outcome::Unchanged => *lock(&self.rejected) = None,
+            Outcome::Unchanged => {
+                if lock(&self.rejected).take().is_some() {
+                    tracing::info!(revision = %self.revision(), "the errors are gone: the policy in force is what the files say");
+                }
+            }
             Outcome::Rejected => {
                 let rejected = Rejected::of(&loaded.remarks);
                 tracing::error!(

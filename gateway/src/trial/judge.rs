@@ -9,6 +9,7 @@ use parapet_guardrails::client::{ClientError, ClientRequest, ClientResponse, Htt
 use parapet_guardrails::exchange::Call;
 use parapet_guardrails::guardrail::Guardrail;
 use parapet_policy::hook::Hook;
+use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::plan::Planned;
 use parapet_policy::record::{GuardrailRecord, Record};
 
@@ -33,6 +34,12 @@ pub(super) fn input(trial: &Trial, show_text: bool, out: &mut impl Write) -> any
         let RequestPayload { request, mut texts } = payload;
         if **request.model() != *trial.upstream_model {
             request.put_model(&mut texts, &trial.upstream_model);
+        }
+        if trial.plan.hooks.llm_output.iter().any(may_change) && request.put_no_store(&mut texts) {
+            writeln!(
+                out,
+                "\nthe answer may be changed on its way out, so store is set to false"
+            )?;
         }
         body("sent upstream", &texts.to_bytes(), out)?;
     }
@@ -63,6 +70,10 @@ pub(super) fn output(trial: &Trial, show_text: bool, out: &mut impl Write) -> an
         body("sent to the client", &payload.texts.to_bytes(), out)?;
     }
     Ok(blocked)
+}
+
+fn may_change(planned: &Planned) -> bool {
+    planned.operation == Operation::Mutate && planned.strategy != Strategy::Audit
 }
 
 fn body(what: &str, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {

@@ -33,6 +33,11 @@ spec:
   collaborators: [{subject: 'user:*'}]
 ---
 apiVersion: parapet.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: claude}
+spec: {anthropic: {}}
+---
+apiVersion: parapet.dev/v1alpha1
 kind: VirtualAccount
 metadata: {name: bot}
 spec: {tokens: [{secretKeyRef: {name: s, key: k}}]}
@@ -135,7 +140,11 @@ fn an_answer_is_judged_when_it_is_given() {
 
 #[test]
 fn what_a_client_would_be_told_is_told() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 6] = [
+        (
+            &["model=claude/x"],
+            "refused: the provider of \"claude/x\" does not speak this route's dialect",
+        ),
         (
             &["model=demo/nothing"],
             "refused: the model \"demo/nothing\" does not exist",
