@@ -11,6 +11,8 @@ mod assignment;
 #[cfg(feature = "runtime")]
 mod blocks;
 #[cfg(feature = "runtime")]
+mod curl;
+#[cfg(feature = "runtime")]
 mod detect;
 #[cfg(feature = "runtime")]
 mod entropy;
@@ -30,7 +32,7 @@ mod url;
 mod value;
 
 #[cfg(feature = "runtime")]
-pub(crate) use detect::{LITERALS, exact_literals};
+pub(crate) use detect::{exact_literals, literals};
 
 /// Configuration of `secretsDetection`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -6,42 +6,48 @@ use super::filter::{Filter, Literal};
 use super::{Trigger, Wants};
 use crate::local::{code_safety_linter, regex, secrets_detection, sql_sanitizer};
 
-/// One kind's literals.
+/// One kind's literals; the lists live in the kinds' modules.
 struct Family {
     wants: Wants,
     /// ASCII case-insensitive.
-    folded: &'static [&'static str],
+    folded: fn() -> Vec<&'static str>,
     /// Case-sensitive; a trigger's index counts on from the folded ones.
     exact: fn() -> Vec<&'static str>,
 }
 
-fn none() -> Vec<&'static str> {
-    Vec::new()
-}
-
-/// Each list lives in its kind's module.
 static FAMILIES: [Family; Wants::FAMILIES] = [
     Family {
         wants: Wants::SECRETS,
-        folded: secrets_detection::LITERALS,
+        folded: secrets_detection::literals,
         exact: secrets_detection::exact_literals,
     },
     Family {
         wants: Wants::PRESETS,
-        folded: regex::LITERALS,
-        exact: none,
+        folded: || regex::LITERALS.to_vec(),
+        exact: Vec::new,
     },
     Family {
         wants: Wants::SQL,
-        folded: sql_sanitizer::LITERALS,
-        exact: none,
+        folded: || sql_sanitizer::LITERALS.to_vec(),
+        exact: Vec::new,
     },
     Family {
         wants: Wants::CODE,
-        folded: code_safety_linter::LITERALS,
-        exact: none,
+        folded: || code_safety_linter::LITERALS.to_vec(),
+        exact: Vec::new,
     },
 ];
+
+impl Family {
+    /// In the order that a trigger's index counts.
+    fn literals(&self) -> Vec<Literal> {
+        let of = |exact| move |text| Literal { text, exact };
+        let folded = (self.folded)().into_iter().map(of(false));
+        folded
+            .chain((self.exact)().into_iter().map(of(true)))
+            .collect()
+    }
+}
 
 /// Places of literals, one list per family.
 pub(super) type Places = [Vec<Trigger>; Wants::FAMILIES];
@@ -56,18 +62,9 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let mut origin = Vec::new();
     let mut literals = Vec::new();
     for family in &FAMILIES {
-        let folded = family
-            .folded
-            .iter()
-            .map(|text| Literal { text, exact: false });
-        let exact = (family.exact)();
-        let exact = exact.iter().map(|text| Literal { text, exact: true });
-        for (index, literal) in (0u16..).zip(folded.chain(exact)) {
-            origin.push((
-                family.wants,
-                index,
-                u32::try_from(literal.text.len()).unwrap_or(0),
-            ));
+        for (index, literal) in (0u16..).zip(family.literals()) {
+            let length = u32::try_from(literal.text.len()).unwrap_or(0);
+            origin.push((family.wants, index, length));
             literals.push(literal);
         }
     }
@@ -120,9 +117,8 @@ mod tests {
     #[test]
     fn every_literal_is_found_wherever_it_begins() {
         for family in &FAMILIES {
-            let exact = (family.exact)();
-            let all = family.folded.iter().chain(&exact);
-            for (index, literal) in all.enumerate() {
+            for (index, literal) in family.literals().iter().enumerate() {
+                let literal = literal.text;
                 assert!(
                     literal.len() >= 3,
                     "{literal:?} is too short to be searched for"
@@ -144,8 +140,8 @@ mod tests {
     fn only_wanted_families_are_reported() {
         let text: String = FAMILIES
             .iter()
-            .flat_map(|family| family.folded)
-            .copied()
+            .flat_map(Family::literals)
+            .map(|literal| literal.text)
             .collect();
         let mut places = Places::default();
         find(&text, Wants::NONE, &mut places);

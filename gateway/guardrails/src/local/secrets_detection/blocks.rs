@@ -69,11 +69,67 @@ pub(super) fn pem(text: &str, start: usize) -> Block {
             None => Block::Yes(start + body_start + end + "-----END".len()),
         };
     }
-    let letters = rest_body.bytes().filter(|byte| BASE64.has(*byte)).count();
-    match (letters >= LEAST, body == rest.len()) {
+    // Cut off without an end mark: the key ends where lines stop looking like base64.
+    let key = lines_of_key(rest_body);
+    let letters = rest_body.get(..key).unwrap_or_default();
+    let letters = letters.bytes().filter(|byte| BASE64.has(*byte)).count();
+    match (letters >= LEAST, key == rest.len()) {
         (true, true) => Block::Open,
         (false, true) => Block::Maybe,
-        (true, false) => Block::Yes(start + body_start + rest_body.trim_end().len()),
+        (true, false) => Block::Yes(start + body_start + key),
         (false, false) => Block::No,
+    }
+}
+
+/// How much of a body without an end mark belongs to the key: its first line, headers and lines of base64.
+fn lines_of_key(body: &str) -> usize {
+    let mut length = 0;
+    for (index, line) in body.split_inclusive('\n').enumerate() {
+        let text = line.trim();
+        let words = text.contains(' ') && !text.contains(':') && !text.contains('\\');
+        if index > 0 && words {
+            break;
+        }
+        length += line.len();
+    }
+    if length == body.len() {
+        length
+    } else {
+        body.get(..length).map_or(0, |key| key.trim_end().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(body: &str, end: &str) -> String {
+        format!("-----BEGIN RSA PRIVATE KEY-----{body}{end}")
+    }
+
+    #[test]
+    fn a_block_reaches_to_the_end_of_its_end_line() {
+        let body = "\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDAC4AWkdwKYSd8\n";
+        let whole = key(body, "-----END RSA PRIVATE KEY-----");
+        assert_eq!(pem(&format!("{whole}\nmore"), 0), Block::Yes(whole.len()));
+        let escaped = key(&body.replace('\n', "\\n"), "-----END RSA PRIVATE KEY-----");
+        assert_eq!(
+            pem(&format!("{escaped}\\n\""), 0),
+            Block::Yes(escaped.len())
+        );
+        assert_eq!(pem(&key(body, ""), 0), Block::Open);
+        assert_eq!(pem(&key(body, "-----END RSA"), 0), Block::Open);
+        let cut = key(body.trim_end(), "");
+        assert_eq!(
+            pem(&format!("{cut}\n\nthanks for your help!"), 0),
+            Block::Yes(cut.len())
+        );
+        assert_eq!(
+            pem(&key("\nMIIE\n", "-----END RSA PRIVATE KEY-----"), 0),
+            Block::No
+        );
+        assert_eq!(pem("-----BEGIN PUBLIC KEY-----\n", 0), Block::No);
+        assert_eq!(pem("-----BEGIN RSA", 0), Block::Maybe);
+        assert_eq!(pem("-----BEGIN RSA PRIVATE KEY-----\nMII", 0), Block::Maybe);
     }
 }

@@ -9,18 +9,20 @@ use super::assignment::{self, Assigned};
 use super::blocks::{self, Block};
 use super::entropy::entropy;
 use super::jwt::{self, Jwt};
-use super::name::Class;
+use super::name::{Class, SERVICES};
 use super::rules::{self, Check, Rule};
 use super::shape::{self, Fit};
-use super::{github, url, value};
+use super::{curl, github, url, value};
 use crate::finding::{Hit, Rank};
 use crate::guardrail::TextGuardrail;
 use crate::scan::{ByteSet, Layer, OpenMatch, Trigger, Until, Wants};
 use crate::segment::{Form, Segment};
 
 /// Words that names of secrets have in them, and `://`, case-insensitive.
-pub(crate) static LITERALS: &[&str] = &[
+static WORDS: &[&str] = &[
     "://",
+    " -u ",
+    " --user",
     "passw",
     "passphrase",
     "passcode",
@@ -37,7 +39,13 @@ pub(crate) static LITERALS: &[&str] = &[
     "bearer",
     "_auth",
     "cookie",
+    "_pat",
 ];
+
+/// Literals that the shared scan looks for case-insensitively.
+pub(crate) fn literals() -> Vec<&'static str> {
+    WORDS.iter().chain(SERVICES).copied().collect()
+}
 
 /// Literals of the shared scan that are no rule's, in their order behind the rules' own.
 const SPECIAL: [&str; 3] = ["-----BEGIN", "eyJ", "LS0tLS1CRUdJTi"];
@@ -120,8 +128,9 @@ impl Detector {
         for trigger in triggers {
             let range = trigger.start as usize..trigger.end as usize;
             let literal = usize::from(trigger.literal);
-            match literal.checked_sub(LITERALS.len()) {
+            match literal.checked_sub(WORDS.len() + SERVICES.len()) {
                 None if literal == 0 => address(&mut sink, range.end),
+                None if literal <= 2 => argument(&mut sink, range.end),
                 None if range.start >= named => {
                     named = self.assignment(&mut sink, range).max(named)
                 }
@@ -144,7 +153,7 @@ impl Detector {
     fn assignment(&self, sink: &mut Sink<'_>, word: Range<usize>) -> usize {
         let Some(Assigned {
             value,
-            name_end,
+            done,
             class,
             secret,
             cut_off,
@@ -158,7 +167,7 @@ impl Detector {
         if secret {
             sink.hit(value, category_of(class), Rank::Context, 0.7);
         }
-        name_end
+        done
     }
 
     /// What is under way at the end of a stream's text.
@@ -194,7 +203,7 @@ impl TextGuardrail for Detector {
         }
         if segment.form == Form::JsonLeaf
             && let Some(key) = &segment.key
-            && let Some(class) = assignment::is_named_secret(key, layer.text())
+            && let Some(class) = assignment::named_secret(key, layer.text())
         {
             hits.push(Hit {
                 range: 0..layer.text().len(),
@@ -359,6 +368,16 @@ fn address(sink: &mut Sink<'_>, after: usize) {
     }
     if let Some(password) = password {
         sink.hit(password, "connection_string", Rank::Context, 0.8);
+    }
+}
+
+fn argument(sink: &mut Sink<'_>, after: usize) {
+    let (password, open) = curl::password(sink.text, after);
+    if let Some(start) = open {
+        sink.open(start);
+    }
+    if let Some(password) = password {
+        sink.hit(password, "password", Rank::Context, 0.7);
     }
 }
 

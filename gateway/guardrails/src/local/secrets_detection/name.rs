@@ -1,5 +1,9 @@
 //! What a name says about the value it is given: `db_password`, `X-Api-Key`, `max_tokens`.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
 /// What a named value may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Class {
@@ -13,6 +17,114 @@ pub(super) enum Class {
 
 /// Names longer than this are no names.
 const LONGEST: usize = 80;
+/// More words than this are no name.
+const MOST_WORDS: usize = 16;
+
+/// Services whose keys have no beginning of their own; their name says what a random value is.
+pub(super) const SERVICES: &[&str] = &[
+    "adafruit",
+    "airtable",
+    "algolia",
+    "amplitude",
+    "asana",
+    "assemblyai",
+    "auth0",
+    "azure",
+    "beamer",
+    "bitbucket",
+    "bittrex",
+    "clickhouse",
+    "clickup",
+    "cloudflare",
+    "cloudinary",
+    "codecov",
+    "coinbase",
+    "confluent",
+    "contentful",
+    "datadog",
+    "deepgram",
+    "discord",
+    "drone",
+    "droneci",
+    "dropbox",
+    "elevenlabs",
+    "etsy",
+    "facebook",
+    "fastly",
+    "finicity",
+    "finnhub",
+    "flickr",
+    "freshbooks",
+    "freshdesk",
+    "gitter",
+    "heroku",
+    "hetzner",
+    "hubspot",
+    "imgur",
+    "infura",
+    "intercom",
+    "ipinfo",
+    "jfrog",
+    "jira",
+    "kraken",
+    "kucoin",
+    "launchdarkly",
+    "linkedin",
+    "linode",
+    "looker",
+    "mailchimp",
+    "mailgun",
+    "mandrill",
+    "mapbox",
+    "mattermost",
+    "maxmind",
+    "meraki",
+    "messagebird",
+    "mixpanel",
+    "mistral",
+    "netlify",
+    "nytimes",
+    "okta",
+    "openweather",
+    "opsgenie",
+    "pagerduty",
+    "pinecone",
+    "pivotal",
+    "plaid",
+    "postmark",
+    "pusher",
+    "rapidapi",
+    "razorpay",
+    "rollbar",
+    "salesforce",
+    "segment",
+    "sendbird",
+    "sendgrid",
+    "sendinblue",
+    "sentry",
+    "shodan",
+    "snyk",
+    "sonar",
+    "sourcegraph",
+    "spotify",
+    "splunk",
+    "squarespace",
+    "stripe",
+    "sumologic",
+    "telegram",
+    "travis",
+    "trello",
+    "twilio",
+    "twitch",
+    "twitter",
+    "typeform",
+    "virustotal",
+    "vultr",
+    "wakatime",
+    "yandex",
+    "zendesk",
+    "zoom",
+];
 
 /// Words that make a password of a name.
 const PASSWORD: &[&str] = &[
@@ -61,279 +173,395 @@ const SECRET: &[&str] = &[
     "cookie",
 ];
 
-/// Last words of names whose value is about a secret, not one.
-const ABOUT: &[&str] = &[
-    "id",
-    "ids",
-    "name",
-    "names",
-    "type",
-    "types",
-    "kind",
-    "count",
-    "counts",
-    "counter",
-    "limit",
-    "limits",
-    "length",
-    "len",
-    "size",
-    "url",
-    "uri",
-    "urls",
-    "endpoint",
-    "host",
-    "path",
-    "paths",
-    "file",
-    "files",
-    "filename",
-    "dir",
-    "directory",
-    "folder",
-    "field",
-    "fields",
-    "label",
-    "title",
-    "text",
-    "prompt",
-    "message",
-    "error",
-    "format",
-    "pattern",
-    "regex",
-    "policy",
-    "policies",
-    "rule",
-    "rules",
-    "strength",
-    "hint",
-    "expiry",
-    "expires",
-    "expiration",
-    "expire",
-    "ttl",
-    "timeout",
-    "age",
-    "version",
-    "algorithm",
-    "alg",
-    "prefix",
-    "suffix",
-    "header",
-    "headers",
-    "param",
-    "parameter",
-    "env",
-    "var",
-    "variable",
-    "arg",
-    "args",
-    "index",
-    "position",
-    "offset",
-    "map",
-    "list",
-    "store",
-    "manager",
-    "provider",
-    "service",
-    "handler",
-    "factory",
-    "helper",
-    "class",
-    "usage",
-    "budget",
-    "price",
-    "cost",
-    "ratio",
-    "rate",
-    "window",
-    "symbol",
-    "address",
-    "input",
-    "form",
-    "page",
-    "view",
-    "column",
-    "row",
-    "table",
-    "schema",
-    "ref",
-    "arn",
-    "alias",
-    "description",
-    "desc",
-    "enabled",
-    "required",
-    "disabled",
-    "valid",
-    "exists",
-    "validator",
-    "encoder",
-    "checksum",
-    "sha",
-    "md",
-    "fingerprint",
-    "thumbprint",
-    "at",
-    "by",
-    "date",
-    "time",
-    "status",
-    "state",
-    "method",
-    "mode",
-    "source",
-    "scope",
-    "scopes",
-    "issuer",
-    "audience",
-    "owner",
-    "user",
-    "username",
-    "email",
-    "reset",
-    "link",
-    "mask",
-    "pair",
-    "ring",
-    "vault",
-    "engine",
-    "backend",
-    "mount",
-    "template",
-    "generator",
-    "rotation",
-    "balance",
-    "supply",
-    "contract",
-    "tokens",
-    "keys",
-    "passwords",
-    "format",
-    "hash",
-    "digest",
-    "stream",
+/// Words that make a name harmless wherever they stand in it.
+const HARMLESS: &[&str] = &[
+    "tokeniz",
+    "secretar",
+    "keyword",
+    "keyboard",
+    "secretsmanager",
+    "secretmanager",
+    "csrf",
+    "xsrf",
+    "authenticitytoken",
+    "verificationtoken",
+    "public",
 ];
 
-/// Words in front of a bare `key` that is not secret.
-const HARMLESS_KEY: &[&str] = &[
-    "public",
-    "primary",
-    "foreign",
-    "partition",
-    "sort",
-    "cache",
-    "object",
+/// Last words of names whose value is about a secret, not one. Sorted.
+const ABOUT: &[&str] = &[
+    "account",
+    "address",
+    "age",
+    "alg",
+    "algorithm",
+    "alias",
+    "arg",
+    "args",
+    "arn",
+    "at",
+    "audience",
+    "backend",
+    "balance",
     "bucket",
-    "row",
-    "idempotency",
-    "unique",
+    "budget",
+    "by",
+    "callback",
+    "checksum",
+    "class",
+    "cluster",
+    "column",
+    "contract",
+    "cost",
+    "count",
+    "counter",
+    "counts",
+    "database",
+    "date",
+    "desc",
+    "description",
+    "digest",
+    "dir",
+    "directory",
+    "domain",
+    "email",
+    "enabled",
+    "encoder",
+    "endpoint",
+    "engine",
+    "env",
+    "error",
+    "exists",
+    "expiration",
+    "expire",
+    "expires",
+    "expiry",
+    "factory",
+    "field",
+    "fields",
+    "file",
+    "filename",
+    "files",
+    "fingerprint",
+    "folder",
+    "form",
+    "format",
+    "generator",
+    "handler",
     "hash",
-    "map",
-    "dict",
-    "json",
-    "lookup",
-    "group",
-    "routing",
-    "storage",
+    "header",
+    "headers",
+    "helper",
+    "hint",
+    "host",
+    "id",
+    "ids",
     "index",
-    "composite",
-    "shard",
-    "range",
-    "i",
-    "arrow",
-    "enter",
-    "escape",
-    "hot",
-    "short",
-    "shortcut",
-    "metadata",
-    "config",
-    "property",
+    "input",
+    "issuer",
+    "keys",
+    "kind",
     "label",
-    "tag",
-    "issue",
+    "len",
+    "length",
+    "limit",
+    "limits",
+    "link",
+    "list",
+    "manager",
+    "map",
+    "mask",
+    "md",
+    "message",
+    "method",
+    "mode",
+    "mount",
+    "name",
+    "names",
+    "offset",
+    "org",
+    "organization",
+    "owner",
+    "page",
+    "pair",
+    "param",
+    "parameter",
+    "passwords",
+    "path",
+    "paths",
+    "pattern",
+    "policies",
+    "policy",
+    "port",
+    "position",
+    "prefix",
+    "price",
     "project",
-    "ticket",
-    "jira",
-    "pub",
-    "lock",
+    "prompt",
+    "provider",
+    "rate",
+    "ratio",
+    "ref",
+    "regex",
+    "region",
+    "required",
+    "reset",
+    "ring",
+    "rotation",
+    "row",
+    "rule",
+    "rules",
+    "schema",
+    "scope",
+    "scopes",
+    "server",
+    "service",
+    "sha",
+    "size",
+    "source",
+    "state",
+    "status",
+    "store",
+    "stream",
+    "strength",
+    "subdomain",
+    "suffix",
+    "supply",
+    "symbol",
+    "table",
+    "template",
+    "tenant",
+    "text",
+    "thumbprint",
+    "time",
+    "timeout",
+    "title",
+    "tld",
+    "tokens",
+    "ttl",
+    "type",
+    "types",
+    "uri",
+    "url",
+    "urls",
+    "usage",
+    "user",
+    "username",
+    "valid",
+    "validator",
+    "var",
+    "variable",
+    "vault",
+    "version",
+    "view",
+    "window",
+    "workspace",
+];
+
+/// Words in front of a bare `key` that is not secret. Sorted.
+const HARMLESS_KEY: &[&str] = &[
+    "arrow",
+    "bucket",
+    "cache",
+    "child",
+    "composite",
+    "config",
     "dedup",
     "dedupe",
-    "sstate",
-    "redis",
-    "query",
-    "translation",
-    "message",
-    "feature",
-    "flag",
+    "dict",
+    "enter",
+    "entry",
+    "escape",
     "event",
-    "parent",
-    "child",
+    "feature",
+    "field",
+    "flag",
+    "foreign",
+    "group",
+    "hash",
+    "hot",
+    "i",
+    "idempotency",
+    "index",
+    "issue",
+    "item",
+    "jira",
+    "json",
+    "label",
     "locale",
-    "i18n",
+    "lock",
+    "lookup",
+    "map",
+    "message",
+    "metadata",
+    "object",
+    "parent",
+    "partition",
+    "primary",
+    "project",
+    "property",
+    "pub",
+    "query",
+    "range",
+    "redis",
+    "routing",
+    "row",
+    "schema",
+    "shard",
+    "short",
+    "shortcut",
+    "sort",
+    "sstate",
+    "storage",
+    "tag",
+    "ticket",
+    "translation",
+    "unique",
 ];
+
+/// Finds the words of the lists above in one pass. Patterns in the order harmless, password, secret, service.
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let all = HARMLESS
+        .iter()
+        .chain(PASSWORD)
+        .chain(SECRET)
+        .chain(SERVICES);
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .build(all)
+        .ok()
+});
+
+/// Which kinds of words a name has in it.
+#[derive(Default)]
+struct Has {
+    harmless: bool,
+    password: bool,
+    secret: bool,
+    service: bool,
+}
 
 /// What the name says; none when its value is no secret.
 pub(super) fn class_of(name: &str) -> Option<Class> {
-    if name.len() > LONGEST {
+    let words = Words::of(name)?;
+    let last = words.from_end(0);
+    if ABOUT.binary_search(&last).is_ok() {
         return None;
     }
-    let flat: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let words = words(name);
-    let last = words.last().map_or("", String::as_str);
-    if words
-        .iter()
-        .any(|word| matches!(word.as_str(), "public" | "pub" | "csrf" | "xsrf"))
-        || ABOUT.contains(&last)
-        || flat.contains("tokeniz")
-        || flat.contains("secretar")
-        || flat.contains("keyword")
-        || flat.contains("keyboard")
-    {
+    let has = words.has();
+    if has.harmless {
         return None;
     }
-    let has = |list: &[&str]| list.iter().any(|word| flat.contains(word));
-    if has(PASSWORD) || last == "pass" {
+    if has.password || last == "pass" {
         return Some(Class::Password);
     }
-    if has(SECRET) || matches!(last, "auth" | "cred" | "creds") {
+    if has.secret || matches!(last, "auth" | "cred" | "creds" | "pat") {
         return Some(Class::Secret);
     }
-    let before = words.iter().rev().nth(1).map_or("", String::as_str);
-    let key = words.iter().any(|word| word == "key") && !HARMLESS_KEY.contains(&before);
-    (key || !words.iter().any(|word| word == "key")).then_some(Class::Weak)
+    let key = last == "key" || (0..words.count).any(|index| words.from_end(index) == "key");
+    match (key, has.service) {
+        (true, true) => Some(Class::Secret),
+        // A bare `key` names an entry as often as it holds one.
+        (true, false) if words.count == 1 => None,
+        (true, false) if HARMLESS_KEY.binary_search(&words.from_end(1)).is_ok() => None,
+        (true, false) | (false, true) => Some(Class::Weak),
+        (false, false) => None,
+    }
 }
 
-/// The words of a name, lower case: parts between separators and at changes to upper case.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut previous = ' ';
-    for character in name.chars() {
-        let begins = !previous.is_ascii_alphabetic()
-            || (previous.is_ascii_lowercase() && character.is_ascii_uppercase());
-        if character.is_ascii_alphabetic() {
-            if begins {
-                words.push(String::new());
+/// A name's letters and digits in lower case, and where its words begin: behind separators and at changes to
+/// upper case.
+struct Words {
+    flat: [u8; LONGEST],
+    length: usize,
+    begins: [u8; MOST_WORDS],
+    count: usize,
+}
+
+impl Words {
+    fn of(name: &str) -> Option<Self> {
+        let mut words = Self {
+            flat: [0; LONGEST],
+            length: 0,
+            begins: [0; MOST_WORDS],
+            count: 0,
+        };
+        let mut previous = b' ';
+        for byte in name.bytes() {
+            if byte.is_ascii_alphanumeric() {
+                let begins = byte.is_ascii_alphabetic()
+                    && (!previous.is_ascii_alphabetic()
+                        || (previous.is_ascii_lowercase() && byte.is_ascii_uppercase()));
+                if begins {
+                    *words.begins.get_mut(words.count)? = u8::try_from(words.length).ok()?;
+                    words.count += 1;
+                }
+                *words.flat.get_mut(words.length)? = byte.to_ascii_lowercase();
+                words.length += 1;
             }
-            if let Some(word) = words.last_mut() {
-                word.push(character.to_ascii_lowercase());
+            previous = byte;
+        }
+        Some(words)
+    }
+
+    /// The word so far from the end, without digits behind it; empty when there is none.
+    fn from_end(&self, index: usize) -> &str {
+        let Some(at) = self.count.checked_sub(index + 1) else {
+            return "";
+        };
+        let begin = |at: usize| {
+            self.begins
+                .get(at)
+                .map_or(self.length, |begin| usize::from(*begin))
+        };
+        let end = if index == 0 {
+            self.length
+        } else {
+            begin(at + 1)
+        };
+        let word = self.flat.get(begin(at)..end).unwrap_or_default();
+        std::str::from_utf8(word)
+            .unwrap_or_default()
+            .trim_end_matches(|digit: char| digit.is_ascii_digit())
+    }
+
+    fn begins_word(&self, at: usize) -> bool {
+        self.begins
+            .iter()
+            .take(self.count)
+            .any(|begin| usize::from(*begin) == at)
+    }
+
+    fn has(&self) -> Has {
+        let mut has = Has::default();
+        let flat = self.flat.get(..self.length).unwrap_or_default();
+        if let Some(search) = &*WORDS {
+            for found in search.find_overlapping_iter(flat) {
+                let pattern = found.pattern().as_usize();
+                if pattern < HARMLESS.len() {
+                    has.harmless = true;
+                } else if pattern < HARMLESS.len() + PASSWORD.len() {
+                    has.password = true;
+                } else if pattern < HARMLESS.len() + PASSWORD.len() + SECRET.len() {
+                    has.secret = true;
+                } else {
+                    has.service |= self.begins_word(found.start());
+                }
             }
         }
-        previous = character;
+        has
     }
-    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_sorted() {
+        assert!(ABOUT.is_sorted());
+        assert!(HARMLESS_KEY.is_sorted());
+    }
 
     #[test]
     fn names_say_what_their_values_are() {
@@ -347,7 +575,9 @@ mod tests {
             ("_authToken", Some(Class::Secret)),
             ("AWS_SECRET_ACCESS_KEY", Some(Class::Secret)),
             ("encryption_key", Some(Class::Secret)),
-            ("key", Some(Class::Weak)),
+            ("key", None),
+            ("wiki_key", Some(Class::Weak)),
+            ("airtableKey2", Some(Class::Secret)),
             ("algolia", Some(Class::Weak)),
             ("max_tokens", None),
             ("token_count", None),

@@ -2,6 +2,8 @@
 
 use crate::scan::ByteSet;
 
+/// Lower-case hexadecimal digits.
+pub(super) const LHEX: ByteSet = ByteSet::of(b"0123456789abcdef");
 /// Lower-case hexadecimal digits and upper-case ones.
 pub(super) const HEX: ByteSet = ByteSet::of(b"0123456789abcdefABCDEF");
 /// Decimal digits.
@@ -26,8 +28,8 @@ pub(super) const UUID: ByteSet = ByteSet::of(b"0123456789abcdefABCDEF-");
 pub(super) const SLACK: ByteSet = ByteSet::alphanumeric_and(b"-");
 /// The path of a webhook's address.
 pub(super) const PATH: ByteSet = ByteSet::alphanumeric_and(b"/+_-");
-/// The path of a Teams webhook: two UUIDs with `@`, words, hexadecimal.
-pub(super) const TEAMS: ByteSet = ByteSet::alphanumeric_and(b"/@-");
+/// Letters, digits and hyphens where a UUID should stand.
+pub(super) const UUIDISH: ByteSet = ByteSet::alphanumeric_and(b"-");
 /// Letters, digits and percent-encoding.
 pub(super) const PERCENT: ByteSet = ByteSet::alphanumeric_and(b"%");
 /// What Django's key generator picks from.

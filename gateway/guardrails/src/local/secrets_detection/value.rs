@@ -1,5 +1,9 @@
 //! What is not a secret although it stands where one would: placeholders, references, words, identifiers.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::entropy::entropy;
 
 /// Words that mark an example or a gap to fill, in any value.
@@ -29,14 +33,13 @@ const EXAMPLE: &[&str] = &[
     "omitted",
     "masked",
     "_here",
+    "#####",
     "-here",
     "keyhere",
     "tokenhere",
     "fixme",
     "todo",
     "foobar",
-    "abcdef123",
-    "1234567890abc",
     "not-a-",
     "not_a_",
     "notareal",
@@ -170,29 +173,54 @@ const WORDS: &[&str] = &[
     "qux",
 ];
 
+/// Finds the words that mark an example.
+static EXAMPLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(EXAMPLE)
+        .ok()
+});
+
 /// Whether a value is certainly no secret, wherever it stands.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
+    let bare = value.trim_start_matches(['"', '\'', '`']);
     is_filler(value)
-        || REFERENCE.iter().any(|begin| lower.starts_with(begin))
-        || WORDS.contains(&lower.as_str())
-        || has_example_word(&lower)
+        || is_reference(bare)
+        || WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
+        || has_example_word(value)
         || is_templated(value)
+}
+
+/// Whether a value says where the real one is kept.
+pub(super) fn is_reference(value: &str) -> bool {
+    let begins = |begin: &&str| {
+        value
+            .as_bytes()
+            .get(..begin.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(begin.as_bytes()))
+    };
+    REFERENCE.iter().any(|begin| begins(&begin))
 }
 
 /// Whether a token with a provider's prefix is made up.
 pub(super) fn is_made_up(token: &str) -> bool {
-    is_filler(token) || has_example_word(&token.to_ascii_lowercase()) || is_templated(token)
+    is_filler(token) || has_example_word(token) || is_templated(token)
 }
 
-fn has_example_word(lower: &str) -> bool {
-    EXAMPLE.iter().any(|word| lower.contains(word))
+fn has_example_word(value: &str) -> bool {
+    EXAMPLES
+        .as_ref()
+        .is_some_and(|examples| examples.is_match(value))
 }
 
 fn is_templated(value: &str) -> bool {
-    ["${", "{{", "}}", "#{", "<%", "%>", "$(", "%s", "%d"]
-        .iter()
-        .any(|mark| value.contains(mark))
+    let marked = |pair: &[u8]| {
+        matches!(
+            pair,
+            b"${" | b"{{" | b"}}" | b"#{" | b"<%" | b"%>" | b"$(" | b"%s" | b"%d"
+        )
+    };
+    value.as_bytes().windows(2).any(marked)
         || (value.starts_with('%') && value.ends_with('%'))
         || (value.starts_with("__") && value.ends_with("__"))
 }
@@ -216,7 +244,7 @@ fn is_filler(value: &str) -> bool {
     let steps = bytes
         .windows(2)
         .filter(|pair| matches!(pair, [a, b] if b.wrapping_sub(*a) == 1 || a == b));
-    bytes.len() >= 6 && steps.count() * 10 >= (bytes.len() - 1) * 7
+    bytes.len() >= 5 && steps.count() * 10 >= (bytes.len() - 1) * 7
 }
 
 /// What a value is made of.
@@ -224,13 +252,11 @@ fn is_filler(value: &str) -> bool {
 pub(super) struct Look {
     pub(super) length: usize,
     pub(super) digits: usize,
-    pub(super) lower: usize,
-    pub(super) upper: usize,
+    pub(super) letters: usize,
     /// Everything else but `-`, `_` and `.`.
     pub(super) symbols: usize,
+    /// Bits per byte.
     pub(super) entropy: f32,
-    /// Words with separators, as identifiers and file names are.
-    pub(super) wordy: bool,
 }
 
 impl Look {
@@ -239,49 +265,58 @@ impl Look {
         Self {
             length: value.len(),
             digits: count(u8::is_ascii_digit),
-            lower: count(u8::is_ascii_lowercase),
-            upper: count(u8::is_ascii_uppercase),
+            letters: count(u8::is_ascii_alphabetic),
             symbols: count(|byte| {
                 !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.')
             }),
             entropy: entropy(value),
-            wordy: is_wordy(value),
         }
     }
 
     /// Letters and digits both.
     pub(super) fn is_mixed(self) -> bool {
-        self.digits > 0 && self.lower + self.upper > 0
+        self.digits > 0 && self.letters > 0
     }
 }
 
-/// Whether every part between separators is a word: letters in one case or capitalised, with at most two digits
-/// behind.
-fn is_wordy(value: &str) -> bool {
-    value.split(['-', '_', '.', '/', ':', ' ']).all(|part| {
-        let letters = part.trim_end_matches(|character: char| character.is_ascii_digit());
-        part.len() - letters.len() <= 2 && camel_words(letters)
-    })
+/// Whether a value is made of words and numbers, as identifiers, file names and versions are: no part between
+/// separators is random.
+pub(super) fn is_wordy(value: &str) -> bool {
+    value
+        .split(['-', '_', '.', '/', ':', ' ', '='])
+        .all(|part| !is_random_part(part))
 }
 
-/// Letters only, in words of two and more with at least one vowel in five letters.
-fn camel_words(letters: &str) -> bool {
-    let bytes = letters.as_bytes();
-    if !bytes.iter().all(u8::is_ascii_alphabetic) {
-        return false;
+/// Whether letters and digits change often, or letters do not read as words.
+fn is_random_part(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    let pairs = |is: fn(u8, u8) -> bool| {
+        bytes
+            .windows(2)
+            .filter(|pair| matches!(pair, [a, b] if is(*a, *b)))
+            .count()
+    };
+    let count = |is: fn(&u8) -> bool| bytes.iter().filter(|byte| is(byte)).count();
+    let digits = count(u8::is_ascii_digit);
+    let letters = count(u8::is_ascii_alphabetic);
+    if digits + letters < bytes.len() {
+        return true;
     }
-    let changes = bytes
-        .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-    let humps = changes.count() + 1;
-    let vowels = bytes.iter().filter(|byte| {
+    if letters == 0 {
+        return digits > 12;
+    }
+    let mixes = pairs(|a, b| a.is_ascii_digit() != b.is_ascii_digit());
+    if mixes >= 3 || (digits >= 6 && letters >= 4) {
+        return true;
+    }
+    let humps = pairs(|a, b| a.is_ascii_lowercase() && b.is_ascii_uppercase()) + 1;
+    let vowels = count(|byte| {
         matches!(
             byte.to_ascii_lowercase(),
             b'a' | b'e' | b'i' | b'o' | b'u' | b'y'
         )
     });
-    let vowels = vowels.count();
-    bytes.len() >= humps * 3 - 2 && vowels * 6 >= bytes.len()
+    letters >= 7 && (letters < humps * 3 || vowels * 6 < letters)
 }
 
 #[cfg(test)]
@@ -333,17 +368,22 @@ mod tests {
             "getSecretValue",
             "open_sesame",
             "my-service.local",
-            "Password:",
             "config/settings",
             "token2",
+            "struct_X509_pubkey_st",
+            "DOC_Vector_5_32",
+            "id-Gost28147-89-None-KeyMeshing",
+            "jjwt-jackson-0.11.2",
+            "cmp2-qat-1208358310",
         ] {
-            assert!(is_wordy(value.trim_end_matches(':')), "{value}");
+            assert!(is_wordy(value), "{value}");
         }
         for value in [
             "Zf3D0LXCM3EIMbgJpUNnkRtO",
             "qwrtpsdfghjkl",
             "a1b2c3d4",
             "P@ssw0rd",
+            "5d_bsvnxuvn4ub2=s-6wo9o-ujv21ll_",
         ] {
             assert!(!is_wordy(value), "{value}");
         }

@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         .behind(ALNUM, 33, 33, "ieB1xWrmZFZ5ZEZjNhTajDi3FaidPZUV3"),
     rule("azure_service_key", "AzFu", &[Run(URL, 6, 6), Text("==")], "fH3-Ra==")
         .behind(URL, 44, 44, "5Udq3bL5qC0d2NhEHUyIX2edz42mIVXwbEBnthCgg7-3"),
-    rule("azure_devops_token", "JQQJ99", &[Run(ALNUM, 18, 18), Text("AZDO"), Run(ALNUM, 4, 4)], "fRLaF7Sn4lo6s7mf2dAZDOsQna")
+    rule("azure_devops_token", "JQQJ9", &[Run(ALNUM, 19, 19), Text("AZDO"), Run(ALNUM, 4, 4)], "fRLaF7Sn4lo6s7mf2WdAZDOsQna")
         .behind(ALNUM, 52, 52, "kMMOPNkQ7M1h3UVu1j13gf0e9UCktZFCpZeXO99NKEisFy2I0pPB"),
     rule("alibaba_access_key", "LTAI", &[Run(ALNUM, 12, 26)], "c9jI56poAIVQsca"),
     rule("tencent_secret_id", "AKID", &[Run(ALNUM, 32, 32)], "lyzJB3iMy1jnqfjPt0CGWVIa8JQ3Ao0a"),
@@ -113,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("newrelic_key", "px-dep-", &[Run(UUID, 36, 36)], "4cda6b74-01b9-e477-2c1f-3ef9dcd81d27"),
     rule("dynatrace_token", "dt0c01.", &[Run(ALNUM, 24, 24), Text("."), Run(ALNUM, 64, 64)], "RyePRVZVEjVZ0em9GNMw7R2B.55UjBhVnHe8G4swhNUx1TAcZmIdM7of3ksAhwzN5IujX4vO8VBZvjgtMfYfBT4Pd"),
     rule("dynatrace_token", "dt0s01.", &[Run(ALNUM, 8, 24), Text("."), Run(ALNUM, 64, 64)], "ORpEb49BKld.6KFUzMR0iORCZ58Il1PS5Cdkh5R8gBwxIiWqkgJIF5nGbLex8Nd5r8N2xlvARoGd"),
-    rule("sentry_token", "sntrys_", &[Run(PADDED, 60, 500), Text("_"), Run(BASE64, 43, 43)], "qE1owROqnZUSUqil9beUXIlIxpwHgXeDKP9VwSBhWEQdLDIoOoprp2nZKpL1LSB_p3jLS1T19TyH5Ny7m6XD+rEIqw/5vDiktwsnTrMKXUB"),
+    rule("sentry_token", "sntrys_eyJ", &[Run(PADDED, 60, 500), Text("_"), Run(BASE64, 43, 43)], "qE1owROqnZUSUqil9beUXIlIxpwHgXeDKP9VwSBhWEQdLDIoOoprp2nZKpL1LSB_p3jLS1T19TyH5Ny7m6XD+rEIqw/5vDiktwsnTrMKXUB"),
     rule("sentry_token", "sntryu_", &[Run(HEX, 64, 64)], "531b4f7d3f27bd98643b1e053ecc7c7ed6775336f7c1507a0588b3a8b4ad92d7"),
     rule("honeycomb_key", "hcaik_", &[Run(LOWER, 58, 64)], "xo0pd7yuiygd4cd17o446asky5dz34l8ci5779x1ri42710wwj6e3t0sqrssa"),
     rule("honeycomb_key", "hcxik_", &[Run(LOWER, 58, 64)], "u3p57xczhvqo2ps54fmxw820sqqh6b5i2m29ckmldn6mpxy4it3b9fhjekzo7"),
