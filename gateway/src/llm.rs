@@ -33,6 +33,8 @@
 //!
 //! [`Form::JsonRaw`]: parapet_guardrails::segment::Form::JsonRaw
 
+#[cfg(test)]
+mod any_shape;
 mod chat;
 pub mod error;
 mod facts;

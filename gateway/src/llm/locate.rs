@@ -146,6 +146,14 @@ impl Locator {
         Ok(texts)
     }
 
+    /// Makes room for about so many texts.
+    pub(super) fn expect(&mut self, texts: usize) {
+        let texts = texts.min(self.max_segments);
+        self.list.reserve(texts);
+        self.places.reserve(texts);
+        self.parts.reserve(texts);
+    }
+
     /// Whether nothing has been collected.
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty() && self.unjudged.is_empty()

@@ -20,17 +20,16 @@ pub(super) fn role_of(message: Value<'_>) -> Role {
 
 /// The texts of a message.
 pub(super) fn message(message: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
-    if message.kind() != Kind::Object {
-        return out.strings_in(message, context);
-    }
-    for (key, value) in message.members() {
+    for (key, value) in out.members(message, context) {
         match key.as_ref() {
             "content" => content(value, context, out),
             "refusal" | "reasoning_content" | "reasoning" => out.text(value, context),
             "name" | "tool_call_id" => out.text(value, context.name()),
-            "tool_calls" => value
-                .items()
-                .for_each(|call| tool_call(call, tools, context, out)),
+            "tool_calls" => {
+                for call in out.items(value, context) {
+                    tool_call(call, tools, context, out);
+                }
+            }
             "function_call" => function(value, tools, context, out),
             "reasoning_details" => reasoning_details(value, context, out),
             "annotations" => annotations(value, context, out),
@@ -58,7 +57,7 @@ pub(super) fn content(value: Value<'_>, context: Context, out: &mut Locator) {
             Some("input_audio" | "audio_url") => link_part(part, Unjudged::Audio, context, out),
             Some("file" | "input_file") => file_part(part, context, out),
             Some(_) => {
-                for (key, value) in part.members() {
+                for (key, value) in out.members(part, context) {
                     if key != "type" {
                         out.text(value, context);
                     }
@@ -71,7 +70,7 @@ pub(super) fn content(value: Value<'_>, context: Context, out: &mut Locator) {
 }
 
 fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {
-    for (key, value) in part.members() {
+    for (key, value) in out.members(part, context) {
         match key.as_ref() {
             "text" => out.part(value, context),
             "annotations" => annotations(value, context, out),
@@ -83,7 +82,7 @@ fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {
 
 /// `{"type": "image_url", "image_url": {"url": ...}}` and its like; `data` holds the content itself.
 fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locator) {
-    for (key, value) in part.members() {
+    for (key, value) in out.members(part, context) {
         match (key.as_ref(), value.kind()) {
             ("type" | "cache_control", _) => {}
             (_, Kind::Object) => {
@@ -105,7 +104,7 @@ fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locat
 
 fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
     let file = part.get("file").unwrap_or(part);
-    for (key, value) in file.members() {
+    for (key, value) in out.members(file, context) {
         match key.as_ref() {
             "type" | "cache_control" => {}
             "file_data" | "file_id" => {
@@ -120,7 +119,7 @@ fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
 }
 
 fn tool_call(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
-    for (key, value) in call.members() {
+    for (key, value) in out.members(call, context) {
         match key.as_ref() {
             "function" => function(value, tools, context, out),
             "custom" => custom(value, context, out),
@@ -136,7 +135,7 @@ fn function(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Loca
         Some(name) => tools.schema(&name),
         None => Schema::UNKNOWN,
     };
-    for (key, value) in call.members() {
+    for (key, value) in out.members(call, context) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
             "arguments" => out.json_string(value, context, schema),
@@ -147,7 +146,7 @@ fn function(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Loca
 
 /// A custom tool's call: its input is text.
 fn custom(call: Value<'_>, context: Context, out: &mut Locator) {
-    for (key, value) in call.members() {
+    for (key, value) in out.members(call, context) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
             _ => out.text(value, context),
@@ -156,7 +155,7 @@ fn custom(call: Value<'_>, context: Context, out: &mut Locator) {
 }
 
 fn reasoning_details(details: Value<'_>, context: Context, out: &mut Locator) {
-    for detail in details.items() {
+    for detail in out.items(details, context) {
         let signed = detail
             .get("signature")
             .is_some_and(|signature| !signature.is_null());
@@ -165,7 +164,7 @@ fn reasoning_details(details: Value<'_>, context: Context, out: &mut Locator) {
         } else {
             context
         };
-        for (key, value) in detail.members() {
+        for (key, value) in out.members(detail, context) {
             match key.as_ref() {
                 "data" | "signature" => {
                     if key == "data" && !value.is_null() {

@@ -8,6 +8,8 @@ use crate::llm::locate::{Context, Locator};
 use crate::llm::tools::Tools;
 use crate::llm::turn::Turn;
 
+const DEFINITION: Context = Context::text(Role::ToolDefinition);
+
 /// Collects the texts of a request.
 pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
     let tools = Tools::of(Some(root));
@@ -15,8 +17,16 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
     for (key, value) in root.members() {
         match key.as_ref() {
             "messages" => messages(value, &tools, out),
-            "tools" => value.items().for_each(|one| tool(one, out)),
-            "functions" => value.items().for_each(|one| definition(one, out)),
+            "tools" => {
+                for one in out.items(value, DEFINITION) {
+                    tool(one, out);
+                }
+            }
+            "functions" => {
+                for one in out.items(value, DEFINITION) {
+                    definition(one, out);
+                }
+            }
             "response_format" => response_format(value, out),
             "prediction" => prediction(value, out),
             "documents" => out.strings_in(value, Context::text(Role::ToolResult)),
@@ -31,12 +41,14 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
 }
 
 fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
-    let turn = Turn::of(messages.items().map(role_of));
-    for (index, one) in messages.items().enumerate() {
+    let roles: Vec<Role> = messages.items().map(role_of).collect();
+    let turn = Turn::of(roles.iter().copied());
+    out.expect(roles.len());
+    for (index, (one, role)) in messages.items().zip(roles).enumerate() {
         if out.is_full() {
             return;
         }
-        let context = Context::text(role_of(one)).in_turn(turn.holds(index));
+        let context = Context::text(role).in_turn(turn.holds(index));
         message(one, tools, context, out);
     }
 }
@@ -50,20 +62,20 @@ fn value_or_items(value: Value<'_>, context: Context, out: &mut Locator) {
 }
 
 fn tool(tool: Value<'_>, out: &mut Locator) {
-    for (key, value) in tool.members() {
+    for (key, value) in out.members(tool, DEFINITION) {
         match key.as_ref() {
             "function" | "custom" => definition(value, out),
             "type" => {}
             // Credentials of a server that the provider calls are no business of a guardrail.
             "authorization" | "headers" => {}
-            _ => out.strings_in(value, Context::text(Role::ToolDefinition)),
+            _ => out.strings_in(value, DEFINITION),
         }
     }
 }
 
 fn definition(definition: Value<'_>, out: &mut Locator) {
-    let context = Context::text(Role::ToolDefinition);
-    for (key, value) in definition.members() {
+    let context = DEFINITION;
+    for (key, value) in out.members(definition, context) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
             "parameters" => out.schema(value, context),
@@ -73,12 +85,12 @@ fn definition(definition: Value<'_>, out: &mut Locator) {
 }
 
 fn response_format(format: Value<'_>, out: &mut Locator) {
-    let context = Context::text(Role::ToolDefinition);
-    for (key, value) in format.members() {
+    let context = DEFINITION;
+    for (key, value) in out.members(format, context) {
         match key.as_ref() {
             "type" => {}
             "json_schema" => {
-                for (key, value) in value.members() {
+                for (key, value) in out.members(value, context) {
                     match key.as_ref() {
                         "name" => out.text(value, context.name()),
                         "schema" => out.schema(value, context),
@@ -92,11 +104,12 @@ fn response_format(format: Value<'_>, out: &mut Locator) {
 }
 
 fn prediction(prediction: Value<'_>, out: &mut Locator) {
-    for (key, value) in prediction.members() {
+    let context = Context::text(Role::User);
+    for (key, value) in out.members(prediction, context) {
         match key.as_ref() {
             "type" => {}
-            "content" => content(value, Context::text(Role::User), out),
-            _ => out.strings_in(value, Context::text(Role::User)),
+            "content" => content(value, context, out),
+            _ => out.strings_in(value, context),
         }
     }
 }

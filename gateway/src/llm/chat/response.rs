@@ -12,9 +12,11 @@ pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Loc
     let context = Context::text(Role::Assistant).in_turn(true);
     for (key, value) in root.members() {
         match key.as_ref() {
-            "choices" => value
-                .items()
-                .for_each(|one| choice(one, tools, context, out)),
+            "choices" => {
+                for one in out.items(value, context) {
+                    choice(one, tools, context, out);
+                }
+            }
             "id"
             | "object"
             | "model"
@@ -31,7 +33,7 @@ pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Loc
 
 fn choice(choice: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
     let context = context.of_answer(out.open_answer());
-    for (key, value) in choice.members() {
+    for (key, value) in out.members(choice, context) {
         match key.as_ref() {
             "message" => message(value, tools, context, out),
             "logprobs" | "token_ids" => out.repeats(context.answer, value, "null"),

@@ -11,7 +11,7 @@ pub(in crate::llm) fn chunk(root: Value<'_>, out: &mut Reading) {
     for (key, value) in root.members() {
         match key.as_ref() {
             "choices" => {
-                for (position, one) in value.items().enumerate() {
+                for (position, one) in out.items(value).enumerate() {
                     choices += 1;
                     choice(one, position, out);
                 }
@@ -52,7 +52,7 @@ fn index(value: Value<'_>, position: usize) -> u32 {
 
 fn choice(choice: Value<'_>, position: usize, out: &mut Reading) {
     let answer = index(choice, position);
-    for (key, value) in choice.members() {
+    for (key, value) in out.members(choice) {
         match key.as_ref() {
             "delta" => delta(value, answer, out),
             "logprobs" | "token_ids" => out.repeats(answer, value, "null"),
@@ -68,23 +68,20 @@ fn choice(choice: Value<'_>, position: usize, out: &mut Reading) {
 }
 
 fn delta(delta: Value<'_>, answer: u32, out: &mut Reading) {
-    if delta.kind() != Kind::Object {
-        return out.strings(delta);
-    }
-    for (key, value) in delta.members() {
+    for (key, value) in out.members(delta) {
         match key.as_ref() {
             "content" => content(value, answer, out),
             "refusal" => out.delta(value, answer, ChannelKind::Refusal, 0),
             "reasoning_content" => out.delta(value, answer, ChannelKind::Reasoning, 0),
             "reasoning" => out.delta(value, answer, ChannelKind::Reasoning, 1),
             "tool_calls" => {
-                for (position, call) in value.items().enumerate() {
+                for (position, call) in out.items(value).enumerate() {
                     tool_call(call, answer, index(call, position), out);
                 }
             }
             "function_call" => called(value, answer, LEGACY_CALL, out),
             "reasoning_details" => {
-                for (position, detail) in value.items().enumerate() {
+                for (position, detail) in out.items(value).enumerate() {
                     reasoning_detail(detail, answer, index(detail, position), out);
                 }
             }
@@ -120,7 +117,7 @@ fn content(value: Value<'_>, answer: u32, out: &mut Reading) {
 }
 
 fn tool_call(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
-    for (key, value) in call.members() {
+    for (key, value) in out.members(call) {
         match key.as_ref() {
             "function" | "custom" => called(value, answer, index, out),
             "id" => out.bare &= value.is_null(),
@@ -131,7 +128,7 @@ fn tool_call(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
 }
 
 fn called(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
-    for (key, value) in call.members() {
+    for (key, value) in out.members(call) {
         match key.as_ref() {
             "name" => out.delta(value, answer, ChannelKind::ToolName, index),
             "arguments" => out.delta(value, answer, ChannelKind::Arguments, index),
@@ -142,7 +139,7 @@ fn called(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
 }
 
 fn reasoning_detail(detail: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
-    for (key, value) in detail.members() {
+    for (key, value) in out.members(detail) {
         match key.as_ref() {
             "text" => out.delta(value, answer, ChannelKind::ReasoningDetail, index),
             "summary" => out.delta(value, answer, ChannelKind::ReasoningSummary, index),
@@ -160,7 +157,7 @@ fn reasoning_detail(detail: Value<'_>, answer: u32, index: u32, out: &mut Readin
 }
 
 fn audio(audio: Value<'_>, answer: u32, out: &mut Reading) {
-    for (key, value) in audio.members() {
+    for (key, value) in out.members(audio) {
         match key.as_ref() {
             "transcript" => out.delta(value, answer, ChannelKind::Transcript, 0),
             "data" | "id" | "expires_at" => {

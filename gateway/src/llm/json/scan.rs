@@ -1,13 +1,8 @@
 //! The scanner: a loop over values with its own stack, so that depth costs no call stack.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+mod keys;
 
 use super::{JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Node, string};
-
-/// Objects up to this size are checked for duplicate keys by comparing every pair; larger ones are hashed
-/// with a random seed.
-const PAIRWISE_KEYS: usize = 8;
 
 pub(super) fn scan(text: &str) -> Result<Vec<Node>, JsonError> {
     if text.len() > MAX_LENGTH {
@@ -313,70 +308,6 @@ impl Scanner<'_> {
         JsonError::Syntax {
             at: self.at,
             expected,
-        }
-    }
-
-    fn unique_keys(&self, open: usize) -> Result<(), JsonError> {
-        let end = self.nodes.get(open).map_or(0, |node| node.next as usize);
-        let mut at = open + 1;
-        let mut small: [&Node; PAIRWISE_KEYS] = [&super::NOWHERE; PAIRWISE_KEYS];
-        let mut count = 0;
-        while at < end {
-            let Some(node) = self.nodes.get(at) else {
-                break;
-            };
-            if let Some(before) = small.get(..count)
-                && before.iter().any(|other| self.same_key(other, node))
-            {
-                return Err(JsonError::DuplicateKey {
-                    at: node.key_start as usize,
-                });
-            }
-            let Some(slot) = small.get_mut(count) else {
-                return self.unique_keys_hashed(open, end);
-            };
-            *slot = node;
-            count += 1;
-            at = node.next as usize;
-        }
-        Ok(())
-    }
-
-    fn unique_keys_hashed(&self, open: usize, end: usize) -> Result<(), JsonError> {
-        let mut seen: HashSet<Cow<'_, str>, foldhash::quality::RandomState> = HashSet::default();
-        let mut at = open + 1;
-        while at < end {
-            let Some(node) = self.nodes.get(at) else {
-                break;
-            };
-            if !seen.insert(self.key_text(node)) {
-                return Err(JsonError::DuplicateKey {
-                    at: node.key_start as usize,
-                });
-            }
-            at = node.next as usize;
-        }
-        Ok(())
-    }
-
-    fn same_key(&self, a: &Node, b: &Node) -> bool {
-        if a.key_escaped || b.key_escaped {
-            return self.key_text(a) == self.key_text(b);
-        }
-        a.key_end - a.key_start == b.key_end - b.key_start
-            && self.bytes.get(a.key_start as usize..a.key_end as usize)
-                == self.bytes.get(b.key_start as usize..b.key_end as usize)
-    }
-
-    fn key_text(&self, node: &Node) -> Cow<'_, str> {
-        let raw = self
-            .text
-            .get(node.key_start as usize..node.key_end as usize)
-            .unwrap_or_default();
-        if node.key_escaped {
-            Cow::Owned(string::unescape(raw))
-        } else {
-            Cow::Borrowed(raw)
         }
     }
 }

@@ -9,28 +9,20 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Bytes up to the first quote, backslash or control character; all of them when there is none.
 pub(super) fn special(bytes: &[u8]) -> usize {
-    // Most strings are short (keys, roles): words of eight first, with an exact position; then, for long
-    // ones, blocks that the compiler turns into vector code.
+    // Words of eight give an exact position; blocks of them, which the compiler turns into vector code, only
+    // tell whether there is one. Most strings are short (keys, roles) or have an escape in every line.
     let (words, tail) = bytes.as_chunks::<8>();
-    let (first, rest) = words.split_at(words.len().min(4));
-    if let Some(at) = in_words(first) {
-        return at;
-    }
-    let mut at = first.len() * 8;
-    let (blocks, words) = rest.as_chunks::<8>();
+    let (blocks, words) = words.as_chunks::<4>();
+    let mut at = 0;
     for block in blocks {
-        let block = block.as_flattened();
         if block
+            .as_flattened()
             .iter()
             .fold(false, |any, byte| any | is_special(*byte))
         {
-            return at
-                + block
-                    .iter()
-                    .position(|byte| is_special(*byte))
-                    .unwrap_or(block.len());
+            return at + in_words(block).unwrap_or(0);
         }
-        at += block.len();
+        at += 32;
     }
     if let Some(found) = in_words(words) {
         return at + found;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parapet_guardrails::segment::{Form, Rewrite, SegmentText};
 
 use super::{Context, Locator, Source};
-use crate::llm::json::{Doc, Kind, RawStr, Value};
+use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value};
 use crate::llm::schema::Schema;
 use crate::llm::texts::{Group, Host, NO_HOST, Part, Wrap};
 
@@ -29,6 +29,27 @@ impl Locator {
     pub(in crate::llm) fn strings_in(&mut self, value: Value<'_>, context: Context) {
         let context = context.form(Form::JsonLeaf);
         self.walk_strings(value, context, &mut None);
+    }
+
+    /// The members of an object. Anything else that stands there is not what the format says; its strings
+    /// are collected here, so that nothing hides in it.
+    pub(in crate::llm) fn members<'v>(
+        &mut self,
+        value: Value<'v>,
+        context: Context,
+    ) -> Members<'v> {
+        if value.kind() != Kind::Object {
+            self.strings_in(value, context);
+        }
+        value.members()
+    }
+
+    /// The items of an array; what is said of [`Locator::members`] holds here too.
+    pub(in crate::llm) fn items<'v>(&mut self, value: Value<'v>, context: Context) -> Children<'v> {
+        if value.kind() != Kind::Array {
+            self.strings_in(value, context);
+        }
+        value.items()
     }
 
     fn walk_strings(&mut self, value: Value<'_>, context: Context, key: &mut Option<Arc<str>>) {

@@ -29,19 +29,23 @@ fn text(block: Value<'_>, context: Context, out: &mut Locator) {
     for (key, value) in block.members() {
         match key.as_ref() {
             "text" => out.part(value, context),
-            "citations" => value.children().for_each(|one| citation(one, context, out)),
+            "citations" => citations(value, context, out),
             "type" | "cache_control" => {}
             _ => out.strings_in(value, context),
         }
     }
 }
 
+/// The citations of a text; in a request the member may also be a setting.
+pub(super) fn citations(value: Value<'_>, context: Context, out: &mut Locator) {
+    for one in out.items(value, context) {
+        citation(one, context, out);
+    }
+}
+
 /// What a text cites. Its offsets are of the source, so a change of the text does not move them.
 pub(super) fn citation(citation: Value<'_>, context: Context, out: &mut Locator) {
-    if citation.kind() != Kind::Object {
-        return out.strings_in(citation, context);
-    }
-    for (key, value) in citation.members() {
+    for (key, value) in out.members(citation, context) {
         match key.as_ref() {
             "type" => {}
             "encrypted_index" => out.unjudged(Unjudged::Opaque),
@@ -69,6 +73,7 @@ pub(super) fn block(block: Value<'_>, tools: &Tools<'_>, context: Context, out: 
         }
         Some("image") => source(block, Unjudged::Image, tools, context, out),
         Some("document") => source(block, Unjudged::File, tools, context, out),
+        Some("redacted_thinking") => out.unjudged(Unjudged::Opaque),
         Some("thinking") => members(block, tools, context.fixed("signed"), out),
         Some("tool_use" | "server_tool_use" | "mcp_tool_use") => call(block, tools, context, out),
         Some("mid_conv_system") => {
@@ -117,7 +122,7 @@ fn source(
                     out.link(url, class, context);
                 }
             }
-            ("source", _) => out.unjudged(class),
+            ("source", Some("base64" | "file")) => out.unjudged(class),
             _ => out.text(value, context),
         }
     }
@@ -144,10 +149,7 @@ fn members(block: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Loca
         match (key.as_ref(), value.kind()) {
             ("type" | "id" | "tool_use_id" | "cache_control" | "signature", _) => {}
             (_, Kind::Null | Kind::Bool | Kind::Number) => {}
-            (
-                "encrypted_content" | "encrypted_stdout" | "encrypted_index" | "data",
-                Kind::String,
-            ) => {
+            ("encrypted_content" | "encrypted_stdout" | "encrypted_index", Kind::String) => {
                 out.unjudged(Unjudged::Opaque);
             }
             ("file_id", Kind::String) => out.unjudged(Unjudged::File),

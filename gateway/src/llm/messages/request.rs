@@ -3,10 +3,12 @@
 use parapet_guardrails::segment::Role;
 
 use super::block::content;
-use crate::llm::json::{Kind, Value};
+use crate::llm::json::Value;
 use crate::llm::locate::{Context, Locator};
 use crate::llm::tools::Tools;
 use crate::llm::turn::Turn;
+
+const DEFINITION: Context = Context::text(Role::ToolDefinition);
 
 /// Collects the texts of a request.
 pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
@@ -16,9 +18,21 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
         match key.as_ref() {
             "system" => content(value, &tools, Context::text(Role::System), out),
             "messages" => messages(value, &tools, out),
-            "tools" => value.items().for_each(|one| tool(one, out)),
-            "mcp_servers" => value.items().for_each(|one| server(one, out)),
-            "stop_sequences" => value.children().for_each(|one| out.text(one, parameter)),
+            "tools" => {
+                for one in out.items(value, DEFINITION) {
+                    tool(one, out);
+                }
+            }
+            "mcp_servers" => {
+                for one in out.items(value, DEFINITION) {
+                    server(one, out);
+                }
+            }
+            "stop_sequences" => {
+                for one in out.items(value, parameter) {
+                    out.text(one, parameter);
+                }
+            }
             "output_config" | "output_format" => output_config(value, out),
             "tool_choice" => out.strings_in(value, parameter.fixed("name")),
             "model" | "service_tier" | "thinking" => {}
@@ -49,16 +63,15 @@ fn role_of(message: Value<'_>) -> Role {
 }
 
 fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
-    let turn = Turn::of(messages.items().map(role_of));
-    for (index, message) in messages.items().enumerate() {
+    let roles: Vec<Role> = messages.items().map(role_of).collect();
+    let turn = Turn::of(roles.iter().copied());
+    out.expect(roles.len());
+    for (index, (message, role)) in messages.items().zip(roles).enumerate() {
         if out.is_full() {
             return;
         }
-        let context = Context::text(role_of(message)).in_turn(turn.holds(index));
-        if message.kind() != Kind::Object {
-            out.strings_in(message, context);
-        }
-        for (key, value) in message.members() {
+        let context = Context::text(role).in_turn(turn.holds(index));
+        for (key, value) in out.members(message, context) {
             match key.as_ref() {
                 "content" => content(value, tools, context, out),
                 "role" | "id" | "type" => {}
@@ -69,8 +82,8 @@ fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
 }
 
 fn tool(tool: Value<'_>, out: &mut Locator) {
-    let context = Context::text(Role::ToolDefinition);
-    for (key, value) in tool.members() {
+    let context = DEFINITION;
+    for (key, value) in out.members(tool, context) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
             "input_schema" => out.schema(value, context),
@@ -82,8 +95,8 @@ fn tool(tool: Value<'_>, out: &mut Locator) {
 }
 
 fn server(server: Value<'_>, out: &mut Locator) {
-    let context = Context::text(Role::ToolDefinition);
-    for (key, value) in server.members() {
+    let context = DEFINITION;
+    for (key, value) in out.members(server, context) {
         match key.as_ref() {
             "type" | "authorization_token" => {}
             "name" => out.text(value, context.name()),
@@ -93,9 +106,9 @@ fn server(server: Value<'_>, out: &mut Locator) {
 }
 
 fn output_config(config: Value<'_>, out: &mut Locator) {
-    let context = Context::text(Role::ToolDefinition);
+    let context = DEFINITION;
     let format = config.get("format").unwrap_or(config);
-    for (key, value) in format.members() {
+    for (key, value) in out.members(format, context) {
         match key.as_ref() {
             "type" => {}
             "schema" => out.schema(value, context),

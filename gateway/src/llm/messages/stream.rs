@@ -55,7 +55,7 @@ fn block_start(block: Value<'_>, index: u32, out: &mut Reading) {
                 match key.as_ref() {
                     "type" | "signature" => {}
                     key if key == text => out.delta(value, index, channel.clone(), 0),
-                    "citations" => value.children().for_each(|one| citation(one, out)),
+                    "citations" => block::citations(value, context(), &mut out.whole),
                     _ => out.strings(value),
                 }
             }
@@ -85,7 +85,7 @@ fn citation(citation: Value<'_>, out: &mut Reading) {
 
 fn delta(delta: Value<'_>, index: u32, out: &mut Reading) {
     let kind = delta.get_str("type").unwrap_or_default();
-    for (key, value) in delta.members() {
+    for (key, value) in out.members(delta) {
         let channel = match (kind.as_ref(), key.as_ref()) {
             (_, "type") => continue,
             ("text_delta", "text") => ChannelKind::Text,
@@ -109,7 +109,7 @@ fn delta(delta: Value<'_>, index: u32, out: &mut Reading) {
 }
 
 fn message_delta(delta: Value<'_>, out: &mut Reading) {
-    for (key, value) in delta.members() {
+    for (key, value) in out.members(delta) {
         match key.as_ref() {
             "stop_reason" | "container" => {}
             _ => out.strings(value),

@@ -395,3 +395,28 @@ fn the_newest_turn_is_marked() {
         );
     }
 }
+
+#[test]
+fn nothing_hides_where_another_shape_is_expected() {
+    for member in [
+        r#""messages":["MARK"]"#,
+        r#""messages":[{"role":"user","content":{"type":"text","text":"MARK"}}]"#,
+        r#""messages":[{"role":"user","content":["MARK"]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"text","text":["MARK"]}]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"text","citations":"MARK"}]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"document","source":"MARK"}]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"document","source":{"type":"new","x":"MARK"}}]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"unheard_of","data":"MARK"}]}]"#,
+        r#""messages":[{"role":"user","content":[{"type":"tool_use","input":"MARK"}]}]"#,
+        r#""messages":[],"system":{"a":"MARK"}"#,
+        r#""messages":[],"tools":"MARK""#,
+        r#""messages":[],"tools":["MARK"]"#,
+        r#""messages":[],"mcp_servers":["MARK"]"#,
+        r#""messages":[],"stop_sequences":"MARK""#,
+        r#""messages":[],"output_config":"MARK""#,
+    ] {
+        let body = format!(r#"{{"model":"m",{}}}"#, member.replace("MARK", MARK));
+        let texts = request_texts(Anthropic, &body);
+        assert_eq!(holding(&texts, MARK).len(), 1, "{body}");
+    }
+}

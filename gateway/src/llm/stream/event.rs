@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parapet_guardrails::segment::Role;
 
 use super::{ChannelKey, ChannelKind};
-use crate::llm::json::{Doc, Kind, RawStr, Value, escape_into};
+use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value, escape_into};
 use crate::llm::locate::{Context, Locator};
 use crate::llm::splice::{self, RawEdit};
 use crate::llm::sse::Frame;
@@ -112,6 +112,22 @@ impl Reading {
             self.whole
                 .strings_in(value, Context::text(Role::Assistant).in_turn(true));
         }
+    }
+
+    /// The members of an object; strings of anything else that stands there are texts of their own.
+    pub(in crate::llm) fn members<'v>(&mut self, value: Value<'v>) -> Members<'v> {
+        if value.kind() != Kind::Object {
+            self.strings(value);
+        }
+        value.members()
+    }
+
+    /// The items of an array; strings of anything else that stands there are texts of their own.
+    pub(in crate::llm) fn items<'v>(&mut self, value: Value<'v>) -> Children<'v> {
+        if value.kind() != Kind::Array {
+            self.strings(value);
+        }
+        value.items()
     }
 
     /// A string under an unknown name may be a text that grows; anything else is judged on its own.
