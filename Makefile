@@ -1,6 +1,7 @@
 # The only entry point, for people and for CI. `make help` lists the targets.
 
 CARGO ?= cargo
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # What `make run` listens on.
 LISTEN ?= 127.0.0.1:8787
 ADMIN_LISTEN ?= 127.0.0.1:9787
@@ -14,7 +15,8 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Build the gateway, serve examples/ and print what to try.
-	$(CARGO) run --quiet --profile quick -p parapet-gateway -- serve --manifests examples --listen $(LISTEN) --admin-listen $(ADMIN_LISTEN)
+	$(CARGO) build --profile quick -p parapet-gateway
+	@exec $(TARGET_DIR)/quick/parapet-gateway serve --manifests examples --listen $(LISTEN) --admin-listen $(ADMIN_LISTEN)
 
 check: ## Formatting, lints, and the examples' diagnostics.
 	$(CARGO) fmt --all --check
