@@ -14,7 +14,10 @@ pub mod drain;
 pub mod limits;
 pub mod listener;
 pub mod read;
+mod serve;
+mod socket;
 pub mod tls;
+mod transport;
 
 pub use body::{Body, Cut, Ended, Frames};
 pub use drain::{DrainTimes, Readiness, asked_to_end};
@@ -23,7 +26,8 @@ pub use listener::{Handler, ListenerConfig, Server, StartError};
 pub use read::{ReadError, ReadLimits, read_body};
 pub use tls::{TlsError, TlsFiles};
 
-pub(crate) use listener::LocalExecutor;
+pub(crate) use serve::LocalExecutor;
+pub(crate) use socket::ALIVE;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod demo;
 mod error;
 mod headers;
 mod origin;
+mod outgoing;
 mod pool;
 mod provider;
 

@@ -12,16 +12,12 @@ use std::task::{Context, Poll, Waker};
 
 use hyper::body::Incoming;
 use hyper::rt::bounds::Http2ServerConnExec;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::HttpService;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::limits::EdgeLimits;
-use super::listener::LocalExecutor;
+use super::serve::LocalExecutor;
+use super::transport::Io;
 use crate::timer;
 
 /// Why the sweep ends a connection.
@@ -91,6 +87,23 @@ impl State {
         // A client that never says anything is a head that never comes.
         self.head_since.set((!multiplexed).then(timer::now_ticks));
         self.late.set(None);
+    }
+
+    /// Bytes came from the client.
+    pub(super) fn has_read(&self) {
+        if self.in_use.get() == 0 && self.head_since.get().is_none() {
+            self.head_since
+                .set((!self.multiplexed.get()).then(timer::now_ticks));
+        }
+    }
+
+    /// Bytes went to the client, or it does not take them.
+    pub(super) fn has_written(&self, stalled: bool) {
+        if !stalled {
+            self.stalled_since.set(None);
+        } else if self.stalled_since.get().is_none() {
+            self.stalled_since.set(Some(timer::now_ticks()));
+        }
     }
 
     /// Keeps the connection's waker for the sweep.
@@ -283,154 +296,6 @@ impl Open {
             })
         })
         .await
-    }
-}
-
-/// The socket below, with or without TLS.
-pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// The transport as hyper wants it; leaves the marks that the sweep reads.
-pub(super) struct Io {
-    inner: TokioIo<Transport>,
-    state: Rc<State>,
-}
-
-impl Io {
-    pub(super) fn new(transport: Transport, state: &Rc<State>) -> Self {
-        Self {
-            inner: TokioIo::new(transport),
-            state: Rc::clone(state),
-        }
-    }
-
-    pub(super) fn into_transport(self) -> Transport {
-        self.inner.into_inner()
-    }
-}
-
-impl Read for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let state = &self.state;
-        if result.is_ready() && state.in_use.get() == 0 && state.head_since.get().is_none() {
-            state
-                .head_since
-                .set((!state.multiplexed.get()).then(timer::now_ticks));
-        }
-        result
-    }
-}
-
-impl Io {
-    fn wrote<T>(&self, result: &Poll<T>) {
-        match result {
-            Poll::Ready(_) => self.state.stalled_since.set(None),
-            Poll::Pending if self.state.stalled_since.get().is_none() => {
-                self.state.stalled_since.set(Some(timer::now_ticks()));
-            }
-            Poll::Pending => {}
-        }
-    }
-}
-
-impl Write for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.wrote(&result);
-        result
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_flush(cx);
-        self.wrote(&result);
-        result
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.wrote(&result);
-        result
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
     }
 }
 

@@ -1,31 +1,26 @@
 //! The traffic listener: one thread per core, each with its own runtime, socket and connections.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use http::Response;
 use http::request::Parts;
-use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use super::body::Body;
-use super::connection::{Connections, InUse, Io, Late, Open, Transport};
+use super::connection::Connections;
 use super::drain::{DrainTimes, Phase, Readiness};
-use super::limits::{EdgeLimits, InFlight, Lease};
+use super::limits::{EdgeLimits, InFlight};
+use super::serve::Serving;
+use super::socket;
 use super::tls::{Tls, TlsFiles};
 use crate::timer;
 
@@ -96,14 +91,15 @@ impl Server {
         F: Fn(usize) -> H + Send + Sync + 'static,
     {
         let tls = config.tls.map(Tls::load).transpose()?;
-        let listen =
-            |address| bind(address).map_err(|reason| StartError::Listen { address, reason });
-        let first = listen(config.listen)?;
-        let address = first.local_addr().map_err(StartError::Thread)?;
-        let mut sockets = vec![first];
-        while sockets.len() < config.threads {
-            sockets.push(listen(address)?);
-        }
+        let unheard = |reason| StartError::Listen {
+            address: config.listen,
+            reason,
+        };
+        let sockets = socket::listen(config.listen, config.threads).map_err(unheard)?;
+        let address = sockets
+            .first()
+            .map_or(Ok(config.listen), StdListener::local_addr)
+            .map_err(unheard)?;
         let (phase, _) = watch::channel(Phase::Serving);
         let mut server = Self {
             address,
@@ -188,23 +184,6 @@ impl Drop for Server {
     }
 }
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
-
-fn bind(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
 /// What one traffic thread needs.
 struct Thread {
     limits: EdgeLimits,
@@ -238,14 +217,12 @@ impl Thread {
         if let (true, Some(tls)) = (self.watches_tls, self.tls.clone()) {
             tokio::task::spawn_local(tls.watch());
         }
-        let serving = Rc::new(Serving {
+        let serving = Rc::new(Serving::new(
             handler,
-            http1: self.http1(),
-            http2: self.http2(),
-            tls: self.tls.clone(),
-            in_flight: Arc::clone(&self.in_flight),
-            handshake_timeout: self.limits.handshake_timeout,
-        });
+            &self.limits,
+            self.tls.clone(),
+            Arc::clone(&self.in_flight),
+        ));
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -273,137 +250,5 @@ impl Thread {
                 self.cut.fetch_add(connections.count(), Ordering::Relaxed);
             }
         }
-    }
-
-    fn http1(&self) -> http1::Builder {
-        let mut builder = http1::Builder::new();
-        builder
-            .max_header_size(self.limits.max_head)
-            .header_read_timeout(None);
-        builder
-    }
-
-    fn http2(&self) -> http2::Builder<LocalExecutor> {
-        let mut builder = http2::Builder::new(LocalExecutor);
-        builder
-            .max_header_list_size(u32::try_from(self.limits.max_head).unwrap_or(u32::MAX))
-            .max_concurrent_streams(self.limits.max_streams);
-        builder
-    }
-}
-
-/// Spawns on the thread's own runtime.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LocalExecutor;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalExecutor {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
-
-/// What a thread's connections share.
-struct Serving<H> {
-    handler: H,
-    http1: http1::Builder,
-    http2: http2::Builder<LocalExecutor>,
-    tls: Option<Tls>,
-    in_flight: Arc<InFlight>,
-    handshake_timeout: Duration,
-}
-
-/// Sent when a head does not arrive in time; there is no route yet whose dialect could be spoken.
-const LATE_HEAD: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-
-impl<H: Handler> Serving<H> {
-    async fn connection(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, open: Open) {
-        // Without this, small writes wait for acknowledgements. A socket that refuses it is already dead.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        let Some((transport, multiplexed)) = self.negotiate(stream, &open).await else {
-            return;
-        };
-        let io = Io::new(transport, &open.state);
-        let state = Rc::clone(&open.state);
-        let serving = Rc::clone(&self);
-        let service = service_fn(move |request| {
-            let (serving, in_use) = (Rc::clone(&serving), InUse::new(&state));
-            async move { Ok::<_, Infallible>(serving.request(request, peer, in_use).await) }
-        });
-        if multiplexed {
-            let connection = std::pin::pin!(self.http2.serve_connection(io, service));
-            open.serve(true, connection).await;
-        } else {
-            let mut connection = self.http1.serve_connection(io, service);
-            if open.serve(false, Pin::new(&mut connection)).await == Some(Late::Head) {
-                let mut transport = connection.into_parts().io.into_transport();
-                // As much as fits at once: this client gets no more patience.
-                let _ = timer::timeout(timer::TICK, transport.write_all(LATE_HEAD)).await;
-            }
-        }
-    }
-
-    /// TLS, and which version of HTTP the client speaks; none when it does not get so far in time.
-    async fn negotiate(&self, stream: TcpStream, open: &Open) -> Option<(Transport, bool)> {
-        match &self.tls {
-            None => {
-                let looked = timer::timeout(self.handshake_timeout, speaks_http2(&stream));
-                match open.unless_draining(looked).await? {
-                    Ok(Ok(multiplexed)) => Some((Transport::Plain(stream), multiplexed)),
-                    Ok(Err(_)) => None,
-                    // Nothing said at all: served as HTTP/1, and the sweep ends it.
-                    Err(timer::Elapsed) => Some((Transport::Plain(stream), false)),
-                }
-            }
-            Some(tls) => {
-                let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-                let stream = timer::timeout(self.handshake_timeout, handshake)
-                    .await
-                    .ok()?
-                    .ok()?;
-                let multiplexed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                Some((Transport::Tls(Box::new(stream)), multiplexed))
-            }
-        }
-    }
-
-    async fn request(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        in_use: InUse,
-    ) -> Response<Body> {
-        let (lease, admitted) = Lease::take(&self.in_flight, in_use);
-        let (head, body) = request.into_parts();
-        let mut response = if admitted {
-            self.handler.handle(head, body, peer).await
-        } else {
-            super::read::discard(body);
-            self.handler.overloaded(&head)
-        };
-        response.body_mut().hold(lease);
-        response
-    }
-}
-
-/// How an HTTP/2 client begins, on a connection without TLS.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// Looks at the first bytes without taking them.
-async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut begin = [0; PREFACE.len()];
-    loop {
-        let seen = stream.peek(&mut begin).await?;
-        let same = begin.iter().zip(PREFACE).take(seen).all(|(a, b)| a == b);
-        if !same || seen == 0 {
-            return Ok(false);
-        }
-        if seen == PREFACE.len() {
-            return Ok(true);
-        }
-        // A preface in pieces is rare; what has come stays readable, so only time can be waited for.
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

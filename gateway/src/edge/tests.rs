@@ -462,24 +462,34 @@ fn draining_finishes_what_is_in_flight_and_cuts_what_takes_too_long() {
 
 #[test]
 fn an_address_that_is_taken_is_an_error() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = ListenerConfig {
-        listen: taken.local_addr().unwrap(),
-        threads: 1,
-        tls: None,
-        limits: EdgeLimits::default(),
-    };
-    struct Nothing;
-    impl Handler for Nothing {
-        async fn handle(&self, _: Parts, _: Incoming, _: SocketAddr) -> Response<Body> {
-            Response::new(Body::empty())
-        }
-        fn overloaded(&self, _: &Parts) -> Response<Body> {
-            Response::new(Body::empty())
-        }
+    let (server, _) = start(Options::default());
+    let (plain, shared) = (
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+        server.local_addr(),
+    );
+    for taken in [plain.local_addr().unwrap(), shared] {
+        let config = ListenerConfig {
+            listen: taken,
+            threads: 2,
+            tls: None,
+            limits: EdgeLimits::default(),
+        };
+        assert!(matches!(
+            Server::start(config, |_| Nothing),
+            Err(StartError::Listen { .. })
+        ));
     }
-    assert!(matches!(
-        Server::start(config, |_| Nothing),
-        Err(StartError::Listen { .. })
-    ));
+}
+
+/// For listeners that do not start.
+struct Nothing;
+
+impl Handler for Nothing {
+    async fn handle(&self, _: Parts, _: Incoming, _: SocketAddr) -> Response<Body> {
+        Response::new(Body::empty())
+    }
+
+    fn overloaded(&self, _: &Parts) -> Response<Body> {
+        Response::new(Body::empty())
+    }
 }

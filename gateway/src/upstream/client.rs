@@ -21,10 +21,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use super::connector::{Connector, Outgoing};
+use super::connector::Connector;
 use super::decode::{DecodeError, Decoder};
 use super::error::UpstreamError;
 use super::origin::Origin;
+use super::outgoing::Outgoing;
 
 /// Idle connections to one service.
 const MAX_IDLE: usize = 64;

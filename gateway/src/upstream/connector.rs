@@ -5,25 +5,25 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::address::AddressRules;
 use super::error::UpstreamError;
 use super::origin::Origin;
+use super::outgoing::Outgoing;
+use crate::edge::ALIVE;
 
 /// What the connector needs to know.
 #[derive(Clone, Debug)]
@@ -125,12 +125,10 @@ impl Connector {
         let stream = tcp(origin, rules).await?;
         stream
             .set_nodelay(true)
+            .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&ALIVE))
             .map_err(|e| unreachable(e.to_string()))?;
         if !origin.tls() {
-            return Ok(Outgoing {
-                stream: Stream::Plain(stream),
-                http2: false,
-            });
+            return Ok(Outgoing::plain(stream));
         }
         let tls = self
             .tls
@@ -143,46 +141,54 @@ impl Connector {
             .connect(name, stream)
             .await
             .map_err(|e| unreachable(format!("TLS: {e}")))?;
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Outgoing {
-            stream: Stream::Tls(Box::new(stream)),
-            http2,
-        })
+        Ok(Outgoing::tls(stream))
     }
 }
 
+/// How long an address may keep the next one waiting; RFC 8305 recommends 250 ms.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// Connects to the first address that answers. The next one is tried when one fails or is slow.
 async fn tcp(origin: &Origin, rules: &AddressRules) -> Result<TcpStream, UpstreamError> {
     let host = || origin.name().to_owned();
-    let mut last: Option<std::io::Error> = None;
-    let mut refused = false;
-    for address in resolve(origin)
+    let found = resolve(origin)
         .await
         .map_err(|reason| UpstreamError::Unreachable {
             host: host(),
             reason,
-        })?
-    {
-        if !rules.permits(address.ip()) {
-            refused = true;
-            continue;
+        })?;
+    let any = !found.is_empty();
+    let mut addresses = found
+        .into_iter()
+        .filter(|address| rules.permits(address.ip()))
+        .peekable();
+    let mut last = match addresses.peek() {
+        None if any => return Err(UpstreamError::AddressRefused { host: host() }),
+        None | Some(_) => "the name has no address".to_owned(),
+    };
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        let more = addresses.next();
+        let waits = addresses.peek().is_some();
+        attempts.extend(more.map(TcpStream::connect));
+        if attempts.is_empty() {
+            return Err(UpstreamError::Unreachable {
+                host: host(),
+                reason: last,
+            });
         }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
+        let next = tokio::select! {
+            next = attempts.next() => next,
+            () = tokio::time::sleep(NEXT_ADDRESS), if waits => continue,
+        };
+        match next {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(error)) => last = error.to_string(),
+            None => {}
         }
-    }
-    match last {
-        Some(error) => Err(UpstreamError::Unreachable {
-            host: host(),
-            reason: error.to_string(),
-        }),
-        None if refused => Err(UpstreamError::AddressRefused { host: host() }),
-        None => Err(UpstreamError::Unreachable {
-            host: host(),
-            reason: "the name has no address".into(),
-        }),
     }
 }
+
 async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, String> {
     if let Ok(address) = origin.host().parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, origin.port())]);
@@ -220,91 +226,4 @@ fn trust(extra: Vec<CertificateDer<'static>>) -> Trust {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// A connection to an upstream.
-pub struct Outgoing {
-    stream: Stream,
-    http2: bool,
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Outgoing {
-    /// Whether HTTP/2 was agreed on.
-    pub const fn is_http2(&self) -> bool {
-        self.http2
-    }
-}
-
-impl Connection for Outgoing {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new();
-        if self.http2 {
-            connected.negotiated_h2()
-        } else {
-            connected
-        }
-    }
-}
-
-impl AsyncRead for Outgoing {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Outgoing {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
 }

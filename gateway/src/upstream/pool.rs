@@ -11,12 +11,13 @@ use http::{HeaderMap, Method, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::connector::Connector;
 use super::error::UpstreamError;
 use super::origin::Origin;
 use crate::edge::LocalExecutor;
+use crate::timer;
 
 /// How connections are kept.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,14 @@ impl Default for PoolLimits {
     }
 }
 
+/// A connection with calls on it is asked for a sign of life so often, and has so long to give it.
+const PING: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection that was idle for so long may be about to be closed by the server: uvicorn does it after 5 s, gunicorn
+/// after 2 s.
+const REST: Duration = Duration::from_secs(1);
+
 type Sender1 = http1::SendRequest<Full<Bytes>>;
 type Sender2 = http2::SendRequest<Full<Bytes>>;
 type ByOrigin<T> = HashMap<Origin, T, foldhash::fast::RandomState>;
@@ -54,6 +63,8 @@ pub struct Pool {
 struct Idle {
     sender: Sender1,
     age: u32,
+    /// Tick at which the last answer ended.
+    since: u64,
 }
 
 /// What is sent: the same for both versions of HTTP, except for where the host stands.
@@ -138,6 +149,7 @@ impl Pool {
         let idle = Idle {
             sender,
             age: self.age.get(),
+            since: timer::now_ticks(),
         };
         let mut all = self.idle.borrow_mut();
         match all.get_mut(&origin) {
@@ -149,21 +161,21 @@ impl Pool {
         }
     }
 
-    /// An open connection. The newest idle one is the least likely to be closed by the other side.
-    fn reuse(&self, origin: &Origin) -> Option<Channel> {
+    /// An open connection, and whether it has rested for a while. The newest idle one is the least likely to be
+    /// closed by the other side.
+    fn reuse(&self, origin: &Origin) -> Option<(Channel, bool)> {
         if let Some(list) = self.idle.borrow_mut().get_mut(origin) {
             while let Some(idle) = list.pop() {
                 if !idle.sender.is_closed() {
-                    return Some(Channel::One(idle.sender));
+                    let rested =
+                        timer::now_ticks().saturating_sub(idle.since) >= timer::ticks(REST);
+                    return Some((Channel::One(idle.sender), rested));
                 }
             }
         }
         let shared = self.shared.borrow();
-        shared
-            .get(origin)
-            .filter(|sender| !sender.is_closed())
-            .cloned()
-            .map(Channel::Many)
+        let open = shared.get(origin).filter(|sender| !sender.is_closed());
+        open.map(|sender| (Channel::Many(sender.clone()), false))
     }
 
     async fn connect(&self, origin: &Origin) -> Result<Channel, UpstreamError> {
@@ -171,6 +183,9 @@ impl Pool {
         let bad = |error: hyper::Error| cut(origin, &error);
         if outgoing.is_http2() {
             let (sender, connection) = http2::Builder::new(LocalExecutor)
+                .timer(TokioTimer::new())
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PING_TIMEOUT)
                 .handshake(TokioIo::new(outgoing))
                 .await
                 .map_err(bad)?;
@@ -190,7 +205,9 @@ impl Pool {
 
     /// Sends and waits for the answer's head. No time limit of its own.
     ///
-    /// A connection that turns out to be closed before anything was sent on it is replaced once by a new one.
+    /// A connection that turns out to be closed before anything was sent on it is replaced once by a new one. The same
+    /// when it has rested and breaks before the answer, which is how a server's own idle limit looks from here, if the
+    /// client's `idempotency-key` says that sending twice does no harm.
     ///
     /// # Errors
     /// What [`Connector::connect`] says, [`UpstreamError::Cut`] and [`UpstreamError::BadAnswer`].
@@ -209,13 +226,17 @@ impl Pool {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        if let Some(channel) = self.reuse(origin) {
-            request = match self
+        if let Some((channel, rested)) = self.reuse(origin) {
+            let harmless = rested && request.headers().contains_key("idempotency-key");
+            let spare = harmless.then(|| request.clone());
+            let sent = self
                 .send_on(channel, origin, &path, &absolute, request)
-                .await?
-            {
-                Sent::Answer(response, lease) => return Ok((response, lease)),
-                Sent::Stale(request) => request,
+                .await;
+            request = match (sent, spare) {
+                (Ok(Sent::Answer(response, lease)), _) => return Ok((response, lease)),
+                (Ok(Sent::Stale(request)), _) => request,
+                (Err(UpstreamError::Cut { .. }), Some(spare)) => spare,
+                (Err(error), _) => return Err(error),
             };
         }
         let channel = self.connect(origin).await?;

@@ -189,6 +189,40 @@ fn a_connection_that_was_closed_while_idle_is_replaced() {
 }
 
 #[test]
+fn a_rested_connection_that_breaks_is_replaced_if_sending_twice_is_harmless() {
+    on_traffic_thread(async || {
+        for (key, rest, expected) in [
+            (Some("k"), 1200, Ok(StatusCode::OK)),
+            (None, 1200, Err("cut")),
+            (Some("k"), 0, Err("cut")),
+        ] {
+            // The first connection answers once, takes the second request and closes.
+            let upstream = RawUpstream::start(|mut connection, number| async move {
+                connection.request().await;
+                connection.send(answer("", "hello")).await;
+                if number == 0 {
+                    connection.request().await;
+                }
+            })
+            .await;
+            let (upstreams, provider) = (upstreams(), provider(upstream.address));
+            text(&upstreams, &provider).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(rest)).await;
+            let mut call = chat("{}");
+            if let Some(key) = key {
+                call.headers
+                    .insert("idempotency-key", HeaderValue::from_static(key));
+            }
+            let result = upstreams.call(&provider, call, PATIENT).await;
+            let result = result
+                .map(|answer| answer.status)
+                .map_err(|error| error.word());
+            assert_eq!(result, expected, "{key:?} {rest}");
+        }
+    });
+}
+
+#[test]
 fn an_idle_connection_grows_old() {
     on_traffic_thread(async || {
         let upstream = RawUpstream::answering(answer("", "hello")).await;
