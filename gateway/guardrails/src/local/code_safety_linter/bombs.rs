@@ -7,6 +7,12 @@ pub(super) fn find(line: &str) -> Option<Range<usize>> {
     if let Some(at) = line.find("%0|%0") {
         return Some(at..at + 5);
     }
+    if let Some(at) = line.find("fork while") {
+        let whole = ["fork while fork", "fork while true", "fork while 1"]
+            .iter()
+            .any(|bomb| line.get(at..).is_some_and(|rest| rest.starts_with(bomb)));
+        return whole.then_some(at..at + 10);
+    }
     // `name(){ name|name& };name`, spaces anywhere.
     let close = line.find("()").or_else(|| line.find("( )"))?;
     let before = line.get(..close)?.trim_end();

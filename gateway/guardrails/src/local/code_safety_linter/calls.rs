@@ -34,23 +34,40 @@ struct Walk<'t> {
     /// Whether the text names sockets, and Rust's module of processes.
     sockets: bool,
     processes: bool,
+    /// Whether it asks Java for its runtime, whose `exec` is then called on a variable.
+    runtime: bool,
+}
+
+/// A call.
+struct Called<'c> {
+    /// The names that lead to it.
+    path: &'c [Range<usize>],
+    /// The string that the call before it was given: `Path('x').unlink(`.
+    given: &'c str,
+    /// Where its arguments begin.
+    at: usize,
+    /// Whether the parenthesis follows at once.
+    touching: bool,
 }
 
 /// Finds dangerous calls in `text`.
 pub(super) fn find(text: &str, family: Family, found: &mut Vec<Found>) {
     let names = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
     let (sockets, processes) = (names("socket"), names("process::Command"));
+    let runtime = names("getRuntime");
     let mut walk = Walk {
         text,
         family,
         imports: Vec::new(),
         sockets,
         processes,
+        runtime,
     };
     // The names of a path `a.b.c`, and whether a dot came last.
     let mut path: Vec<Range<usize>> = Vec::new();
     let mut dotted = false;
-    let mut called = "";
+    // What was called last, and the string it was given.
+    let (mut called, mut given) = ("", "");
     let mut last = Class::Line;
     let mut lexer = Lexer::new(text, family, 0);
     while let Some(token) = lexer.next() {
@@ -93,11 +110,19 @@ pub(super) fn find(text: &str, family: Family, found: &mut Vec<Found>) {
             Class::Sign(b'(') => {
                 called = path.last().map_or("", |name| walk.written(name));
                 if let Some(name) = path.last() {
-                    let touching = name.end == token.range.start;
-                    walk.call(&path, token.range.end, touching, lexer.clone(), found);
+                    let touching = name.end == token.range.start || last == Class::Sign(b')');
+                    let at = token.range.end;
+                    let call = Called {
+                        path: &path,
+                        given,
+                        at,
+                        touching,
+                    };
+                    walk.call(&call, lexer.clone(), found);
                 }
                 // `x().y(`: what was called is the base of what follows.
                 let base = path.pop();
+                given = "";
                 path.clear();
                 path.extend(base);
                 if !walk.may_continue(token.range.end) {
@@ -108,6 +133,7 @@ pub(super) fn find(text: &str, family: Family, found: &mut Vec<Found>) {
             Class::Sign(b')') => {}
             Class::Text => {
                 walk.text_token(&path, called, last, &token, found);
+                given = walk.written(&token.range);
                 if last != Class::Sign(b'(') {
                     path.clear();
                 }
@@ -223,20 +249,18 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Judges a call of `path` whose arguments begin at `at`.
-    fn call(
-        &self,
-        path: &[Range<usize>],
-        at: usize,
-        touching: bool,
-        arguments: Lexer<'t>,
-        found: &mut Vec<Found>,
-    ) {
+    /// Judges a call.
+    fn call(&self, call: &Called<'_>, arguments: Lexer<'t>, found: &mut Vec<Found>) {
+        let (path, at) = (call.path, call.at);
         let Some((name_range, before)) = path.split_last() else {
             return;
         };
         let name = self.written(name_range);
-        let base = before.last().map_or("", |range| self.written(range));
+        let base = match before.last().map_or("", |range| self.written(range)) {
+            // `__import__('os').system(`
+            "__import__" | "import_module" if !call.given.is_empty() => call.given,
+            base => base,
+        };
         if matches!(
             base,
             "def" | "function" | "fn" | "func" | "fun" | "sub" | "class"
@@ -244,7 +268,7 @@ impl<'t> Walk<'t> {
             return;
         }
         // In prose a space separates a word from a remark in parentheses.
-        if !touching && self.family == Family::Unknown && base.is_empty() {
+        if !call.touching && self.family == Family::Unknown && base.is_empty() {
             return;
         }
         if name == "x"
@@ -259,14 +283,28 @@ impl<'t> Walk<'t> {
         if base.is_empty() && self.is_definition(arguments.clone()) {
             return;
         }
+        // `exec(s)` is a plural.
+        let plural = self.family == Family::Unknown && base.is_empty() && self.is_plural(at);
+        if plural {
+            return;
+        }
         let hit = self
             .lookup(base, name)
             .find(|api| self.fits(api.when, at, arguments.clone()));
         let range = before.first().unwrap_or(name_range).start..name_range.end;
         if let Some(api) = hit {
             found.push((api.category, range));
-        } else if matches!(name, "system" | "popen")
-            && matches!(base, "__import__" | "import_module")
+        } else if name == "exec" && self.runtime && !base.is_empty() {
+            found.push(("process_spawn", range));
+        } else if matches!(name, "unlink" | "rmdir")
+            && base == "Path"
+            && call.given.starts_with('/')
+        {
+            found.push(("file_delete", range));
+        } else if matches!(
+            name,
+            "exec" | "spawn" | "fork" | "execSync" | "execFile" | "spawnSync"
+        ) && matches!(call.given, "child_process" | "node:child_process")
         {
             found.push(("process_spawn", range));
         } else if name == "getattr" && base.is_empty() {
@@ -282,6 +320,19 @@ impl<'t> Walk<'t> {
 
     /// Whether what looks like a call is the head of a method: `exec(query: string) {`.
     fn is_definition(&self, arguments: Lexer<'t>) -> bool {
+        let head: Vec<Token> = arguments.clone().take(2).collect();
+        if let [
+            Token {
+                class: Class::Name, ..
+            },
+            Token {
+                class: Class::Sign(b':'),
+                ..
+            },
+        ] = head.as_slice()
+        {
+            return true;
+        }
         let mut depth = 1_u32;
         let mut typed = false;
         for token in arguments.take(ARGUMENTS) {
@@ -325,37 +376,59 @@ impl<'t> Walk<'t> {
         })
     }
 
-    /// `getattr(os, 'system')`
+    /// Whether the parentheses at `at` hold the ending of a word in a sentence.
+    fn is_plural(&self, at: usize) -> bool {
+        let rest = self.text.get(at..).unwrap_or_default();
+        ["s) ", "es) ", "ed) ", "ing) "].iter().any(|ending| {
+            let behind = rest
+                .strip_prefix(ending)
+                .and_then(|rest| rest.chars().next());
+            behind.is_some_and(|c| c.is_ascii_lowercase())
+        })
+    }
+
+    /// `getattr(os, 'system')`, also `getattr(os, 'sys' + 'tem')`.
     fn by_name(&self, range: Range<usize>, mut arguments: Lexer<'t>, found: &mut Vec<Found>) {
-        let (object, comma, member) = (arguments.next(), arguments.next(), arguments.next());
-        if let (Some(object), Some(comma), Some(member)) = (object, comma, member)
-            && comma.class == Class::Sign(b',')
-            && member.class == Class::Text
-        {
-            let (object, member) = (self.written(&object.range), self.written(&member.range));
-            if let Some(api) = self.lookup(object, member).next() {
-                found.push((api.category, range));
+        let (Some(object), Some(comma)) = (arguments.next(), arguments.next()) else {
+            return;
+        };
+        if comma.class != Class::Sign(b',') {
+            return;
+        }
+        let mut member = String::new();
+        for token in arguments.take(8) {
+            match token.class {
+                Class::Text => member.push_str(self.written(&token.range)),
+                Class::Sign(b'+') => {}
+                _ => break,
             }
         }
+        let api = self
+            .lookup(self.written(&object.range), &member)
+            .next()
+            .map(|api| api.category);
+        found.extend(api.map(|category| (category, range)));
     }
 
     /// Whether the call is the body of an endless loop.
     fn in_loop(&self, at: usize) -> bool {
-        let before = self
-            .text
-            .as_bytes()
-            .get(at.saturating_sub(60)..at)
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(at.saturating_sub(60)..at).unwrap_or_default();
+        let behind = bytes
+            .get(at..(at + 12).min(bytes.len()))
             .unwrap_or_default();
-        [
+        let heads = [
             "while True",
             "while 1",
             "while(1",
             "while (1",
             "for(;;",
             "for (;;",
-        ]
-        .iter()
-        .any(|head| memchr::memmem::find(before, head.as_bytes()).is_some())
+        ];
+        memchr::memmem::find(behind, b") for ").is_some()
+            || heads
+                .iter()
+                .any(|head| memchr::memmem::find(before, head.as_bytes()).is_some())
     }
 
     /// Whether the arguments at `at` are as a row wants them.
@@ -372,7 +445,13 @@ impl<'t> Walk<'t> {
         let word = |n: usize| list.get(n).map_or("", |token| self.written(&token.range));
         match when {
             When::Always => true,
-            When::Given => given && word(0) != "...",
+            // `subprocess.run(shell=True)` is a mention.
+            When::Given => {
+                let keyword = class(0) == Some(Class::Name) && word(1) == "=" && word(2) != "=";
+                given
+                    && word(0) != "..."
+                    && (!keyword || matches!(word(0), "args" | "cmd" | "command" | "path"))
+            }
             When::Text => string,
             When::Operand => {
                 let name = class(0) == Some(Class::Name) && word(0).len() > 1;
@@ -381,10 +460,16 @@ impl<'t> Walk<'t> {
             When::TextAndList => {
                 string && list.iter().any(|token| token.class == Class::Sign(b'['))
             }
-            When::Recursive => (0..list.len()).any(|n| {
-                word(n) == "recursive" && matches!(word(n + 2), "true" | "True" | "!")
-                    || (word(n) == "recursive" && matches!(word(n + 1), "," | "}"))
-            }),
+            When::Recursive => {
+                let options = string && word(0).starts_with('-') && word(0).contains(['r', 'R']);
+                options
+                    || (0..list.len()).any(|n| {
+                        let given = matches!(word(n + 1), "," | "}");
+                        word(n) == "recursive"
+                            && (given || matches!(word(n + 2), "true" | "True" | "!"))
+                    })
+            }
+            When::Request => word(0).starts_with("$_"),
             When::True => (0..list.len()).any(|n| word(n) == "true"),
             When::Run => {
                 let end = (at + NEAR).min(self.text.len());
@@ -408,7 +493,11 @@ impl<'t> Walk<'t> {
     ) {
         let content = self.written(&token.range);
         let word = path.last().map_or("", |range| self.written(range));
-        if matches!(content, "child_process" | "node:child_process") {
+        let rest = self.text.get(token.range.end + 1..).unwrap_or_default();
+        if rest.starts_with(".execute()") && self.family != Family::Python {
+            found.push(("process_spawn", token.range.clone()));
+        }
+        if matches!(content, "child_process" | "node:child_process" | "shelljs") {
             let required = last == Class::Sign(b'(') && matches!(called, "require" | "import");
             let imported = last == Class::Name && matches!(word, "from" | "import");
             if required || imported {

@@ -14,6 +14,8 @@ const MAX_DEPTH: u8 = 3;
 pub(super) struct Call<'c> {
     /// In small letters, without folder and `.exe`.
     pub(super) name: &'c str,
+    /// The program as written.
+    pub(super) program: &'c str,
     /// Whether it is written in small letters, as commands of Unix are.
     pub(super) small: bool,
     pub(super) words: &'c [Word],
@@ -107,7 +109,7 @@ const PREFIXES: [&str; 33] = [
 
 /// A command's name and the place of its first argument. Prefixes (`sudo -u x`, `A=b`) are passed over.
 pub(super) fn name_of(command: &Command) -> (String, usize) {
-    let mut at = 0;
+    let mut at = timer(command);
     while let Some(word) = command.words.get(at) {
         let text = word.text.as_str();
         let lower = text.to_ascii_lowercase();
@@ -157,6 +159,39 @@ pub(super) fn name_of(command: &Command) -> (String, usize) {
     (String::new(), at)
 }
 
+/// How many words of a line of crontab stand before its command.
+fn timer(command: &Command) -> usize {
+    let field = |word: &Word| {
+        !word.text.is_empty()
+            && word
+                .text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'/' | b',' | b'-'))
+    };
+    let first = command.words.first().map_or("", |word| word.text.as_str());
+    let named = ["@reboot", "@hourly", "@daily", "@weekly", "@monthly"].contains(&first);
+    let fields = command
+        .words
+        .iter()
+        .take(5)
+        .filter(|word| field(word))
+        .count()
+        == 5;
+    let at = if named {
+        1
+    } else if fields {
+        5
+    } else {
+        0
+    };
+    let user = at > 0
+        && command
+            .words
+            .get(at)
+            .is_some_and(|word| word.text == "root");
+    at + usize::from(user)
+}
+
 fn is_number(text: &str) -> bool {
     text.strip_suffix(['.', ')'])
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
@@ -199,6 +234,7 @@ pub(super) fn judge(
         });
         let call = Call {
             name: &name,
+            program: program.map_or("", |word| word.text.as_str()),
             small,
             words: command.words.get(first..).unwrap_or_default(),
             command,

@@ -125,11 +125,16 @@ fn read(excerpt: &Excerpt<'_>, places: &Places, hit: &mut dyn FnMut(Found)) {
         calls::find(excerpt.text, family, &mut found);
     }
     if family.has_commands() || excerpt.setting != Setting::Fence {
-        let wanted =
-            |range: &Range<usize>| Places::in_range(&places.commands, &excerpt.source(range));
-        if Places::in_range(&places.commands, &whole) {
-            lines(excerpt.text, family == Family::Windows, &wanted, &mut found);
-        }
+        // Code in an argument is found through its command.
+        let wanted = |range: &Range<usize>, line: &str| {
+            let range = excerpt.source(range);
+            Places::in_range(&places.commands, &range)
+                || (Places::in_range(&places.calls, &range)
+                    && [" -c", " -e", " -r"]
+                        .iter()
+                        .any(|option| line.contains(option)))
+        };
+        lines(excerpt.text, family == Family::Windows, &wanted, &mut found);
     }
     for (category, range) in found {
         hit((category, excerpt.source(&range)));
@@ -140,7 +145,7 @@ fn read(excerpt: &Excerpt<'_>, places: &Places, hit: &mut dyn FnMut(Found)) {
 fn lines(
     text: &str,
     backslash: bool,
-    wanted: &dyn Fn(&Range<usize>) -> bool,
+    wanted: &dyn Fn(&Range<usize>, &str) -> bool,
     found: &mut Vec<Found>,
 ) {
     let mut done = 0;
@@ -152,11 +157,13 @@ fn lines(
         at = range.end;
         let start = joined.unwrap_or(range.start);
         joined = line.trim_end().ends_with(['\\', '|']).then_some(start);
-        if start < done || !wanted(&range) {
+        if start < done || !wanted(&range, line) {
             continue;
         }
         let windows = backslash || line.contains(":\\") || line.contains("HK");
-        let script = shell::line(text, start, windows);
+        let first = text.get(start..range.end).unwrap_or_default();
+        let before = found.len();
+        let script = shell::line(text, start + prompt(first), windows);
         done = script.end.max(range.end);
         joined = None;
         commands::judge(&script, None, windows, 0, found);
@@ -166,5 +173,37 @@ fn lines(
                 range.start + bomb.start..range.start + bomb.end,
             ));
         }
+        // `What I ran was: rm -rf x`
+        if found.len() == before
+            && let Some(colon) = line.find(": ")
+        {
+            let script = shell::line(text, range.start + colon + 2, windows);
+            commands::judge(&script, None, windows, 0, found);
+        }
     }
+}
+
+/// The length of a prompt at the beginning of a line: `C:\\>`, `PS C:\\>`, `user@host:~#`, `[user@host ~]$`.
+fn prompt(line: &str) -> usize {
+    let blank = line.len() - line.trim_start().len();
+    let text = line.trim_start();
+    let windows = text.starts_with("PS ") || text.get(1..3) == Some(":\\");
+    let end = if windows {
+        text.find("> ").or_else(|| text.find('>')).map(|at| at + 1)
+    } else {
+        let head = text.get(..text.find(' ').unwrap_or(0)).unwrap_or_default();
+        let plain = head.contains('@') && head.ends_with(['#', '$']);
+        let bracketed = text.starts_with('[') && text.contains("]# ") | text.contains("]$ ");
+        if plain {
+            Some(head.len())
+        } else if bracketed {
+            text.find("]").map(|at| at + 2)
+        } else if text.starts_with("+ ") {
+            Some(2)
+        } else {
+            None
+        }
+    };
+    end.filter(|end| *end < 80 && text.is_char_boundary(*end))
+        .map_or(0, |end| blank + end)
 }

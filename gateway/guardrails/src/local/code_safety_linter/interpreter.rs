@@ -25,17 +25,33 @@ pub(super) fn language(name: &str) -> Option<Family> {
     })
 }
 
+/// Options behind which an interpreter takes code.
+fn code_options(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::Python => &["-c"],
+        Family::Script => &["-e", "-p", "--eval", "--print", "eval"],
+        Family::Php => &["-r"],
+        Family::Perl => &["-e", "-E", "-ne", "-pe"],
+        _ => &["-e"],
+    }
+}
+
+/// The argument behind one of `options`, or joined to it: `-e'code'`.
+fn behind<'c>(call: &Call<'c>, options: &[&str]) -> Option<&'c str> {
+    call.words.iter().enumerate().find_map(|(at, word)| {
+        let text = word.text.as_str();
+        if options.contains(&text) {
+            return call.words.get(at + 1).map(|word| word.text.as_str());
+        }
+        let joined = options.iter().find_map(|option| text.strip_prefix(option));
+        joined.filter(|code| word.quoted && code.contains(['(', ' ', ';']))
+    })
+}
+
 /// Code in an argument, with its language; none for the shell's own.
 pub(super) fn argument(call: &Call<'_>) -> Option<(Option<Family>, String)> {
-    let behind = |options: &[&str]| {
-        let at = call
-            .arguments()
-            .position(|argument| options.contains(&argument));
-        at.and_then(|at| call.words.get(at + 1))
-            .map(|word| word.text.clone())
-    };
     if let Some(family) = language(call.name) {
-        return behind(&["-c", "-e", "-r", "-E", "--eval", "-p"]).map(|code| (Some(family), code));
+        return behind(call, code_options(family)).map(|code| (Some(family), code.to_owned()));
     }
     if is_shell(call.name) || matches!(call.name, "su" | "runuser" | "script") {
         // `-c`, also among other letters: `bash -lc`.
@@ -46,23 +62,22 @@ pub(super) fn argument(call: &Call<'_>) -> Option<(Option<Family>, String)> {
             .and_then(|at| call.words.get(at + 1))
             .map(|word| (None, word.text.clone()));
     }
+    let joined =
+        |words: &mut dyn Iterator<Item = &str>, by: &str| words.collect::<Vec<_>>().join(by);
     let code = match call.name {
-        "cmd" => call
-            .words
-            .iter()
-            .skip_while(|word| !word.text.eq_ignore_ascii_case("/c"))
-            .skip(1)
-            .map(|word| word.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" "),
+        "cmd" => {
+            let mut words = call
+                .arguments()
+                .skip_while(|word| !word.eq_ignore_ascii_case("/c"))
+                .skip(1);
+            joined(&mut words, " ")
+        }
         "powershell" | "pwsh" | "powershell_ise" => {
-            let options = |text: &str| text.starts_with('-');
             let quoted = call
                 .words
                 .iter()
-                .filter(|word| word.quoted && !options(&word.text))
-                .map(|word| word.text.as_str());
-            quoted.collect::<Vec<_>>().join(" ; ")
+                .filter(|word| word.quoted && !word.text.starts_with('-'));
+            joined(&mut quoted.map(|word| word.text.as_str()), " ; ")
         }
         // The remote side runs what comes as the last argument.
         "ssh" => call
@@ -72,10 +87,15 @@ pub(super) fn argument(call: &Call<'_>) -> Option<(Option<Family>, String)> {
             .find(|word| word.quoted && word.text.contains(' '))?
             .text
             .clone(),
-        "eval" | "watch" | "parallel" => call.arguments().collect::<Vec<_>>().join(" "),
+        "eval" | "watch" | "parallel" => joined(&mut call.arguments(), " "),
+        "trap" => call.words.first()?.text.clone(),
+        "alias" => call
+            .arguments()
+            .find_map(|word| word.split_once('='))?
+            .1
+            .to_owned(),
         "osascript" => {
-            let script = behind(&["-e"])?;
-            let (_, quoted) = script.split_once("do shell script \"")?;
+            let (_, quoted) = behind(call, &["-e"])?.split_once("do shell script \"")?;
             quoted.split('"').next().unwrap_or_default().to_owned()
         }
         _ => return None,

@@ -131,13 +131,19 @@ impl Family {
         match sign {
             Some((_, family)) if !prose => *family,
             Some(_) => Self::Unknown,
-            None if head.starts_with(b"import ")
-                || head.starts_with(b"from ")
-                || head.starts_with(b"def ") =>
+            None if text.trim_end().ends_with("\nend") => Self::Ruby,
+            None if [&b"import "[..], b"from ", b"def "]
+                .iter()
+                .any(|word| head.starts_with(word)) =>
             {
                 let line = text.lines().next().unwrap_or_default();
-                let python = !line.contains(['\'', '"', ';', '{']);
-                if python { Self::Python } else { Self::Unknown }
+                let foreign = line.contains(['\'', '"', ';', '{']);
+                let definition = line.starts_with('d') && !line.trim_end().ends_with(':');
+                if foreign || definition {
+                    Self::Unknown
+                } else {
+                    Self::Python
+                }
             }
             None => Self::Unknown,
         }

@@ -192,6 +192,12 @@ impl Reader<'_> {
                     self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                     break;
                 }
+                b'<' if self.tag().is_some() => {
+                    self.at += self.tag().unwrap_or(1);
+                    if !command.words.is_empty() || !command.outputs.is_empty() {
+                        break;
+                    }
+                }
                 b'>' | b'<' => self.redirection(&mut command, until, depth),
                 _ => {
                     let word = self.word(until, depth);
@@ -210,32 +216,57 @@ impl Reader<'_> {
     fn redirection(&mut self, command: &mut Command, until: Option<u8>, depth: u8) {
         let reading = self.byte(0) == b'<';
         if self.byte(1) == b'(' {
-            let start = self.at;
-            let mut word = Word {
-                text: "<(".into(),
-                range: start..start,
-                ..Word::default()
-            };
-            self.at += 2;
-            self.substitution(&mut word, b')', depth);
-            word.range.end = self.at;
-            command.words.push(word);
-            return;
+            return self.process(command, depth);
         }
+        let start = self.at;
         while matches!(self.byte(0), b'>' | b'<' | b'&' | b'|') {
             self.at += 1;
         }
+        let here = self.at - start == 3;
         while matches!(self.byte(0), b' ' | b'\t') {
             self.at += 1;
         }
-        if matches!(self.byte(0), 0 | b'\n' | b';' | b')' | b'(') {
+        if matches!(self.byte(0), b'<' | b'>') && self.byte(1) == b'(' {
+            return self.process(command, depth);
+        }
+        if matches!(self.byte(0), 0 | b'\n' | b';' | b')' | b'(' | b'<' | b'>') {
             return;
         }
         let word = self.word(until, depth);
         // The shell's own network files count whichever way they are used.
         if !reading || word.text.starts_with("/dev/tcp/") || word.text.starts_with("/dev/udp/") {
             command.outputs.push(word);
+        } else if here && !word.inside.is_empty() {
+            // `bash <<< "$(..)"`
+            command.words.push(word);
         }
+    }
+
+    /// `<(commands)`
+    fn process(&mut self, command: &mut Command, depth: u8) {
+        let start = self.at;
+        let mut word = Word {
+            text: "<(".into(),
+            range: start..start,
+            ..Word::default()
+        };
+        self.at += 2;
+        self.substitution(&mut word, b')', depth);
+        word.range.end = self.at;
+        command.words.push(word);
+    }
+
+    /// The length of a tag of HTML at the cursor.
+    fn tag(&self) -> Option<usize> {
+        const NAMES: [&str; 12] = [
+            "code", "pre", "kbd", "p", "li", "td", "br", "b", "i", "strong", "samp", "span",
+        ];
+        let rest = self.text.get(self.at + 1..)?;
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+        let near = self.text.as_bytes().get(self.at..)?;
+        let close = memchr::memchr2(b'>', b'\n', near.get(..120).unwrap_or(near))?;
+        (NAMES.contains(&name) && near.get(close) == Some(&b'>')).then_some(close + 1)
     }
 
     /// Commands of a substitution; the cursor is behind its opening.

@@ -9,7 +9,16 @@ use super::shell::Command;
 fn fetches(name: &str) -> bool {
     matches!(
         name,
-        "curl" | "wget" | "fetch" | "aria2c" | "lwp-request" | "http" | "nc" | "ncat" | "netcat"
+        "curl"
+            | "wget"
+            | "fetch"
+            | "aria2c"
+            | "lwp-request"
+            | "http"
+            | "nc"
+            | "ncat"
+            | "netcat"
+            | "telnet"
     )
 }
 
@@ -33,15 +42,50 @@ fn decodes(name: &str, command: &Command) -> bool {
     }
 }
 
-/// Whether a command that is substituted into words fetches or decodes.
-fn brings_code(call: &Call<'_>, word: &super::shell::Word) -> bool {
-    word.inside
-        .iter()
-        .filter_map(|index| call.script.commands.get(*index))
-        .any(|command| {
-            let (name, _) = name_of(command);
-            fetches(&name) || decodes(&name, command)
+/// Whether a command fetches something: without an address it is a mention.
+fn fetched(name: &str, command: &Command) -> bool {
+    let named = |word: &super::shell::Word| {
+        !word.text.starts_with('-') && !matches!(word.text.as_str(), "..." | "\u{2026}")
+    };
+    fetches(name)
+        && command
+            .words
+            .iter()
+            .skip_while(|word| !word.text.ends_with(name))
+            .skip(1)
+            .any(named)
+}
+
+/// Whether an earlier command of the line has fetched a file of that name.
+fn is_fetched(call: &Call<'_>, file: &str) -> bool {
+    let file = file.strip_prefix("./").unwrap_or(file);
+    !file.is_empty()
+        && call.script.commands.iter().take(8).take_while(|command| !std::ptr::eq(*command, call.command)).any(|command| {
+            let (name, first) = name_of(command);
+            let words = command.words.get(first..).unwrap_or_default();
+            let named = words.windows(2).any(|pair| {
+                matches!(pair, [option, target] if matches!(option.text.as_str(), "-o" | "-O" | "--output" | "--output-document") && target.text == file)
+            });
+            let kept = words.iter().any(|word| word.text.contains("://") && word.text.rsplit('/').next() == Some(file));
+            let written = command.outputs.iter().any(|word| word.text == file);
+            matches!(name.as_str(), "curl" | "wget") && (named || kept || written)
         })
+}
+
+/// Whether a word holds a command that fetches or decodes: `<(curl ..)`, `$(.. | base64 -d)`.
+fn brings_code(call: &Call<'_>, word: &super::shell::Word) -> bool {
+    let inside = word
+        .inside
+        .iter()
+        .filter_map(|index| call.script.commands.get(*index));
+    inside.into_iter().any(|command| {
+        let (name, _) = name_of(command);
+        let small = command
+            .words
+            .iter()
+            .any(|word| word.text == name || word.text.ends_with(&name));
+        small && (fetched(&name, command) || decodes(&name, command))
+    })
 }
 
 /// Judges a command.
@@ -73,7 +117,33 @@ pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
         }
         "cp" | "mv" | "install" | "ln" | "tee" | "rsync" => copies(call),
         "chmod" => chmod(call),
-        "chown" => None,
+        "chown" => {
+            let everything = call.has_letter(&['R'])
+                && call
+                    .operands()
+                    .any(|path| matches!(path, "/" | "/*" | "/etc" | "/usr" | "/bin"));
+            everything.then_some("permission_weakening")
+        }
+        "passwd" => {
+            (call.has(&["-d", "--delete"]) && call.has(&["root"])).then_some("permission_weakening")
+        }
+        "useradd" | "usermod" => {
+            let root = call.words.windows(2).any(|pair| matches!(pair, [option, id] if option.text.starts_with('-') && option.text.ends_with('u') && id.text == "0"));
+            root.then_some("persistence")
+        }
+        "awk" | "gawk" | "mawk" => {
+            let network = call
+                .arguments()
+                .any(|code| code.contains("/inet/tcp/") && code.contains("|&"));
+            network.then_some("reverse_shell")
+        }
+        "sed" | "echo" => {
+            let off = call.arguments().any(|text| {
+                text.contains("SELINUX=disabled") || text.contains("SELINUX=permissive")
+            });
+            let done = call.name == "echo" && call.command.outputs.is_empty();
+            (off && !done).then_some("defence_evasion")
+        }
         "setcap" => call
             .arguments()
             .any(|a| {
@@ -83,7 +153,7 @@ pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
             })
             .then_some("permission_weakening"),
         "crontab" => crontab(call),
-        "nc" | "ncat" | "netcat" => netcat(call),
+        "nc" | "ncat" | "netcat" | "nc.traditional" | "nc.openbsd" => netcat(call),
         "socat" => call
             .arguments()
             .any(|a| a.to_ascii_lowercase().contains("exec:"))
@@ -116,12 +186,18 @@ pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
             (call.has(&["disable", "--master-disable"])).then_some("defence_evasion")
         }
         name if is_shell(name) => shell(call),
-        "eval" | "source" | "." => call
+        "eval" => evaluates(call),
+        "source" | "." => call
             .words
-            .iter()
-            .any(|word| brings_code(call, word))
+            .first()
+            .is_some_and(|word| brings_code(call, word))
             .then_some("pipe_to_shell"),
         name if language(name).is_some() => runs_input(call),
+        _ if call.program.contains('/')
+            && is_fetched(call, call.program.rsplit('/').next().unwrap_or_default()) =>
+        {
+            Some("pipe_to_shell")
+        }
         _ => assigned(call),
     }
 }
@@ -140,7 +216,27 @@ fn remove(call: &Call<'_>) -> Option<&'static str> {
     if recursive && (fed || call.operands().next().is_some()) {
         return Some("recursive_delete");
     }
+    let searched = fed && call.source(|name, _| matches!(name, "find" | "fd" | "locate"));
+    if searched {
+        return Some("recursive_delete");
+    }
     deletes_system(call)
+}
+
+/// `eval` of what is fetched, decoded, or held in a variable.
+fn evaluates(call: &Call<'_>) -> Option<&'static str> {
+    if call.words.iter().any(|word| brings_code(call, word)) {
+        return Some("pipe_to_shell");
+    }
+    let variable = call.words.first().is_some_and(|word| {
+        let name = word.text.strip_prefix('$');
+        name.is_some_and(|name| {
+            name.starts_with(|c: char| {
+                c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '@' | '*')
+            })
+        })
+    });
+    variable.then_some("code_eval")
 }
 
 fn deletes_system(call: &Call<'_>) -> Option<&'static str> {
@@ -160,8 +256,13 @@ fn find(call: &Call<'_>) -> Option<&'static str> {
         .arguments()
         .position(|a| matches!(a, "-exec" | "-execdir" | "-ok"))?;
     let program = call.words.get(at + 1)?.text.as_str();
-    matches!(program.rsplit('/').next(), Some("rm" | "shred" | "unlink"))
-        .then_some("recursive_delete")
+    match program.rsplit('/').next() {
+        Some("rm" | "shred" | "unlink") => Some("recursive_delete"),
+        Some("truncate") if call.operands().any(|path| is_log(&format!("{path}/"))) => {
+            Some("log_evasion")
+        }
+        _ => None,
+    }
 }
 
 /// A copy or a link to a place that matters.
@@ -300,19 +401,24 @@ fn shell(call: &Call<'_>) -> Option<&'static str> {
     {
         return Some("reverse_shell");
     }
-    if call.words.iter().any(|word| brings_code(call, word)) {
-        return Some("pipe_to_shell");
-    }
     runs_input(call)
 }
 
 /// An interpreter that is fed by a pipe. Given a file, a module or code of its own, it reads data.
 fn runs_input(call: &Call<'_>) -> Option<&'static str> {
+    if call.words.iter().any(|word| brings_code(call, word))
+        || call
+            .operands()
+            .next()
+            .is_some_and(|file| is_fetched(call, file))
+    {
+        return Some("pipe_to_shell");
+    }
     let own = argument(call).is_some()
         || call
             .arguments()
             .any(|a| matches!(a, "-m" | "-n" | "-ne" | "-pe" | "-nle" | "-lne"))
         || (!is_shell(call.name) && call.operands().any(|a| a != "-"));
-    let brought = call.source(|name, command| fetches(name) || decodes(name, command));
+    let brought = call.source(|name, command| fetched(name, command) || decodes(name, command));
     (!own && brought).then_some("pipe_to_shell")
 }

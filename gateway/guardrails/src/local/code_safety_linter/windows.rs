@@ -2,6 +2,18 @@
 
 use super::commands::Call;
 
+/// Services that guard a Windows machine.
+const GUARDS: [&str; 8] = [
+    "windefend",
+    "mpssvc",
+    "wscsvc",
+    "eventlog",
+    "sense",
+    "wdnissvc",
+    "mcafee",
+    "sophos",
+];
+
 /// Judges a command.
 pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
     let joined = || {
@@ -68,6 +80,12 @@ pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
         "fsutil" => found(joined().contains("deletejournal"), "log_evasion"),
         "schtasks" => found(call.has(&["/create"]), "persistence"),
         "register-scheduledtask" => found(!call.words.is_empty(), "persistence"),
+        "reg"
+            if joined().contains("disableantispyware")
+                || joined().contains("disablerealtimemonitoring") =>
+        {
+            found(call.has(&["add"]), "defence_evasion")
+        }
         "reg" => found(
             call.has(&["add"]) && joined().contains("currentversion\\run"),
             "persistence",
@@ -85,7 +103,32 @@ pub(super) fn judge(call: &Call<'_>) -> Option<&'static str> {
             "pipe_to_shell",
         ),
         "rundll32" => found(joined().contains("javascript:"), "pipe_to_shell"),
-        "set-executionpolicy" => None,
+        "sc" | "net" | "stop-service" | "set-service" => {
+            let words = joined();
+            let stops = ["stop", "delete", "disabled"]
+                .iter()
+                .any(|word| words.contains(word))
+                || call.name == "stop-service";
+            found(
+                stops && GUARDS.iter().any(|guard| words.contains(guard)),
+                "defence_evasion",
+            )
+        }
+        "icacls" | "cacls" => {
+            let words = joined();
+            let all = words.contains("everyone:") || words.contains("*s-1-1-0:");
+            found(words.contains("/grant") && all, "permission_weakening")
+        }
+        "get-wmiobject" | "gwmi" | "get-ciminstance" => {
+            let commands = call.script.commands.iter().take(16);
+            let deletes = commands
+                .flat_map(|command| &command.words)
+                .any(|word| word.text.to_ascii_lowercase().contains("delete"));
+            found(
+                deletes && joined().contains("win32_shadowcopy"),
+                "backup_delete",
+            )
+        }
         _ => None,
     }
 }
