@@ -320,17 +320,10 @@ impl<'t> Walk<'t> {
 
     /// Whether what looks like a call is the head of a method: `exec(query: string) {`.
     fn is_definition(&self, arguments: Lexer<'t>) -> bool {
-        let head: Vec<Token> = arguments.clone().take(2).collect();
-        if let [
-            Token {
-                class: Class::Name, ..
-            },
-            Token {
-                class: Class::Sign(b':'),
-                ..
-            },
-        ] = head.as_slice()
-        {
+        let head: Vec<Token> = arguments.clone().take(3).collect();
+        let class = |n: usize| head.get(n).map(|token| token.class);
+        // `:=` assigns.
+        if class(0) == Some(Class::Name) && class(1) == Some(Class::Sign(b':')) && class(2) != Some(Class::Sign(b'=')) {
             return true;
         }
         let mut depth = 1_u32;
