@@ -22,6 +22,12 @@
 //! [`Response::parse`] takes the request, if there was one, for the schemas of its tools; the rest is the
 //! same. [`texts_of_other`] reads any other body, such as an upstream's error.
 //!
+//! # Streams, services, errors
+//!
+//! [`stream`] reads and writes the events of a streamed answer. [`Request::chat_body`] and
+//! [`Response::chat_body`] give services a body in the OpenAI chat shape whatever the dialect, and their
+//! `chat_diff` turns a body that comes back into edits. [`error`] writes error bodies and the end of a stream.
+//!
 //! # Rules of the texts
 //!
 //! - Consecutive text parts of a message are one segment.

@@ -8,7 +8,7 @@ use super::json::{Kind, Value};
 /// How many members may be looked at for one payload. A schema is the caller's: references that go in
 /// circles, or huge schemas for huge arguments, must not cost more than the payload itself. Past it
 /// nothing is known.
-const BUDGET: u32 = 200_000;
+const BUDGET: u32 = 50_000;
 
 /// How much of the budget of one payload is left.
 #[derive(Debug)]

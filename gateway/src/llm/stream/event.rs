@@ -159,7 +159,7 @@ impl Event {
             EventKind::Broken
         } else if data.is_empty() {
             EventKind::Nothing
-        } else if dialect == Dialect::OpenAi && data.trim_end() == "[DONE]" {
+        } else if data.trim_end() == "[DONE]" {
             EventKind::Done
         } else {
             return Self::read_json(dialect, frame, data);
