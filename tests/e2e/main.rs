@@ -5,7 +5,9 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod bad_input;
 mod dependencies;
 mod fakes;
 mod quality;
+mod reload;
 mod scenarios;

@@ -2,7 +2,8 @@
 //!
 //! Everything here talks to the gateway the way its users do: the real binary, files of resources, HTTP.
 //! [`fake`] is a server whose every answer is scripted; [`fake_llm`] and [`fake_guardrail`] know what a model
-//! and a guardrail service say. [`harness`] starts the gateway, [`scenario`] runs the files below `scenarios/`.
+//! and a guardrail service say. [`harness`] starts the gateway, [`world`] all of it together, and [`scenario`] runs
+//! the files below `scenarios/`.
 
 pub mod answer;
 pub mod bench;
@@ -14,3 +15,4 @@ pub mod harness;
 pub mod http_client;
 pub mod quality;
 pub mod scenario;
+pub mod world;

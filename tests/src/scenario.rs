@@ -4,7 +4,6 @@
 //! is expected of the upstream calls, the response and the record. `scenarios/README.md` explains the format for
 //! people, `scenarios/schema.json` for editors; both follow the types in [`schema`].
 
-pub mod base;
 mod check;
 pub mod matrix;
 pub mod pattern;

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use parapet_tests::control;
 use parapet_tests::fake_guardrail::FakeGuardrails;
 use parapet_tests::fake_llm::FakeLlm;
-use parapet_tests::harness::{Setup, free_port};
-use parapet_tests::scenario::base::{self, Places};
+use parapet_tests::harness::Setup;
+use parapet_tests::world;
 use tokio::process::Command;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -100,15 +100,11 @@ async fn run(python: &Path) -> Result<bool> {
     let llm = Arc::new(FakeLlm::start().await?);
     let services = Arc::new(FakeGuardrails::start().await?);
     let control = control::serve("127.0.0.1:0", Arc::clone(&llm), Arc::clone(&services)).await?;
-    let places = Places {
-        llm: format!("http://{}", llm.server().addr()),
-        service: format!("http://{}", services.server().addr()),
-        closed: format!("http://{}", free_port()?),
-    };
+    let places = world::places(&llm, &services)?;
     let resources = std::fs::read_to_string(sdk_folder().join("resources.yaml"))
         .context("reading the resources")?;
     let gateway = Setup::default()
-        .file("base.yaml", places.fill(base::MANIFESTS))
+        .file("base.yaml", places.fill(world::BASE))
         .file("sdk.yaml", places.fill(&resources))
         .start()
         .await?;

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::base::TOKEN;
 use super::schema::{Mode, Request};
 use crate::http_client::Outgoing;
+use crate::world::TOKEN;
 
 impl Request {
     /// The request in one mode.

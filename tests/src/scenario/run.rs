@@ -7,14 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::base::{self, Places};
 use super::check::{self, Seen};
 use super::schema::{Case, File, Mode, Turn};
 use crate::fake::{Call, Progress};
-use crate::fake_guardrail::FakeGuardrails;
-use crate::fake_llm::FakeLlm;
-use crate::harness::{Gateway, Setup, free_port};
-use crate::http_client::{Answered, Client};
+use crate::harness::Setup;
+use crate::http_client::Answered;
+use crate::world::World;
 
 /// How long a dropped call may take to be seen as dropped by the other side.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
@@ -56,13 +54,14 @@ pub struct Report {
 /// # Errors
 /// When the gateway or the fakes cannot be started: then nothing was tested.
 pub async fn run(file: &File) -> Result<Report> {
-    let stage = Stage::build(file).await?;
+    let args = |setup: Setup| file.args.iter().fold(setup, |setup, arg| setup.arg(arg));
+    let world = World::start_with(&file.manifests, args).await?;
     let mut report = Report::default();
     for case in &file.cases {
         for mode in &case.modes {
             report.ran += 1;
             let mut response = String::new();
-            if let Err(why) = stage.play(case, *mode, &mut response).await {
+            if let Err(why) = play(&world, case, *mode, &mut response).await {
                 report.failures.push(Failure {
                     case: case.name.clone(),
                     mode: *mode,
@@ -75,129 +74,95 @@ pub async fn run(file: &File) -> Result<Report> {
     Ok(report)
 }
 
-/// Everything that a file's cases play on.
-struct Stage {
-    gateway: Gateway,
-    client: Client,
-    llm: FakeLlm,
-    services: FakeGuardrails,
+async fn play(world: &World, case: &Case, mode: Mode, response: &mut String) -> Result<()> {
+    prepare(world, case)?;
+    let log_before = world.gateway.log().lines().len();
+    let outgoing = case.request.outgoing(mode)?;
+    let path = outgoing.path.clone();
+    let opened = world.client.open(outgoing).await?;
+    let (status, headers) = (opened.status, opened.headers.clone());
+    let (body, cut) = match &case.request.hang_up_after {
+        None => opened.rest().await,
+        Some(text) => {
+            let mut opened = opened;
+            (opened.read_until(text).await?.into_bytes(), false)
+        }
+    };
+    let answered = Answered {
+        status,
+        headers,
+        body: body.into(),
+        cut,
+    };
+    *response = shortened(&answered);
+    let services = world.services.server().calls();
+    let waited = |name: &String| {
+        services.iter().any(|call| {
+            call.path.trim_start_matches('/') == name && call.progress == Progress::Done
+        })
+    };
+    let too_long = case.expect.not_waited_for.iter().find(|name| waited(name));
+    ensure!(
+        too_long.is_none(),
+        "the response waited for service {}",
+        too_long.map_or("", String::as_str)
+    );
+    let request_id = answered
+        .header("x-request-id")
+        .context("the response has no x-request-id")?;
+    let record = world.gateway.record(request_id).await?;
+    if case.expect.upstream_dropped {
+        wait_for_drop(world).await?;
+    }
+    let seen = Seen {
+        mode,
+        path,
+        answered,
+        upstream: world.llm.server().take_calls(),
+        services: by_service(world.services.server().take_calls()),
+        record,
+        log: world.gateway.log().lines().split_off(log_before),
+    };
+    check::all(&case.expect, &seen, case.request.hang_up_after.is_some())
 }
 
-impl Stage {
-    async fn build(file: &File) -> Result<Self> {
-        let llm = FakeLlm::start().await?;
-        let services = FakeGuardrails::start().await?;
-        let places = Places {
-            llm: format!("http://{}", llm.server().addr()),
-            service: format!("http://{}", services.server().addr()),
-            closed: format!("http://{}", free_port()?),
-        };
-        let mut setup = Setup::default()
-            .file("base.yaml", places.fill(base::MANIFESTS))
-            .file("scenario.yaml", places.fill(&file.manifests));
-        for arg in &file.args {
-            setup = setup.arg(arg);
-        }
-        let gateway = setup.start().await?;
-        let client = gateway.client();
-        Ok(Self {
-            gateway,
-            client,
-            llm,
-            services,
-        })
+fn prepare(world: &World, case: &Case) -> Result<()> {
+    let says_ok = Turn {
+        say: Some("ok".into()),
+        ..Turn::default()
+    };
+    let turns = if case.model.is_empty() {
+        std::slice::from_ref(&says_ok)
+    } else {
+        &case.model
+    };
+    world.llm.script(
+        turns
+            .iter()
+            .map(Turn::scripted)
+            .collect::<Result<Vec<_>>>()?,
+    );
+    world.services.reset();
+    for (name, entries) in &case.services {
+        let entries = entries
+            .iter()
+            .map(super::schema::Judgement::scripted)
+            .collect::<Result<Vec<_>>>()?;
+        world.services.script(name, entries);
     }
+    world.llm.server().take_calls();
+    world.services.server().take_calls();
+    Ok(())
+}
 
-    async fn play(&self, case: &Case, mode: Mode, response: &mut String) -> Result<()> {
-        self.prepare(case)?;
-        let log_before = self.gateway.log().lines().len();
-        let outgoing = case.request.outgoing(mode)?;
-        let path = outgoing.path.clone();
-        let opened = self.client.open(outgoing).await?;
-        let (status, headers) = (opened.status, opened.headers.clone());
-        let (body, cut) = match &case.request.hang_up_after {
-            None => opened.rest().await,
-            Some(text) => {
-                let mut opened = opened;
-                (opened.read_until(text).await?.into_bytes(), false)
-            }
-        };
-        let answered = Answered {
-            status,
-            headers,
-            body: body.into(),
-            cut,
-        };
-        *response = shortened(&answered);
-        let services = self.services.server().calls();
-        let waited = |name: &String| {
-            services.iter().any(|call| {
-                call.path.trim_start_matches('/') == name && call.progress == Progress::Done
-            })
-        };
-        let too_long = case.expect.not_waited_for.iter().find(|name| waited(name));
-        ensure!(
-            too_long.is_none(),
-            "the response waited for service {}",
-            too_long.map_or("", String::as_str)
-        );
-        let request_id = answered
-            .header("x-request-id")
-            .context("the response has no x-request-id")?;
-        let record = self.gateway.record(request_id).await?;
-        if case.expect.upstream_dropped {
-            self.wait_for_drop().await?;
-        }
-        let seen = Seen {
-            mode,
-            path,
-            answered,
-            upstream: self.llm.server().take_calls(),
-            services: by_service(self.services.server().take_calls()),
-            record,
-            log: self.gateway.log().lines().split_off(log_before),
-        };
-        check::all(&case.expect, &seen, case.request.hang_up_after.is_some())
-    }
-
-    fn prepare(&self, case: &Case) -> Result<()> {
-        let silence = Turn {
-            say: Some("ok".into()),
-            ..Turn::default()
-        };
-        let turns = if case.model.is_empty() {
-            std::slice::from_ref(&silence)
-        } else {
-            &case.model
-        };
-        self.llm.script(
-            turns
-                .iter()
-                .map(Turn::scripted)
-                .collect::<Result<Vec<_>>>()?,
-        );
-        self.services.reset();
-        for (name, entries) in &case.services {
-            let entries = entries
-                .iter()
-                .map(super::schema::Judgement::scripted)
-                .collect::<Result<Vec<_>>>()?;
-            self.services.script(name, entries);
-        }
-        self.llm.server().take_calls();
-        self.services.server().take_calls();
-        Ok(())
-    }
-
-    async fn wait_for_drop(&self) -> Result<()> {
-        let gone = |calls: &[Call]| calls.iter().any(|call| call.progress == Progress::Gone);
-        let calls = self.llm.server().wait_for(DROP_LIMIT, gone).await;
-        ensure!(
-            gone(&calls),
-            "no call to the model was dropped within {DROP_LIMIT:?}"
-        );
-        Ok(())
-    }
+async fn wait_for_drop(world: &World) -> Result<()> {
+    let gone = |calls: &[Call]| calls.iter().any(|call| call.progress == Progress::Gone);
+    let calls = world.llm.server().wait_for(DROP_LIMIT, gone).await;
+    ensure!(
+        gone(&calls),
+        "no call to the model was dropped within {DROP_LIMIT:?}"
+    );
+    Ok(())
 }
 
 fn by_service(calls: Vec<Call>) -> BTreeMap<String, Vec<Value>> {
