@@ -114,7 +114,10 @@ async fn a_hundred_thousand_messages_are_too_many() {
             .unwrap();
         let body = assert_error(path, &answer, 400);
         assert!(
-            body["error"]["message"].as_str().unwrap().contains("65536"),
+            body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("100000"),
             "{body}"
         );
     }

@@ -8,6 +8,8 @@
 mod bad_input;
 mod dependencies;
 mod fakes;
+mod identity;
 mod quality;
 mod reload;
 mod scenarios;
+mod splitter;

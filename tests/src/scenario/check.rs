@@ -101,7 +101,10 @@ fn response(expect: &Expect, seen: &Seen, hung_up: bool) -> Result<()> {
     if let Some(expected) = &expect.block {
         block::check(expected, seen)?;
     }
-    let words = expect.say.is_some() || expect.choices.is_some() || expect.error.is_some();
+    let words = expect.say.is_some()
+        || expect.usage.is_some()
+        || expect.choices.is_some()
+        || expect.error.is_some();
     let chat = seen.path.contains("/chat/completions") || seen.path.contains("/messages");
     // An answer that the case does not describe in words must still be one that a client can read.
     if words || (chat && status == 200 && expect.text.is_none() && expect.body.is_none()) {
@@ -138,6 +141,9 @@ fn in_words(expect: &Expect, seen: &Seen) -> Result<()> {
             "an error: {}",
             received.error.unwrap_or_default()
         );
+    }
+    if let Some(pattern) = &expect.usage {
+        matches_optional(pattern, received.usage.as_ref()).context("the usage")?;
     }
     let complete = expect.complete.unwrap_or(true);
     ensure!(

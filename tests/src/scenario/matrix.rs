@@ -102,8 +102,6 @@ pub enum How {
     Impatient,
     /// Nobody listens where the guardrail calls.
     Closed,
-    /// The guardrail's configuration does not build.
-    NotBuilt,
     /// Another mutator that comes before it blocks.
     BlockedByMutator,
     /// The model cannot be reached; only for the output hook.
@@ -352,7 +350,7 @@ impl Cell<'_> {
                 expect.error = Some(serde_json::json!({}));
                 return expect;
             }
-            How::Plain | How::JsonKey | How::Impatient | How::Closed | How::NotBuilt => {}
+            How::Plain | How::JsonKey | How::Impatient | How::Closed => {}
         }
         match self.decision {
             Decision::Allow => self.expect_text(&mut expect, self.text()),

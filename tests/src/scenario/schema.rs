@@ -235,6 +235,8 @@ pub struct Expect {
     pub complete: Option<bool>,
     /// The error object of the response or of the event that ends the stream, as a pattern.
     pub error: Option<Value>,
+    /// The `usage` object of the response, as a pattern.
+    pub usage: Option<Value>,
     /// The request is blocked; stands for status, error and `guardrail_checks` in the dialect of the mode.
     pub block: Option<Block>,
     /// Exactly these calls to the model.

@@ -39,7 +39,6 @@ pub(super) fn guardrail_name(row: &Row, strategy: Strategy) -> String {
         How::Plain | How::JsonKey => "plain",
         How::Impatient => "impatient",
         How::Closed => "closed",
-        How::NotBuilt => "not-built",
         How::BlockedByMutator => "blocked",
         How::UpstreamFails => "unreached",
     };
@@ -83,7 +82,7 @@ pub(super) fn manifests(place: Where, rows: &[Row], hook: BlockAt) -> String {
 }
 
 /// A mutator that comes before all others and whose service blocks.
-const BLOCKER: &str = "    - {name: a-blocker, operation: mutate, priority: -1, custom: {url: \"${service}/blocker\"}}\n";
+const BLOCKER: &str = "    - {name: a-blocker, operation: mutate, priority: 0, custom: {url: \"${service}/blocker\"}}\n";
 
 fn guardrail(name: &str, place: Where, row: &Row, strategy: Strategy) -> String {
     let operation = match row.operation {
@@ -96,13 +95,14 @@ fn guardrail(name: &str, place: Where, row: &Row, strategy: Strategy) -> String 
         Strategy::Audit => "audit",
     };
     let member = match (place, row.how) {
-        (Where::Local, How::NotBuilt) => "regex: {customPatterns: [{pattern: \"(\"}]}",
         (Where::Local, _) => "regex: {presetPatterns: {presets: [us_ssn]}}",
         (Where::External, How::Closed) => "custom: {url: \"${closed}/judge\"}",
-        (Where::External, How::NotBuilt) => {
-            "custom: {url: \"${service}/judge\", bearerToken: {secretKeyRef: {name: missing, key: token}}}"
-        }
         (Where::External, _) => "custom: {url: \"${service}/judge\"}",
+    };
+    // What sees the mutators' work runs after them, and not at all when one of them blocks.
+    let input = match (row.operation, row.how) {
+        (Operation::Validate, How::BlockedByMutator) => ", input: mutated",
+        _ => "",
     };
     let timeout = if row.how == How::Impatient {
         ", timeout: 100ms"
@@ -110,6 +110,6 @@ fn guardrail(name: &str, place: Where, row: &Row, strategy: Strategy) -> String 
         ""
     };
     format!(
-        "    - {{name: {name}, operation: {operation}, enforcingStrategy: {strategy}{timeout}, {member}}}\n"
+        "    - {{name: {name}, operation: {operation}, enforcingStrategy: {strategy}{timeout}{input}, {member}}}\n"
     )
 }
