@@ -95,9 +95,9 @@ pub struct GuardrailSpec {
     /// `validate` passes or blocks; `mutate` may also rewrite.
     #[serde(default)]
     pub operation: Operation,
-    /// Order among mutators, lower first; only with `operation: mutate`. Default 1.
+    /// Order among mutators, lower first, negative ones too; only with `operation: mutate`. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
     pub priority: Option<i32>,
     /// What a violation or a failure costs. Default: from `GatewaySettings`, then `enforce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
