@@ -1,6 +1,8 @@
 //! Percent-encoding, HTML entities, JavaScript escapes and terminal colours.
 
-use memchr::{memchr_iter, memchr2_iter, memmem};
+use std::ops::Range;
+
+use memchr::{memchr_iter, memchr3_iter};
 
 use super::Sites;
 
@@ -11,30 +13,34 @@ const LONGEST: usize = 12;
 pub(super) fn gather(text: &str, sites: &mut Sites) {
     let bytes = text.as_bytes();
     let mut done = 0;
-    for at in memchr2_iter(b'%', b'&', bytes) {
-        if at < done {
-            continue;
-        }
-        if bytes.get(at) == Some(&b'%') {
-            done = percent(text, at, sites);
-        } else if let Some((length, character)) = entity(bytes.get(at..).unwrap_or_default()) {
-            sites.add(at..at + length, |arena| arena.push(character));
-        }
-    }
-    for (mark, digits) in [(&b"\\u00"[..], 2), (b"\\x", 2)] {
-        for at in memmem::find_iter(bytes, mark) {
-            let begin = at + mark.len();
-            let code = text
-                .get(begin..begin + digits)
-                .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-            if let Some(byte) = code.filter(u8::is_ascii_graphic) {
-                sites.add(at..begin + digits, |arena| arena.push(char::from(byte)));
+    for at in memchr3_iter(b'%', b'&', b'\\', bytes) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        match rest {
+            _ if at < done => {}
+            [b'%', ..] => done = percent(text, at, sites),
+            [b'&', ..] => {
+                if let Some((length, character)) = entity(rest) {
+                    sites.add(at..at + length, |arena| arena.push(character));
+                }
             }
+            [b'\\', b'u', b'0', b'0', high, low, ..] => script(at..at + 6, *high, *low, sites),
+            [b'\\', b'x', high, low, ..] => script(at..at + 4, *high, *low, sites),
+            _ => {}
         }
     }
     for at in memchr_iter(0x1b, bytes) {
         if let Some(length) = terminal(bytes.get(at..).unwrap_or_default()) {
             sites.add(at..at + length, |_| {});
+        }
+    }
+}
+
+/// Adds an escape of JavaScript or JSON if it stands for a visible ASCII character.
+fn script(range: Range<usize>, high: u8, low: u8, sites: &mut Sites) {
+    if let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) {
+        let byte = high << 4 | low;
+        if byte.is_ascii_graphic() {
+            sites.add(range, |arena| arena.push(char::from(byte)));
         }
     }
 }

@@ -98,8 +98,12 @@ fn matchable(character: char) -> bool {
             && matches!(fold(character), Fold::Always(_) | Fold::InMixedWord(_)))
 }
 
+/// Whether a word may go on with this character: Latin, Greek, Cyrillic and their neighbours, full-width letters.
 fn in_word(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '_' | '-')
+    match character {
+        '_' | '-' | '\u{c0}'..='\u{1fff}' | '\u{ff10}'..='\u{ff5a}' => true,
+        _ => character.is_ascii_alphanumeric(),
+    }
 }
 
 fn start_of_word(text: &str, at: usize, floor: usize) -> usize {

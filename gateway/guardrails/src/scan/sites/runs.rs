@@ -1,5 +1,7 @@
 //! Long runs of base64 or hexadecimal digits that stand for readable text.
 
+use std::borrow::Cow;
+
 use super::Sites;
 use super::escapes::hex_value;
 use crate::scan::open::ByteSet;
@@ -15,37 +17,36 @@ pub(in crate::scan) const BASE64: ByteSet = ByteSet::alphanumeric_and(b"+/-_");
 /// Adds the sites of encoded runs.
 pub(super) fn gather(text: &str, sites: &mut Sites) {
     let bytes = text.as_bytes();
-    // A run of 24 holds two neighbouring blocks of eight, counted from the text's start.
+    // A run of 24 fills a block of eight at a multiple of sixteen and one of the blocks beside it.
     let mut done = 0;
-    let mut previous = false;
     let mut at = 0;
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let (first, second) = clean_halves(block);
-        if previous & first && at >= done {
-            done = run_at(text, at, done, sites);
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        if is_clean(*block) && at >= done {
+            let beside = |at: usize| {
+                bytes
+                    .get(at..)
+                    .and_then(<[u8]>::first_chunk::<8>)
+                    .is_some_and(|block| is_clean(*block))
+            };
+            if beside(at + 8) || at.checked_sub(8).is_some_and(beside) {
+                done = run_at(text, at, done, sites);
+            }
         }
-        if first & second && at + 8 >= done {
-            done = run_at(text, at + 8, done, sites);
-        }
-        previous = second;
         at += 16;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    if previous && rest.len() >= 8 && at >= done {
-        run_at(text, at, done, sites);
     }
 }
 
-/// Whether each half has bytes only that may be base64 digits, or nearly so.
-fn clean_halves(block: &[u8; 16]) -> (bool, bool) {
-    let mut bad = [0u8; 16];
-    for (bad, byte) in bad.iter_mut().zip(block) {
-        let letter = (byte | 0x20).wrapping_sub(0x61) < 0x1f;
-        let digit = byte.wrapping_sub(0x2b) < 0x0f;
-        *bad = u8::from(!(letter | digit));
-    }
-    let bad = u128::from_le_bytes(bad);
-    (bad as u64 == 0, bad >> 64 == 0)
+/// Whether all bytes may be base64 digits; a few others pass too.
+const fn is_clean(block: [u8; 8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(block);
+    let low = word & !HIGH;
+    // Adding lifts a byte's highest bit if the byte is at least so much. Letters and what stands beside them:
+    let letters = (low | ONES * 0x20) + ONES * (0x80 - 0x61);
+    // From `+` up to `9`:
+    let digits = (low + ONES * (0x80 - 0x2b)) & !(low + ONES * (0x80 - 0x3a));
+    (letters | digits) & !word & HIGH == HIGH
 }
 
 /// Looks at the run that holds the byte at `at`, from `floor` on. Gives its end.
@@ -110,9 +111,10 @@ pub(super) fn unfinished(text: &str) -> Option<usize> {
     None
 }
 
-struct Run {
-    /// The digits, without padding and line ends.
-    digits: Vec<u8>,
+/// A run of digits, possibly over several lines.
+struct Run<'a> {
+    /// Without padding and line ends.
+    digits: Cow<'a, [u8]>,
     hex: bool,
     /// After the last digit or padding.
     end: usize,
@@ -120,22 +122,26 @@ struct Run {
     line: usize,
 }
 
-impl Run {
+impl<'a> Run<'a> {
     /// The run that begins at `start`.
-    fn at(bytes: &[u8], start: usize) -> Self {
+    fn at(bytes: &'a [u8], start: usize) -> Self {
         let mut run = Self {
-            digits: Vec::new(),
+            digits: Cow::Borrowed(&[]),
             hex: true,
             end: start,
             line: 0,
         };
         loop {
             let rest = bytes.get(run.end..).unwrap_or_default();
-            run.line = rest.iter().take_while(|byte| BASE64.has(**byte)).count();
-            let (line, rest) = rest.split_at(run.line);
+            let (line, rest) =
+                rest.split_at(rest.iter().take_while(|byte| BASE64.has(**byte)).count());
+            let first = run.line == 0;
+            run.line = line.len();
             run.hex &= line.iter().all(u8::is_ascii_hexdigit);
-            let first = run.digits.is_empty();
-            run.digits.extend_from_slice(line);
+            match first {
+                true => run.digits = Cow::Borrowed(line),
+                false => run.digits.to_mut().extend_from_slice(line),
+            }
             run.end += run.line;
             let skip = match rest {
                 [b'\r', b'\n', next, ..] if BASE64.has(*next) => 2,
@@ -177,46 +183,38 @@ impl Run {
     fn decode(&self) -> Option<String> {
         let hex = self.hex && self.digits.len().is_multiple_of(2);
         let text = if hex {
-            readable(&self.digits, from_hex)
+            readable(&self.digits, hex_byte)
         } else {
             None
         };
-        text.or_else(|| readable(&self.digits, from_base64))
+        text.or_else(|| readable(&self.digits, base64_byte))
     }
 
     /// Whether the run may become readable when it goes on.
     fn readable_so_far(&self) -> bool {
-        (self.hex && checked(&self.digits, from_hex, &mut Vec::new()))
-            || checked(&self.digits, from_base64, &mut Vec::new())
-    }
-}
-
-/// Decodes as many whole bytes as the digits hold.
-type Decode = fn(&[u8], usize, &mut Vec<u8>);
-
-fn from_hex(digits: &[u8], bytes: usize, out: &mut Vec<u8>) {
-    for pair in digits
-        .chunks_exact(2)
-        .skip(out.len())
-        .take(bytes.saturating_sub(out.len()))
-    {
-        if let [high, low] = pair {
-            out.push(hex_value(*high).unwrap_or(0) << 4 | hex_value(*low).unwrap_or(0));
-        }
-    }
-}
-
-fn from_base64(digits: &[u8], bytes: usize, out: &mut Vec<u8>) {
-    // Byte n takes bits 8n.. of the digits' six each.
-    while out.len() < bytes {
-        let first = out.len() * 8 / 6;
-        let (Some(high), Some(low)) = (digits.get(first), digits.get(first + 1)) else {
-            return;
+        let so_far = |decode| {
+            readable_start(&self.digits, decode) && beginnings(&self.digits, decode).is_some()
         };
-        let bits = u16::from(base64_value(*high)) << 6 | u16::from(base64_value(*low));
-        let shift = 4 - out.len() * 8 % 6;
-        out.push((bits >> shift) as u8);
+        (self.hex && so_far(hex_byte)) || so_far(base64_byte)
     }
+}
+
+/// The byte at an index of what digits stand for; none when they do not reach so far.
+type Decode = fn(&[u8], usize) -> Option<u8>;
+
+fn hex_byte(digits: &[u8], index: usize) -> Option<u8> {
+    match digits.get(index * 2..index * 2 + 2) {
+        Some(&[high, low]) => Some(hex_value(high)? << 4 | hex_value(low)?),
+        _ => None,
+    }
+}
+
+fn base64_byte(digits: &[u8], index: usize) -> Option<u8> {
+    // Byte n takes its bits from 8n on; a digit has six.
+    let first = index * 8 / 6;
+    let (high, low) = (digits.get(first)?, digits.get(first + 1)?);
+    let bits = u16::from(base64_value(*high)) << 6 | u16::from(base64_value(*low));
+    Some((bits >> (4 - index * 8 % 6)) as u8)
 }
 
 const fn base64_value(digit: u8) -> u8 {
@@ -229,29 +227,55 @@ const fn base64_value(digit: u8) -> u8 {
     }
 }
 
-/// The decoded text if it is readable: valid UTF-8, at least 95 % of it shown.
+/// The decoded text if it is readable: valid UTF-8, at least 95 % of it shown. Its beginnings of 1, 2, 4, 8, ...
+/// bytes have to be readable too. So most runs are refused after a few bytes, and what is refused stays refused
+/// when a stream goes on.
 fn readable(digits: &[u8], decode: Decode) -> Option<String> {
-    let mut out = Vec::new();
-    if !checked(digits, decode, &mut out) || !mostly_shown(&out) {
+    if !readable_start(digits, decode) {
         return None;
     }
+    let out = beginnings(digits, decode).filter(|out| mostly_shown(out))?;
     String::from_utf8(out).ok()
 }
 
-/// Decodes all of it, unless a beginning of 1, 2, 4, 8, ... bytes is not readable. So most runs are
-/// refused after a few bytes, and what is refused stays refused when a stream goes on.
-fn checked(digits: &[u8], decode: Decode, out: &mut Vec<u8>) -> bool {
+/// Beginnings that are asked about without an allocation.
+const START: usize = 32;
+
+/// Whether the beginnings of up to [`START`] bytes are readable.
+fn readable_start(digits: &[u8], decode: Decode) -> bool {
+    let mut start = [0; START];
+    let mut length = 0;
     let mut step = 1;
-    loop {
-        decode(digits, step, out);
-        if out.len() < step {
-            return true;
+    while step <= START {
+        while length < step {
+            let (Some(slot), Some(byte)) = (start.get_mut(length), decode(digits, length)) else {
+                return true;
+            };
+            *slot = byte;
+            length += 1;
         }
-        if !mostly_shown(out) {
+        if !mostly_shown(start.get(..length).unwrap_or_default()) {
             return false;
         }
         step *= 2;
     }
+    true
+}
+
+/// All of what the digits stand for, unless one of its longer beginnings is not readable.
+fn beginnings(digits: &[u8], decode: Decode) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut step = START * 2;
+    while let Some(byte) = decode(digits, out.len()) {
+        out.push(byte);
+        if out.len() == step {
+            if !mostly_shown(&out) {
+                return None;
+            }
+            step *= 2;
+        }
+    }
+    Some(out)
 }
 
 /// Whether the bytes are UTF-8, but for a last character that is cut off, and nearly all of it shows.
