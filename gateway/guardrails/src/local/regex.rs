@@ -27,7 +27,8 @@ mod shapes;
 #[cfg(feature = "runtime")]
 mod spans;
 
-#[cfg(all(test, feature = "runtime"))]
+#[cfg(test)]
+#[cfg(feature = "runtime")]
 mod tests;
 
 #[cfg(feature = "runtime")]

@@ -11,7 +11,8 @@ use crate::kinds::Kind;
 #[cfg(feature = "runtime")]
 mod judge;
 
-#[cfg(all(test, feature = "runtime"))]
+#[cfg(test)]
+#[cfg(feature = "runtime")]
 mod tests;
 
 /// Configuration of `requestMetadata`. It looks at the metadata of a model request before the model is

@@ -136,10 +136,10 @@ fn permute(state: &mut [[u64; 5]; 5]) {
             state[x][y] = moved.rotate_left((turn + 1) * (turn + 2) / 2 % 64);
             moved = lane;
         }
-        for y in 0..5 {
-            let row = [0, 1, 2, 3, 4].map(|x| state[x][y]);
-            for x in 0..5 {
-                state[x][y] = row[x] ^ (!row[(x + 1) % 5] & row[(x + 2) % 5]);
+        let before = *state;
+        for (x, column) in state.iter_mut().enumerate() {
+            for (y, lane) in column.iter_mut().enumerate() {
+                *lane = before[x][y] ^ (!before[(x + 1) % 5][y] & before[(x + 2) % 5][y]);
             }
         }
         // The round constants come out of a shift register.
@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let rows: [(&str, fn(&str) -> bool, bool); 9] = [
+        type Check = fn(&str) -> bool;
+        let rows: [(&str, Check, bool); 9] = [
             ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", base58check, true),
             ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", base58check, false),
             ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", bech32, true),

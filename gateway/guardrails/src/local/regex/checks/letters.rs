@@ -18,7 +18,7 @@ fn value(byte: u8) -> u64 {
 }
 
 fn ends_with(text: &str, table: &[u8], at: u64) -> bool {
-    let last = text.bytes().filter(u8::is_ascii_alphanumeric).next_back();
+    let last = text.bytes().rfind(u8::is_ascii_alphanumeric);
     let wanted = usize::try_from(at).ok().and_then(|at| table.get(at));
     wanted.copied() == last.map(|byte| byte.to_ascii_uppercase())
 }
