@@ -145,7 +145,10 @@ impl TextGuardrail for Patterns {
 
     fn context_from(&self, text: &str, from: usize) -> usize {
         let judged = self.judged_to(text, from);
-        let reach = self.finder.as_ref().map_or(8, Finder::reach_back);
+        let reach = self
+            .finder
+            .as_ref()
+            .map_or(8, |finder| finder.reach_back(text));
         let mut at = judged.saturating_sub(reach);
         while !text.is_char_boundary(at) {
             at -= 1;

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+pub(super) mod table;
 pub(super) mod words;
 
 /// How many words before a value are looked at.
@@ -27,41 +28,69 @@ impl Context {
     }
 }
 
-/// The groups whose words stand near a place: the key above first, then the words before, nearest first.
+/// The groups whose words stand near a place: what stands above first (a key, the header of a column), then
+/// the words before, nearest first.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Near([u128; REACH + 1]);
+pub(super) struct Near {
+    groups: [u128; REACH + 1],
+    any: u128,
+}
 
 impl Near {
-    /// How many words away the nearest word of `context` stands; 0 is the key above.
+    /// How many words away the nearest word of `context` stands; 0 is above.
     pub(super) fn distance(&self, context: Context) -> Option<usize> {
-        self.0.iter().position(|groups| groups & context.0 != 0)
+        if self.any & context.0 == 0 {
+            return None;
+        }
+        self.groups
+            .iter()
+            .position(|groups| groups & context.0 != 0)
     }
 
-    /// Looks at the words before `at`, and at the JSON key above.
-    pub(super) fn look(text: &str, at: usize, key: Option<&str>) -> Self {
-        let table = &*TABLE;
-        let mut near = Self::default();
+    /// Whether a word of `context` stands near.
+    pub(super) const fn has(&self, context: Context) -> bool {
+        self.any & context.0 != 0
+    }
+
+    fn add(&mut self, place: usize, groups: u128) {
+        if groups != 0
+            && let Some(known) = self.groups.get_mut(place)
+        {
+            *known |= groups;
+            self.any |= groups;
+        }
+    }
+
+    /// Adds what stands above: all words of a key or of a table's header.
+    pub(super) fn above(&mut self, words: &str) {
         let mut later = 0;
-        for word in Words::before(key.unwrap_or_default(), usize::MAX).take(8) {
-            let (alone, paired) = table.groups(word, &mut later);
-            near.0[0] |= alone | paired;
+        for word in Words::before(words, words.len()).take(8) {
+            let (alone, paired) = TABLE.groups(word, &mut later);
+            self.add(0, alone | paired);
         }
-        later = 0;
+    }
+
+    /// Adds the words before `at`.
+    pub(super) fn before(&mut self, text: &str, at: usize) {
+        let table = &*TABLE;
+        let mut later = 0;
         for (word, place) in Words::before(text, at).take(REACH).zip(1..) {
-            let (alone, paired) = table.groups(word, &mut later);
-            // Two words stand where the nearer one stands.
-            for (place, groups) in [(place, alone), (place - 1, paired)] {
-                if let Some(known) = near.0.get_mut(place) {
-                    *known |= groups;
-                }
+            if !table.may_hold(word) {
+                later = 0;
+                continue;
             }
+            let (alone, paired) = table.groups(word, &mut later);
+            self.add(place, alone);
+            // Two words stand where the nearer one stands.
+            self.add(place - 1, paired);
         }
-        near
     }
 }
 
 /// Groups by hash of a word, or of two words in a row. Open addressing; 0 is an empty place.
 struct Table {
+    /// Which beginnings and lengths words have: most words of a text are none of ours.
+    shortlist: [u64; 256],
     hashes: Vec<u64>,
     groups: Vec<u128>,
     /// Words of scripts that are written without spaces are looked for inside runs.
@@ -70,8 +99,9 @@ struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table {
-        hashes: vec![0; 4096],
-        groups: vec![0; 4096],
+        shortlist: [0; 256],
+        hashes: vec![0; 2048],
+        groups: vec![0; 2048],
         inside: Vec::new(),
     };
     for (context, list) in words::ALL {
@@ -79,6 +109,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             if phrase.chars().any(without_spaces) {
                 table.inside.push((phrase, context.0));
                 continue;
+            }
+            for word in split(phrase) {
+                let place = shortlist_place(word.as_bytes());
+                table.shortlist[place / 64] |= 1 << (place % 64);
             }
             let hash = split(phrase).map(hash_of).reduce(pair).unwrap_or_default();
             let place = table.place(hash);
@@ -104,6 +138,18 @@ impl Table {
         place
     }
 
+    /// Whether a word may be ours, alone or as one of two.
+    fn may_hold(&self, word: &str) -> bool {
+        let bytes = word.as_bytes();
+        let place = shortlist_place(bytes);
+        let listed = self
+            .shortlist
+            .get(place / 64)
+            .is_some_and(|bits| bits >> (place % 64) & 1 == 1);
+        // Upper and lower case of other letters may begin with other bytes.
+        listed || bytes.iter().any(|byte| *byte >= 0x80)
+    }
+
     fn of_hash(&self, hash: u64) -> u128 {
         let place = self.place(hash);
         self.groups.get(place).copied().unwrap_or_default()
@@ -118,7 +164,7 @@ impl Table {
             later => self.of_hash(pair(hash, later)),
         };
         *later = hash;
-        if word.chars().any(without_spaces) {
+        if word.bytes().any(|byte| byte >= 0xe0) && word.chars().any(without_spaces) {
             for (inside, context) in &self.inside {
                 if word.contains(inside) {
                     groups |= context;
@@ -127,6 +173,12 @@ impl Table {
         }
         (groups, paired)
     }
+}
+
+/// Where a word stands in the short list: by its first two letters and its length.
+fn shortlist_place(word: &[u8]) -> usize {
+    let letter = |at: usize| usize::from(word.get(at).copied().unwrap_or_default() & 31);
+    letter(0) | letter(1) << 5 | word.len().min(15) << 10
 }
 
 /// Whether a character belongs to a script that does not separate words by spaces, or glues particles to them.
@@ -242,7 +294,9 @@ mod tests {
             ("여권번호는 ", None, PASSPORT, Some(1)),
         ];
         for (text, key, context, distance) in rows {
-            let near = Near::look(text, text.len(), key);
+            let mut near = Near::default();
+            near.above(key.unwrap_or_default());
+            near.before(text, text.len());
             assert_eq!(near.distance(context), distance, "{text:?} {key:?}");
         }
     }
@@ -250,7 +304,15 @@ mod tests {
     #[test]
     fn a_long_run_is_cut_on_a_character() {
         let text = "é".repeat(200);
-        assert_eq!(Near::look(&text, text.len(), None).distance(CARD), None);
+        let mut near = Near::default();
+        near.before(&text, text.len());
+        assert_eq!(near.distance(CARD), None);
+    }
+
+    #[test]
+    fn the_table_has_room() {
+        let used = TABLE.hashes.iter().filter(|hash| **hash != 0).count();
+        assert!((500..1400).contains(&used), "{used}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod health;
 mod network;
 mod passports;
 mod person;
+mod phones;
 mod united_states;
 mod vehicles;
 
@@ -68,6 +69,8 @@ pub(super) struct Rule {
     pub(super) reach: usize,
     /// Words that speak against it, when none of `context` stands nearer.
     pub(super) unless: Context,
+    /// How many digits a value has: from, to.
+    pub(super) digits: (usize, usize),
     /// How sure a match is without context and proof, 0 to 1.
     pub(super) base: f32,
     /// Whether a value may be without digits: then a label among [`LITERALS`] announces it.
@@ -95,6 +98,7 @@ pub(super) const fn rule(shape: &'static str) -> Rule {
         needs_context: false,
         reach: REACH,
         unless: Context::NONE,
+        digits: (0, usize::MAX),
         base: 0.5,
         letters: false,
     }
@@ -144,6 +148,12 @@ impl Rule {
         self
     }
 
+    /// Only with so many digits. For shapes that repeat without counting.
+    pub(super) const fn digits(mut self, least: usize, most: usize) -> Self {
+        self.digits = (least, most);
+        self
+    }
+
     /// May adjoin punctuation with more letters or digits behind it.
     pub(super) const fn edge(mut self, edge: Edge) -> Self {
         self.edge = edge;
@@ -161,6 +171,7 @@ impl Rule {
 static TABLES: &[&[Preset]] = &[
     united_states::PRESETS,
     contact::PRESETS,
+    phones::PRESETS,
     cards::PRESETS,
     network::PRESETS,
     passports::PRESETS,

@@ -13,13 +13,14 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 
-use super::presets::Rule;
-
 /// What the DFA may take, in bytes. A test says how much it really takes.
 const SIZE_LIMIT: usize = 24 << 20;
 
 /// No match is longer, in bytes. Shapes that count nothing but repeat keep the DFA small; their checks count.
 pub(super) const LONGEST: usize = 96;
+
+/// And none of a shape that repeats without naming a bound.
+const LONGEST_LOOP: usize = 48;
 
 /// The shapes of a list of rules, compiled.
 pub(super) struct Shapes {
@@ -30,6 +31,8 @@ pub(super) struct Shapes {
 struct Lane {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
+    /// The longest match, in bytes.
+    longest: usize,
     /// The place in the list of rules, by pattern.
     rules: Vec<usize>,
 }
@@ -78,9 +81,14 @@ impl Shapes {
         Ok(Self { lanes })
     }
 
-    /// Calls `found(rule, end)` for every rule and every end of a match that begins at `at`.
+    /// Calls `found(rule, end, digits)` for every rule and every end of a match that begins at `at`.
     /// Says whether more text could make another match.
-    pub(super) fn walk(&self, text: &[u8], at: usize, mut found: impl FnMut(usize, usize)) -> bool {
+    pub(super) fn walk(
+        &self,
+        text: &[u8],
+        at: usize,
+        mut found: impl FnMut(usize, usize, usize),
+    ) -> bool {
         let mut alive = false;
         for lane in &self.lanes {
             alive |= lane.walk(text, at, &mut found);
@@ -111,35 +119,53 @@ impl Lane {
         let start = dfa
             .start_state(&start::Config::new().anchored(Anchored::Yes))
             .map_err(|error| error.to_string())?;
-        Ok(Self { dfa, start, rules })
+        let longest = shapes
+            .iter()
+            .map(|shape| longest(shape))
+            .max()
+            .unwrap_or_default();
+        Ok(Self {
+            dfa,
+            start,
+            longest,
+            rules,
+        })
     }
 
-    fn walk(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) -> bool {
+    fn walk(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize, usize)) -> bool {
         let mut state = self.start;
+        let mut digits = 0;
         let rest = text.get(at..).unwrap_or_default();
-        for (end, byte) in (at..).zip(rest.iter().take(LONGEST)) {
+        for (end, byte) in (at..).zip(rest.iter().take(self.longest + 1)) {
             state = self.dfa.next_state(state, *byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_dead_state(state) {
                     return false;
                 }
-                self.report(state, end, found);
+                self.report(state, end, digits, found);
             }
+            digits += usize::from(byte.is_ascii_digit());
         }
         // A match shows one byte late: the end of the text counts as one.
-        let whole = rest.len() < LONGEST;
+        let whole = rest.len() <= self.longest;
         if whole {
-            self.report(self.dfa.next_eoi_state(state), text.len(), found);
+            self.report(self.dfa.next_eoi_state(state), text.len(), digits, found);
         }
         whole
     }
 
-    fn report(&self, state: StateID, end: usize, found: &mut impl FnMut(usize, usize)) {
+    fn report(
+        &self,
+        state: StateID,
+        end: usize,
+        digits: usize,
+        found: &mut impl FnMut(usize, usize, usize),
+    ) {
         if self.dfa.is_match_state(state) {
             for index in 0..self.dfa.match_len(state) {
                 let pattern = self.dfa.match_pattern(state, index).as_usize();
                 if let Some(rule) = self.rules.get(pattern) {
-                    found(*rule, end);
+                    found(*rule, end, digits);
                 }
             }
         }
@@ -158,7 +184,7 @@ fn bound(shape: &str) -> Option<usize> {
         .maximum_len()
 }
 
-/// The longest match of a rule's shape, in bytes.
-pub(super) fn longest(rule: &Rule) -> usize {
-    bound(rule.shape).unwrap_or(LONGEST).min(LONGEST)
+/// The longest match of a shape that counts, in bytes.
+pub(super) fn longest(shape: &str) -> usize {
+    bound(shape).unwrap_or(LONGEST_LOOP).min(LONGEST)
 }

@@ -10,6 +10,8 @@ pub(super) enum Edge {
     Number,
     /// As `Word`, and no `:` with more letters or digits behind it; no slice such as `x[::2]`.
     Colons,
+    /// As `Number`, and no blank with a digit behind it: not some of many groups.
+    Apart,
     /// As `Number`, and no comma with another number behind it: not a part of a list of numbers.
     List,
 }
@@ -40,6 +42,10 @@ impl Edge {
             if number {
                 return false;
             }
+        }
+        if self == Self::Apart && before == ' ' {
+            let further = text.get(..at - 1).unwrap_or_default();
+            return !further.ends_with(|c: char| c.is_ascii_digit());
         }
         if self == Self::Word || !matches!(before, '.' | '-' | '/' | '$' | '€' | '£' | '+' | '\\')
         {
@@ -73,6 +79,9 @@ impl Edge {
                     .next()
                     .is_some_and(|c| c == ':' || c.is_ascii_alphanumeric()));
         }
+        if self == Self::Apart && next == ' ' {
+            return !after.next().is_some_and(|c| c.is_ascii_digit());
+        }
         if self == Self::List && next == ',' {
             let list = text
                 .get(at + 1..)
@@ -91,7 +100,7 @@ impl Edge {
     /// Whether more text could change what [`Self::closes`] says.
     pub(super) fn undecided(self, text: &str, at: usize) -> bool {
         let asked = match self {
-            Self::Word | Self::Colons | Self::Number => 1,
+            Self::Word | Self::Colons | Self::Number | Self::Apart => 1,
             Self::List => 3,
         };
         text.get(at..)

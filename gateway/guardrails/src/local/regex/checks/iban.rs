@@ -115,6 +115,9 @@ const LENGTHS: &[(&str, usize)] = &[
     ("YE", 30),
 ];
 
+/// Countries whose bank codes begin with four letters.
+const LETTERS: &str = "AZ BG BH GB GI IE IQ JO KW LV MT NL PK PS QA RO SC SV VG";
+
 /// Whether an IBAN has its country's length and the rest 1 modulo 97, the first four characters moved to the
 /// end and letters counted from 10.
 pub(in super::super) fn iban(text: &str) -> bool {
@@ -131,6 +134,13 @@ pub(in super::super) fn iban(text: &str) -> bool {
         *length == len && compact.starts_with(country.as_bytes())
     };
     if !LENGTHS.iter().any(known) {
+        return false;
+    }
+    let lettered = text
+        .get(..2)
+        .is_some_and(|country| LETTERS.split(' ').any(|known| known == country));
+    let bank = compact.get(4..8).unwrap_or_default();
+    if lettered && !bank.iter().all(u8::is_ascii_uppercase) {
         return false;
     }
     let rest = (4..len).chain(0..4).fold(0u64, |rest, place| {

@@ -37,11 +37,14 @@ contexts! {
     PHONE: "phone" "phones" "phonenumber" "phoneno" "telephone" "tel" "telf" "tlf" "telefon" "telefono"
         "teléfono" "téléphone" "telephone" "telefone" "telefoon" "telefonnummer" "telefoonnummer" "telefonnr"
         "rufnummer" "puhelin" "puhelinnumero" "mobile" "mobil" "mobiltelefon" "mobilnummer" "mobiel" "móvil"
-        "movil" "celular" "cell" "cellphone" "cellulare" "handy" "handynummer" "portable" "gsm" "fax"
-        "whatsapp" "sms" "call" "dial" "callback" "contact" "telepono" "cep" "komórka" "komórkowy" "hotline"
-        "phn" "fon" "msisdn" "ring" "reach" "anruf" "erreichbar" "llámame" "llamar" "appeler" "joindre"
+        "movil" "celular" "cellphone" "cellulare" "handy" "handynummer" "gsm" "fax"
+        "whatsapp" "sms" "telepono" "cep" "komórka" "komórkowy" "hotline"
+        "phn" "fon" "msisdn" "anruf" "erreichbar" "llámame" "llamar" "appeler" "joindre"
         "chiamare" "bellen" "τηλέφωνο" "телефон" "тел" "телефону" "هاتف" "טלפון" "फोन" "電話" "携帯" "电话"
         "手机" "전화" "휴대폰" "연락처" "โทร";
+    /// Words that speak of calls, and of much else.
+    PHONE_WEAK: "call" "dial" "callback" "contact" "ring" "reach" "portable" "cell" "text me" "numéro" "nummer"
+        "número" "numero" "numer" "番号";
     BIRTH: "born" "birth" "birthday" "birthdate" "dob" "geboren" "geburtsdatum" "geburtstag" "geb"
         "né" "née" "naissance" "nacido" "nacida" "nacimiento" "nato" "nata" "nascita" "nascido" "nascida"
         "nascimento" "geboortedatum" "urodzony" "urodzona" "urodzenia" "född" "födelsedatum" "født"
@@ -176,5 +179,7 @@ contexts! {
         "hash" "checksum" "epoch" "snowflake" "message" "msgid" "bestellung" "bestellnummer"
         "sendungsnummer" "rechnung" "rechnungsnummer" "commande" "pedido" "factura" "ordine" "fattura" "zamówienie"
         "faktura" "bestelling" "factuur" "sum" "total" "error" "code" "bytes" "address" "line" "page" "offset"
-        "size" "count" "seed" "id";
+        "size" "count" "seed";
+    /// Words for identifiers that are nobody's secret.
+    ID: "id" "ids" "uid" "guid" "pk" "key" "index";
 }

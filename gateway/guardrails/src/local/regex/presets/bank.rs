@@ -2,7 +2,7 @@
 
 use super::super::checks::{self, digits};
 use super::super::context::words::{
-    BANK_ACCOUNT, CARD, CARD_EXPIRY, CVV, IBAN, OTHER_NUMBER, PIN, ROUTING, SORT_CODE, SWIFT,
+    BANK_ACCOUNT, CARD, CARD_EXPIRY, CVV, IBAN, ID, OTHER_NUMBER, PIN, ROUTING, SORT_CODE, SWIFT,
 };
 use super::generic::GROUPS;
 use super::{How, Preset, rule};
@@ -53,8 +53,8 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "bank_account",
         what: "bank account number, beside a word that says so",
         how: How::Shapes(&[
-            rule("[0-9]+").fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER).base(0.1),
-            rule(GROUPS).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER).base(0.1),
+            rule("[0-9]+").digits(6, 17).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER.or(ID)).base(0.1),
+            rule(GROUPS).digits(5, 20).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER.or(ID)).base(0.1),
         ]),
         finds: &[
             ("checking account 416119731653.", "416119731653"),
@@ -96,7 +96,7 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "crypto",
         what: "Bitcoin, Litecoin, Dogecoin, Tron or Ethereum address",
         how: How::Shapes(&[
-            rule("[13LMDT][1-9A-HJ-NP-Za-km-z]+").proves(checks::base58check),
+            rule("[123LMDTmn][1-9A-HJ-NP-Za-km-z]+").proves(checks::base58check),
             rule("(bc1|tb1|ltc1)[02-9ac-hj-np-z]+|BC1[02-9AC-HJ-NP-Z]+").proves(checks::bech32),
             rule("0x[0-9a-fA-F]+").fits(checks::ethereum).base(0.8),
         ]),

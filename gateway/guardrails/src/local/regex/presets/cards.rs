@@ -1,7 +1,7 @@
 //! Payment cards.
 
 use super::super::checks;
-use super::super::context::words::{CARD, OTHER_NUMBER};
+use super::super::context::words::{CARD, ID, OTHER_NUMBER};
 use super::{How, Preset, Rule, rule};
 
 /// Sixteen digits in fours after a first group.
@@ -16,7 +16,10 @@ const fn grouped(shape: &'static str, check: fn(&str) -> bool) -> Rule {
 }
 
 const fn bare(shape: &'static str, check: fn(&str) -> bool) -> Rule {
-    rule(shape).proves(check).with(CARD).unless(OTHER_NUMBER)
+    rule(shape)
+        .proves(check)
+        .with(CARD)
+        .unless(OTHER_NUMBER.or(ID))
 }
 
 pub(super) static PRESETS: &[Preset] = &[
@@ -86,8 +89,13 @@ pub(super) static PRESETS: &[Preset] = &[
             grouped("3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}", card).base(0.4),
             grouped("[56][0-9]{3}[ -][0-9]{4}[ -][0-9]{5}", card).base(0.4),
             bare("[2-6][0-9]{14,15}", major).base(0.4),
-            rule("[2-6][0-9]+").proves(card).only_with(CARD).base(0.4),
+            rule("[2-6][0-9]+")
+                .digits(12, 19)
+                .proves(card)
+                .only_with(CARD)
+                .base(0.4),
             rule("[2-6][0-9]*([ -][0-9]+)+")
+                .digits(12, 19)
                 .proves(card)
                 .only_with(CARD)
                 .base(0.4),

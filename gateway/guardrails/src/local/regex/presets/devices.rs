@@ -11,16 +11,21 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "hardware address of a network device",
         how: How::Shapes(&[
             rule("([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){2})?")
+                .fits(somebody)
                 .edge(Edge::Colons)
                 .with(MAC)
                 .base(0.8),
             rule("([0-9a-fA-F]{2}-){5}[0-9a-fA-F]{2}((-[0-9a-fA-F]{2}){2})?")
+                .fits(somebody)
                 .with(MAC)
                 .base(0.7),
             rule(r"[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}")
                 .fits(mixed)
                 .with(MAC)
                 .base(0.5),
+            rule("[0-9a-fA-F]{2}( [0-9a-fA-F]{2}){5}(( [0-9a-fA-F]{2}){2})?")
+                .only_with(MAC)
+                .within(2),
             rule("[0-9a-fA-F]{12}").only_with(MAC).within(3),
         ]),
         finds: &[
@@ -58,6 +63,13 @@ pub(super) static PRESETS: &[Preset] = &[
 fn imei(text: &str) -> bool {
     let d = digits(text);
     d.luhn() && !d.all_same()
+}
+
+/// Not the address of everybody or nobody.
+fn somebody(text: &str) -> bool {
+    let mut hex = text.bytes().filter(u8::is_ascii_hexdigit);
+    let first = hex.next();
+    hex.any(|byte| Some(byte) != first)
 }
 
 /// Numbers in groups of four are something else.

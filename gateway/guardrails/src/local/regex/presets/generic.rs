@@ -30,8 +30,16 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "national_id",
         what: "identity card or personal number of any country, beside a word that says so",
         how: How::Shapes(&[
-            labelled(CODE).fits(code).only_with(NATIONAL_ID).within(4),
-            labelled(GROUPS).fits(code).only_with(NATIONAL_ID).within(4),
+            labelled(CODE)
+                .digits(3, 20)
+                .fits(code)
+                .only_with(NATIONAL_ID)
+                .within(4),
+            labelled(GROUPS)
+                .digits(5, 20)
+                .fits(code)
+                .only_with(NATIONAL_ID)
+                .within(4),
         ]),
         finds: &[
             ("identity card (PK): 45504-4185771-3", "45504-4185771-3"),
@@ -47,8 +55,16 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "tax_id",
         what: "tax number of any country, beside a word that says so",
         how: How::Shapes(&[
-            labelled(CODE).fits(code).only_with(TAX_ID).within(4),
-            labelled(GROUPS).fits(code).only_with(TAX_ID).within(4),
+            labelled(CODE)
+                .digits(3, 20)
+                .fits(code)
+                .only_with(TAX_ID)
+                .within(4),
+            labelled(GROUPS)
+                .digits(5, 20)
+                .fits(code)
+                .only_with(TAX_ID)
+                .within(4),
         ]),
         finds: &[
             ("tax id (sk-SK): 536221/999", "536221/999"),
@@ -60,8 +76,14 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "vat_id",
         what: "VAT identification number",
         how: How::Shapes(&[
-            labelled(CODE).fits(code).only_with(VAT).within(4),
+            labelled(CODE)
+                .digits(3, 20)
+                .fits(code)
+                .only_with(VAT)
+                .within(4),
             labelled(r"CHE-?[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}( (MWST|TVA|IVA))?").base(0.6),
+            labelled("CHE [0-9]{3} [0-9]{3} [0-9]{3}( (MWST|TVA|IVA))?|GB(GD|HA)[0-9]{3}")
+                .only_with(VAT),
             labelled("[A-Z]{2}[0-9]*( [0-9]+)+")
                 .fits(code)
                 .only_with(VAT)

@@ -1,7 +1,8 @@
 //! Passports: formats are weak, so a word that says passport must stand near.
 
+use super::super::checks::{digits, is_day};
 use super::super::context::words::{OTHER_NUMBER, PASSPORT};
-use super::generic::{CODE, code};
+use super::generic::CODE;
 use super::{How, Preset, Rule, rule};
 
 const fn passport(shape: &'static str) -> Rule {
@@ -103,7 +104,8 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "passport",
         what: "passport of any country",
         how: How::Shapes(&[
-            passport(CODE).fits(code).within(4).base(0.2),
+            passport(CODE).digits(3, 20).fits(coded).within(4).base(0.2),
+            passport("[A-Za-z][a-z]?[0-9]{6,8}").within(4).base(0.2),
             // Korean numbers are also written in lower case.
             passport("[DMORSdmors][0-9]{3}[0-9A-Za-z][0-9]{4}")
                 .within(4)
@@ -121,6 +123,12 @@ pub(super) static PRESETS: &[Preset] = &[
         ],
     },
 ];
+
+/// A code with three digits at least.
+fn coded(text: &str) -> bool {
+    let digits = digits(text);
+    digits.len() >= 3 && !is_day(text) && (6..=14).contains(&text.len())
+}
 
 fn has_digit(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())

@@ -48,6 +48,10 @@ pub(super) static PRESETS: &[Preset] = &[
                 .fits(itin)
                 .with(ITIN)
                 .base(0.6),
+            rule(r"9[0-9]{2}-[0-9]{6}|9[0-9]{4}-[0-9]{4}")
+                .fits(itin)
+                .with(ITIN)
+                .base(0.3),
             rule(r"9[0-9]{2} ?[0-9]{2} ?[0-9]{4}")
                 .fits(itin)
                 .only_with(ITIN),

@@ -11,6 +11,7 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "driving licence, beside a word that says so",
         how: How::Shapes(&[
             rule(CODE)
+                .digits(3, 20)
                 .fits(code)
                 .only_with(DRIVER_LICENSE)
                 .within(4)
@@ -54,12 +55,18 @@ pub(super) static PRESETS: &[Preset] = &[
     Preset {
         id: "license_plate",
         what: "number plate of a vehicle, beside a word that says so",
-        how: How::Shapes(&[rule("([A-Z0-9]|Ä|Ö|Ü)+([ -][A-Z0-9]+)*")
-            .fits(plate)
-            .only_with(PLATE)
-            .within(3)
-            .unless(OTHER_NUMBER)
-            .base(0.2)]),
+        how: How::Shapes(&[
+            rule("([A-Z0-9]|Ä|Ö|Ü)+([ -][A-Z0-9]+)*")
+                .fits(plate)
+                .only_with(PLATE)
+                .within(3)
+                .unless(OTHER_NUMBER)
+                .base(0.2),
+            rule("[0-9]{2,4}[ -][0-9]{2,4}")
+                .only_with(PLATE)
+                .within(1)
+                .base(0.1),
+        ]),
         finds: &[
             ("plate LE44 XED, owner", "LE44 XED"),
             ("Kennzeichen B-MW 1234", "B-MW 1234"),
@@ -89,6 +96,6 @@ fn plate(text: &str) -> bool {
     let digits = checks::digits(text).len();
     (1..=7).contains(&digits)
         && (1..=6).contains(&letters)
-        && (4..=10).contains(&(letters + digits))
-        && text.len() <= 12
+        && (3..=10).contains(&(letters + digits))
+        && text.len() <= 13
 }
