@@ -13,3 +13,4 @@ mod quality;
 mod reload;
 mod scenarios;
 mod splitter;
+mod unchanged;
