@@ -15,6 +15,8 @@ mod condition;
 #[cfg(feature = "runtime")]
 mod engine;
 #[cfg(feature = "runtime")]
+mod inject;
+#[cfg(feature = "runtime")]
 mod literal;
 #[cfg(feature = "runtime")]
 mod locate;
@@ -60,6 +62,9 @@ pub struct SqlSanitizer {
     pub block_update_without_where: bool,
     /// Refuse SQL in program code that values are put into by string operations.
     pub require_parameterization: bool,
+    /// Refuse injection payloads: values written to break out of a statement, such as `' OR 1=1 --`. Off by
+    /// default: who talks about injection writes such values too.
+    pub block_injection: bool,
 }
 
 impl Default for SqlSanitizer {
@@ -74,6 +79,7 @@ impl Default for SqlSanitizer {
             block_delete_without_where: true,
             block_update_without_where: true,
             require_parameterization: false,
+            block_injection: false,
         }
     }
 }

@@ -323,7 +323,10 @@ impl<'t> Walk<'t> {
         let head: Vec<Token> = arguments.clone().take(3).collect();
         let class = |n: usize| head.get(n).map(|token| token.class);
         // `:=` assigns.
-        if class(0) == Some(Class::Name) && class(1) == Some(Class::Sign(b':')) && class(2) != Some(Class::Sign(b'=')) {
+        if class(0) == Some(Class::Name)
+            && class(1) == Some(Class::Sign(b':'))
+            && class(2) != Some(Class::Sign(b'='))
+        {
             return true;
         }
         let mut depth = 1_u32;

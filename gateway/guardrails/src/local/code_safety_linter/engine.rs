@@ -12,10 +12,17 @@ use super::triggers::{self, Reading};
 use super::{bombs, commands, shell};
 use crate::excerpt::{self, Excerpt, Setting};
 use crate::finding::{Hit, Rank};
-use crate::guardrail::{Built, CONTEXT_LIMIT, Guardrail, TextGuardrail};
+use crate::guardrail::{Built, Guardrail, TextGuardrail};
 use crate::local::sql_sanitizer;
 use crate::scan::{Layer, Wants};
 use crate::segment::{Form, Segment};
+
+/// How many bytes before an unfinished line are read again in a stream: enough to see the fence and the
+/// imports of a fragment.
+const CONTEXT: usize = 4096;
+
+/// How many lines a stream waits for at most before it judges an unfinished one.
+const MAX_JOINED: usize = 8;
 
 /// The built guardrail. There is nothing to configure.
 struct Linter;
@@ -96,20 +103,21 @@ impl TextGuardrail for Linter {
 
     /// Lines are judged when they end.
     fn judged_to(&self, text: &str, _from: usize) -> usize {
-        let end = text.rfind('\n').map_or(0, |at| at + 1);
-        let continued = text
-            .get(..end)
-            .unwrap_or_default()
-            .trim_end_matches(['\n', '\r']);
-        if continued.ends_with(['\\', '|']) {
-            continued.rfind('\n').map_or(0, |at| at + 1)
-        } else {
-            end
+        let mut end = text.rfind('\n').map_or(0, |at| at + 1);
+        // Arguments on the next line belong to a call, a pipe to its line.
+        for _ in 0..MAX_JOINED {
+            let before = text.get(..end).unwrap_or_default().trim_end();
+            if !before.ends_with(['\\', '|', '(', '[', '{', ',']) {
+                break;
+            }
+            end = before.rfind('\n').map_or(0, |at| at + 1);
         }
+        end
     }
 
     fn context_from(&self, text: &str, from: usize) -> usize {
-        excerpt::block_start(text, CONTEXT_LIMIT).min(self.judged_to(text, from))
+        let judged = self.judged_to(text, from);
+        excerpt::block_start(text, text.len() - judged + CONTEXT).min(judged)
     }
 }
 

@@ -8,6 +8,7 @@ use parapet_policy::compile::HoldBack;
 use parapet_policy::outcome::Operation;
 
 use super::SqlSanitizer;
+use super::inject;
 use super::locate::{self, Found};
 use super::token::word_byte;
 use super::words::{OBJECTS, PROSE};
@@ -27,6 +28,10 @@ const VERBS: u16 = 7;
 /// The longest comment that a stream is held back for.
 const LONGEST_COMMENT: u32 = 1024;
 
+/// How many bytes before an unfinished statement are read again in a stream: enough to see the fence or
+/// the string it stands in.
+const CONTEXT: usize = 2048;
+
 /// What to look for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
@@ -38,6 +43,7 @@ pub(super) struct Options {
     pub(super) delete_without_where: bool,
     pub(super) update_without_where: bool,
     pub(super) interpolation: bool,
+    pub(super) injection: bool,
 }
 
 /// The built guardrail.
@@ -58,7 +64,11 @@ pub(super) fn build(config: &SqlSanitizer, operation: Operation) -> Built {
         delete_without_where: config.block_delete_without_where,
         update_without_where: config.block_update_without_where,
         interpolation: config.require_parameterization,
+        injection: config.block_injection,
     };
+    if options.injection {
+        inject::warm();
+    }
     let strips = config.strip_comments && operation == Operation::Mutate;
     Built {
         guardrail: Guardrail::Text(Arc::new(Sanitizer { options, strips })),
@@ -125,6 +135,7 @@ pub(crate) fn destructive(text: &str, triggers: &[Trigger]) -> Vec<Range<usize>>
         delete_without_where: true,
         update_without_where: false,
         interpolation: false,
+        injection: false,
     };
     let sanitizer = Sanitizer {
         options: OPTIONS,
@@ -158,17 +169,19 @@ impl TextGuardrail for Sanitizer {
             return;
         }
         let text = layer.text();
-        if !layer
-            .triggers(Wants::SQL)
+        let mut found = Found::default();
+        let triggers = layer.triggers(Wants::SQL);
+        if triggers
             .iter()
             .any(|trigger| self.is_promising(text, trigger))
         {
-            return;
+            excerpt::visit(text, &mut |excerpt| {
+                locate::find(excerpt, &self.options, &mut found)
+            });
         }
-        let mut found = Found::default();
-        excerpt::visit(text, &mut |excerpt| {
-            locate::find(excerpt, &self.options, &mut found)
-        });
+        if self.options.injection {
+            excerpt::visit(text, &mut |excerpt| locate::payloads(excerpt, &mut found));
+        }
         for (category, range) in found.objections {
             hits.push(Hit {
                 range,
@@ -202,11 +215,17 @@ impl TextGuardrail for Sanitizer {
     }
 
     fn judged_to(&self, text: &str, from: usize) -> usize {
-        statement_start(text).min(self.pending_from(text, from))
+        let mut judged = statement_start(text).min(self.pending_from(text, from));
+        if self.options.injection || self.options.interpolation {
+            // These hits begin with their line or literal, where a `;` may stand in them.
+            judged = judged.min(text.rfind('\n').map_or(0, |at| at + 1));
+        }
+        judged
     }
 
     fn context_from(&self, text: &str, from: usize) -> usize {
-        excerpt::block_start(text, CONTEXT_LIMIT).min(self.judged_to(text, from))
+        let judged = self.judged_to(text, from);
+        excerpt::block_start(text, text.len() - judged + CONTEXT).min(judged)
     }
 }
 

@@ -89,6 +89,16 @@ pub(super) fn find(excerpt: &Excerpt<'_>, options: &Options, found: &mut Found) 
     }
 }
 
+/// Finds injection payloads in an excerpt.
+pub(super) fn payloads(excerpt: &Excerpt<'_>, found: &mut Found) {
+    let begins = |at| begins(excerpt.text, at, Footing::Line);
+    super::inject::find(excerpt.text, begins, &mut |range| {
+        found
+            .objections
+            .push(("sql_injection", excerpt.source(&range)));
+    });
+}
+
 /// How sure it is that an excerpt is SQL.
 fn footing(excerpt: &Excerpt<'_>) -> Footing {
     let name = match excerpt.setting {

@@ -10,6 +10,7 @@ use crate::kinds::Kind;
 use crate::scan::scan_text;
 
 mod comments;
+mod injection;
 mod interpolation;
 mod places;
 mod statements;

@@ -9,6 +9,8 @@ fn lines_are_judged_when_they_end() {
         ("ls\ncurl x \\\n", 3),
         ("ls\ncurl x |\n", 3),
         ("ls\nrm -rf /\n", 12),
+        ("x = 1\nsubprocess.run(\n    [", 6),
+        ("x = 1\nsubprocess.run(\n    ['ls'],\n)\n", 36),
     ] {
         assert_eq!(linter.judged_to(text, 0), judged, "{text}");
         assert_eq!(linter.pending_from(text, 0), text.len(), "{text}");
