@@ -27,6 +27,8 @@ pub struct Frame {
     pub data: Option<String>,
     /// Whether the fields are not UTF-8: then `event` and `data` are not to be trusted.
     pub broken: bool,
+    /// Whether there are lines that the format does not know, such as a body that is no stream at all.
+    pub strange: bool,
 }
 
 /// Events hold text of answers, which stays out of debug output.
@@ -152,10 +154,11 @@ impl Frame {
     fn read(raw: Bytes) -> Self {
         let mut event = String::new();
         let mut data: Option<String> = None;
-        let mut broken = false;
+        let (mut broken, mut strange) = (false, false);
         for line in lines(&raw) {
             let (name, value) = field(line);
             if !matches!(name, b"data" | b"event") {
+                strange |= !matches!(name, b"" | b"id" | b"retry");
                 continue;
             }
             let Ok(value) = std::str::from_utf8(value) else {
@@ -176,6 +179,7 @@ impl Frame {
             event,
             data,
             broken,
+            strange,
         }
     }
 

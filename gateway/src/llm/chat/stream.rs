@@ -57,7 +57,8 @@ fn choice(choice: Value<'_>, position: usize, out: &mut Reading) {
             "delta" => delta(value, answer, out),
             "logprobs" | "token_ids" => out.repeats(answer, value, "null"),
             "finish_reason" => {
-                if !value.is_null() {
+                // Some servers write an empty reason into every chunk.
+                if !value.is_null() && !value.is("") {
                     out.ended.push(answer);
                 }
             }

@@ -29,7 +29,7 @@ pub enum EventKind {
     Done,
     /// The upstream reports an error. Its words are in [`Event::whole`].
     Error,
-    /// Not JSON, not UTF-8, or not an object: nothing is known about what it says.
+    /// Not JSON, not UTF-8, not an object, or no event: nothing is known about what it says.
     Broken,
 }
 
@@ -155,7 +155,7 @@ impl Event {
     /// Reads a frame.
     pub fn read(dialect: Dialect, mut frame: Frame) -> Self {
         let data = Arc::new(frame.data.take().unwrap_or_default());
-        let kind = if frame.broken {
+        let kind = if frame.broken || frame.strange {
             EventKind::Broken
         } else if data.is_empty() {
             EventKind::Nothing
@@ -229,6 +229,16 @@ impl Event {
             copies,
             bare,
         }
+    }
+
+    /// Answers of which the event repeats text that it does not add.
+    pub fn repeats_alone(&self) -> impl Iterator<Item = u32> {
+        let adds = |answer| {
+            let mut deltas = self.deltas.iter();
+            deltas.any(|delta| delta.channel.answer == answer)
+        };
+        let answers = self.copies.iter().map(|copy| copy.answer);
+        answers.filter(move |answer| !adds(*answer))
     }
 
     /// As it came.

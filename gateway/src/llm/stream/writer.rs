@@ -14,8 +14,16 @@ pub struct Writer {
     envelope: Option<String>,
 }
 
-/// Members of a chunk that say something about this chunk only.
-const OWN: [&str; 4] = ["choices", "usage", "obfuscation", "error"];
+/// Members of a chunk that say something about the whole stream, and hold no text that is judged.
+const ENVELOPE: [&str; 7] = [
+    "id",
+    "object",
+    "created",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "provider",
+];
 
 impl Writer {
     /// For a stream of this dialect.
@@ -39,7 +47,7 @@ impl Writer {
         };
         let mut envelope = String::new();
         for (key, value) in doc.root(event.data()).members() {
-            if !OWN.contains(&key.as_ref()) {
+            if ENVELOPE.contains(&key.as_ref()) {
                 push_string(&key, &mut envelope);
                 envelope.push(':');
                 envelope.push_str(value.raw());

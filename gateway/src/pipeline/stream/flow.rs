@@ -22,7 +22,7 @@ const MAX_CHANNELS: usize = 4096;
 pub enum FlowError {
     /// A guardrail stops it.
     Stop(Stop),
-    /// It cannot be judged: an event that cannot be read, or more held than is allowed.
+    /// It cannot be judged: an event that cannot be read, text after its end, or more held than is allowed.
     Unreadable,
 }
 
@@ -48,6 +48,10 @@ pub struct Flow<'a> {
     tail: Vec<Bytes>,
     /// Answers of which some text has been changed.
     changed: Vec<u32>,
+    /// Answers that are complete.
+    ended: Vec<u32>,
+    /// Whether the stream has said that it is complete.
+    over: bool,
     writer: Writer,
     out: Vec<Bytes>,
 }
@@ -88,6 +92,8 @@ impl<'a> Flow<'a> {
             lanes: Vec::new(),
             tail: Vec::new(),
             changed: Vec::new(),
+            ended: Vec::new(),
+            over: false,
             writer: Writer::new(dialect),
             out: Vec::new(),
         }
@@ -108,28 +114,30 @@ impl<'a> Flow<'a> {
     /// # Errors
     /// See [`FlowError`]. What has been released before may still leave.
     pub fn event(&mut self, mut event: Event) -> Result<(), FlowError> {
+        if let Some(whole) = event.whole_mut() {
+            self.guards.judge_whole(whole, &mut self.tally)?;
+        }
         match event.kind {
             EventKind::Nothing | EventKind::Ping => {
-                self.out.push(event.raw().clone());
+                self.out.push(event.with(&[], &[]));
                 return Ok(());
             }
             EventKind::Broken => return Err(FlowError::Unreadable),
             EventKind::UsageOnly => {
-                self.tail.push(event.raw().clone());
+                self.tail.push(event.with(&[], &[]));
                 self.flush_tail();
                 return Ok(());
             }
-            EventKind::Done => {
+            // Nothing is expected after these, so nothing waits.
+            EventKind::Done | EventKind::Error if event.deltas.is_empty() => {
                 self.finish()?;
-                self.out.push(event.raw().clone());
+                self.over |= event.kind == EventKind::Done;
+                self.out.push(event.with(&[], &self.changed));
                 return Ok(());
             }
-            EventKind::Chunk | EventKind::Error => {}
+            EventKind::Chunk | EventKind::Error | EventKind::Done => {}
         }
         self.writer.observe(&event);
-        if let Some(whole) = event.whole_mut() {
-            self.guards.judge_whole(whole, &mut self.tally)?;
-        }
         let spans = self.judge(&event)?;
         let ended = event.ended.clone();
         let lane = self.lane_of(&event);
@@ -141,6 +149,9 @@ impl<'a> Flow<'a> {
         });
         for answer in ended {
             self.end_answer(answer)?;
+            if !self.ended.contains(&answer) {
+                self.ended.push(answer);
+            }
         }
         self.release();
         if self.held > self.max_held {
@@ -166,6 +177,10 @@ impl<'a> Flow<'a> {
     fn judge(&mut self, event: &Event) -> Result<Vec<(usize, Range<usize>)>, FlowError> {
         let mut spans = Vec::with_capacity(event.deltas.len());
         for delta in &event.deltas {
+            // What came before it was judged as complete, and has gone.
+            if self.over || self.ended.contains(&delta.channel.answer) {
+                return Err(FlowError::Unreadable);
+            }
             let index = self.channel(&delta.channel)?;
             let text = event.text(delta);
             if delta.channel.kind == ChannelKind::ToolName {
@@ -384,7 +399,10 @@ impl<'a> Flow<'a> {
             .iter()
             .map(|(i, text)| (*i, text.as_str()))
             .collect();
-        self.out.push(event.with(&replaced, &self.changed));
+        // What repeats text that is yet to come would come before the judgement.
+        let early = event.repeats_alone().filter(|_| self.guards.holds());
+        let changed: Vec<u32> = self.changed.iter().copied().chain(early).collect();
+        self.out.push(event.with(&replaced, &changed));
     }
 
     fn flush_tail(&mut self) {

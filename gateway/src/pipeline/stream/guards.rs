@@ -72,6 +72,11 @@ impl<'a> Guards<'a> {
         self.all.is_empty()
     }
 
+    /// Whether any of them can block or change.
+    pub fn holds(&self) -> bool {
+        !self.holding.is_empty()
+    }
+
     /// How many bytes may be held at most.
     pub(super) const fn bound(&self) -> usize {
         self.bound

@@ -350,3 +350,111 @@ fn an_event_that_cannot_be_read_ends_the_stream() {
     assert_eq!(end, Err(FlowError::Unreadable));
     assert_eq!(read(&out, 0), "a ");
 }
+
+#[test]
+fn an_empty_finish_reason_ends_nothing() {
+    let piece = |text: &str, finish| chunk(0, json!({"content": text}), Some(finish));
+    let events = [piece("my sec", ""), piece("ret ok", ""), piece("", "stop")];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert_eq!(read(&out, 0), "my [X] ok");
+}
+
+#[test]
+fn text_after_the_end_of_its_answer_cannot_be_judged() {
+    let call = |arguments: &str| {
+        let call = json!({"index": 0, "function": {"name": "f", "arguments": arguments}});
+        chunk(0, json!({"tool_calls": [call]}), None)
+    };
+    let end = chunk(0, json!({}), Some("stop"));
+    for (first, second) in [
+        (content(0, "my sec"), content(0, "ret")),
+        (call("{\"a\":"), call("\"secret\"}")),
+    ] {
+        for end in [end.clone(), DONE.to_owned()] {
+            let (out, end) = run(
+                Dialect::OpenAi,
+                Operation::Validate,
+                &[first.clone(), end, second.clone()],
+            );
+            assert_eq!(end, Err(FlowError::Unreadable));
+            assert!(!out.concat().contains(&second), "{out:?}");
+        }
+    }
+    // Another choice may go on, and so may events without text.
+    let events = [
+        content(0, "a"),
+        end.clone(),
+        content(1, "b"),
+        end,
+        DONE.to_owned(),
+    ];
+    assert_eq!(run(Dialect::OpenAi, Operation::Validate, &events).1, Ok(()));
+}
+
+#[test]
+fn nothing_hides_in_events_without_text() {
+    let openai = [
+        r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2},"note":"secret"}"#,
+        r#"{"error":{"message":"secret"}}"#,
+    ];
+    let anthropic = [
+        r#"{"type":"ping","note":"secret"}"#,
+        r#"{"type":"message_stop","note":"secret"}"#,
+    ];
+    let rows = openai.map(|data| (Dialect::OpenAi, data));
+    for (dialect, data) in rows
+        .into_iter()
+        .chain(anthropic.map(|data| (Dialect::Anthropic, data)))
+    {
+        let events = [format!("data: {data}\n\n")];
+        let (out, end) = run(dialect, Operation::Mutate, &events);
+        assert_eq!(end, Ok(()), "{data}");
+        assert_eq!(out.concat(), events[0].replace("secret", "[X]"));
+        let (out, end) = run(dialect, Operation::Validate, &events);
+        assert_eq!(end, Err(FlowError::Stop(Stop { guard: 0 })), "{data}");
+        assert_eq!(out.concat(), "");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_stream_cannot_be_judged() {
+    for body in ["{\"choices\": [\"secret\"]}\n\n", "text: secret\n\n"] {
+        let (out, end) = run(Dialect::OpenAi, Operation::Validate, &[body.to_owned()]);
+        assert_eq!(end, Err(FlowError::Unreadable), "{body}");
+        assert_eq!(out.concat(), "");
+    }
+}
+
+#[test]
+fn log_probabilities_do_not_come_before_their_text() {
+    let event = json!({"id": "c1", "choices": [
+        {"index": 0, "delta": {}, "logprobs": {"content": [{"token": "secret"}]}, "finish_reason": null}
+    ]});
+    let events = [format!("data: {event}\n\n"), content(0, "secret")];
+    let (out, _) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert!(!out.concat().contains("secret"), "{out:?}");
+    assert_eq!(read(&out, 0), "[X]");
+}
+
+#[test]
+fn an_error_comes_after_the_text_that_was_held() {
+    let error = "data: {\"error\":{\"message\":\"over\"}}\n\n";
+    let events = [content(0, "a sec"), error.to_owned()];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert!(out.concat().ends_with(error), "{out:?}");
+    assert_eq!(read(&[out.concat().replace(error, "")], 0), "a sec");
+}
+
+#[test]
+fn pieces_of_the_gateways_own_repeat_no_text() {
+    let first = json!({"id": "c1", "note": "secret", "choices": [
+        {"index": 0, "delta": {"content": "a sec"}, "finish_reason": null}
+    ]});
+    let events = [format!("data: {first}\n\n"), content(0, "onds")];
+    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
+    assert_eq!(end, Ok(()));
+    assert!(!out.concat().contains("secret"), "{out:?}");
+    assert_eq!(read(&out, 0), "a seconds");
+}
