@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::kinds::Kind;
 
 #[cfg(feature = "runtime")]
+mod begin;
+#[cfg(feature = "runtime")]
 mod condition;
+#[cfg(feature = "runtime")]
+mod embedded;
 #[cfg(feature = "runtime")]
 mod engine;
 #[cfg(feature = "runtime")]

@@ -109,6 +109,10 @@ impl Sanitizer {
             .unwrap_or("");
         let verb = bytes.get(start..end).unwrap_or_default();
         let shouted = verb.iter().all(u8::is_ascii_uppercase);
+        // `UPDATE OR REPLACE`
+        if trigger.literal == 6 && shouted && word == "OR" {
+            return true;
+        }
         // One letter can be a name.
         if length == 1 {
             return true;

@@ -113,6 +113,10 @@ fn prefix(text: &str, quote: usize) -> &str {
 /// Whether a hole of a template stands in `content`.
 fn has_hole(content: &str, quote: u8, prefix: &str) -> bool {
     let bytes = content.as_bytes();
+    // Swift.
+    if quote == b'"' && memchr::memmem::find(bytes, b"\\(").is_some() {
+        return true;
+    }
     let formatted = prefix
         .bytes()
         .any(|b| matches!(b, b'f' | b'F' | b'$' | b's'));
@@ -137,6 +141,16 @@ fn has_hole(content: &str, quote: u8, prefix: &str) -> bool {
             _ => next == Some(&b'{') && quote == b'"',
         }
     })
+}
+
+/// Whether a function takes a template apart, as libraries do that bind its values: `` sql`..` ``.
+fn is_tagged(text: &str, quote: usize) -> bool {
+    let head = text.get(..quote).unwrap_or_default();
+    let tag = head
+        .bytes()
+        .next_back()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    get(text, quote) == b'`' && tag && !head.ends_with("raw")
 }
 
 /// Functions that format their first argument.
@@ -260,6 +274,8 @@ pub(super) fn read(excerpt: &Excerpt<'_>, quote: usize) -> Option<Literal> {
         ..Literal::default()
     };
     let (mut at, mut content_end) = (quote, quote);
+    // Whether a formatter finds names in the text: `format!("{id}")`.
+    let mut inline = false;
     let head = text
         .get(..quote - prefix(text, quote).len())
         .unwrap_or_default()
@@ -272,7 +288,9 @@ pub(super) fn read(excerpt: &Excerpt<'_>, quote: usize) -> Option<Literal> {
             break;
         };
         let piece = text.get(range.clone()).unwrap_or_default();
-        literal.interpolated |= has_hole(piece, get(text, at), prefix(text, at));
+        literal.interpolated |=
+            !is_tagged(text, at) && has_hole(piece, get(text, at), prefix(text, at));
+        inline |= piece.contains('{');
         let end = range.end + quote_length(text, at);
         content_end = range.end;
         push_unescaped(&mut literal.joined, excerpt, range);
@@ -310,7 +328,7 @@ pub(super) fn read(excerpt: &Excerpt<'_>, quote: usize) -> Option<Literal> {
     let call = call.to_ascii_lowercase();
     let formats = FORMATTERS.iter().any(|name| call.ends_with(name));
     let filled = text.as_bytes().get(skip_space(text, literal.range.end)) == Some(&b',');
-    literal.interpolated |= formats && filled;
+    literal.interpolated |= formats && (filled || (inline && call.ends_with("!(")));
     Some(literal)
 }
 

@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
+use super::begin::{AHEAD, begins};
+use super::embedded::quoted;
 use super::engine::Options;
-use super::literal;
 use super::split::is_batch_end;
-use super::statement::{Footing, Tokens, Verb, judge, strong};
+use super::statement::{Footing, Tokens, Verb, executed, judge, strong};
 use super::style::{is_sentence, is_upper};
-use super::token::{Class, Lexer, word_byte};
-use super::words::{CLAUSES, OBJECTS, PROSE, STARTS};
+use super::token::{Class, Lexer, Token, word_byte};
+use super::words::{CLAUSES, STARTS};
 use crate::excerpt::{Excerpt, Setting};
 
-/// Tokens looked at to tell whether a statement begins.
-const AHEAD: usize = 12;
+/// Texts in variables that are remembered.
+const MAX_HELD: usize = 32;
 
 /// What was found, in ranges of the source.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub(super) struct Found {
 
 /// How far a stretch of SQL goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Extent {
+pub(super) enum Extent {
     /// To the end of the text.
     Whole,
     /// To where prose begins.
@@ -152,135 +153,8 @@ fn skip_markers(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Whether a statement begins at `at`.
-fn begins(text: &str, at: usize, footing: Footing) -> bool {
-    let mut list = Vec::new();
-    let mut commented = false;
-    for token in Lexer::new(text, at) {
-        match token.class {
-            Class::Comment if list.is_empty() => {
-                // A comment is passed once; what is behind it is looked at by the run.
-                if commented && footing == Footing::Prose {
-                    return false;
-                }
-                commented = true;
-            }
-            Class::Comment => {}
-            Class::Open if list.is_empty() => {}
-            Class::Word
-                if list.is_empty()
-                    && !STARTS.contains(text.get(token.range.clone()).unwrap_or_default()) =>
-            {
-                return false;
-            }
-            Class::Word
-            | Class::Bound
-            | Class::Number
-            | Class::Text
-            | Class::Quoted
-            | Class::Open
-            | Class::Close
-            | Class::Sign(_)
-                if list.is_empty() && token.class != Class::Word =>
-            {
-                return false;
-            }
-            Class::End => break,
-            _ => {
-                list.push(token);
-                if list.len() >= AHEAD {
-                    break;
-                }
-            }
-        }
-    }
-    plausible(
-        &Tokens {
-            text,
-            list: &list,
-            ended: false,
-        },
-        footing,
-    )
-}
-
-/// Whether tokens can be the beginning of a statement.
-fn plausible(tokens: &Tokens<'_>, footing: Footing) -> bool {
-    let (first, second) = (tokens.word(0), tokens.word(1));
-    if first.is_empty() {
-        return false;
-    }
-    let is = |word: &str| first.eq_ignore_ascii_case(word);
-    if Verb::of(first).is_some() {
-        return strong(tokens)
-            || (tokens.list.len() > 1
-                && (tokens.is_name(1) || !PROSE.contains(second))
-                && (footing == Footing::Sure || footing == Footing::Line));
-    }
-    if footing == Footing::Sure {
-        return true;
-    }
-    // A value is followed by a sign or a clause, not by a word.
-    let alone = tokens.class(2) != Some(Class::Word) || CLAUSES.contains(tokens.word(2));
-    let value = match tokens.class(1) {
-        Some(Class::Sign(sign)) => sign == b'*' || sign == b'-',
-        Some(Class::Number | Class::Bound) => alone,
-        Some(Class::Text | Class::Quoted | Class::Open) => true,
-        _ => false,
-    };
-    let has = |word: &str| (1..tokens.list.len()).any(|at| tokens.is(at, word));
-    if is("SELECT") {
-        let from = (1..tokens.list.len()).find(|at| tokens.is(*at, "FROM"));
-        let named = from
-            .is_some_and(|at| tokens.is_name(at + 1) || tokens.class(at + 1) != Some(Class::Word));
-        return named || (from.is_none() && value) || (is_upper(first) && !PROSE.contains(second));
-    }
-    if is("INSERT") || is("REPLACE") || is("MERGE") || is("UPSERT") {
-        return tokens.is(1, "INTO") || has("INTO") || (is_upper(first) && has("USING"));
-    }
-    if is("CREATE") {
-        return OBJECTS.contains(second) || tokens.is(1, "OR");
-    }
-    if is("WITH") {
-        return tokens.is(1, "RECURSIVE")
-            || tokens.is(2, "AS")
-            || (tokens.class(2) == Some(Class::Open) && has("AS") && is_upper(first));
-    }
-    if is("SET") {
-        return (1..tokens.list.len()).any(|at| tokens.class(at) == Some(Class::Sign(b'=')))
-            || is_upper(first);
-    }
-    if is("EXEC") || is("EXECUTE") || is("PREPARE") {
-        return tokens.is(1, "IMMEDIATE")
-            || matches!(tokens.class(1), Some(Class::Text | Class::Bound))
-            || (tokens.class(1) == Some(Class::Open)
-                && matches!(tokens.class(2), Some(Class::Text | Class::Bound)))
-            || tokens.is(2, "FROM")
-            || tokens.is(2, "AS")
-            || second
-                .get(..3)
-                .is_some_and(|p| p.eq_ignore_ascii_case("sp_") || p.eq_ignore_ascii_case("xp_"))
-            || (is_upper(first) && !PROSE.contains(second));
-    }
-    if is("DO") {
-        return matches!(tokens.class(1), Some(Class::Text)) || tokens.is(1, "LANGUAGE");
-    }
-    if is("BEGIN") || is("IF") || is("EXPLAIN") || is("DECLARE") || is("WHILE") {
-        let known = CLAUSES.contains(second)
-            || STARTS.contains(second)
-            || ["EXISTS", "NOT", "TRAN", "TRANSACTION", "ANALYZE"]
-                .iter()
-                .any(|w| tokens.is(1, w));
-        return is_upper(first)
-            || known
-            || (is("IF") && tokens.class(1) == Some(Class::Open))
-            || (is("BEGIN") && tokens.list.len() == 1);
-    }
-    is_upper(first) && !PROSE.contains(second)
-}
-
 /// Reads SQL from `start`, judging statement by statement. Gives where it ends.
-fn run(
+pub(super) fn run(
     excerpt: &Excerpt<'_>,
     start: usize,
     extent: Extent,
@@ -292,19 +166,42 @@ fn run(
     let mut list = Vec::new();
     let mut comments = Vec::new();
     let (mut end, mut depth) = (start, 0_u32);
-    let mut flush = |list: &mut Vec<_>, ended: bool| {
+    // Texts given to variables, which a later statement may execute.
+    let mut held: Vec<Token> = Vec::new();
+    let mut flush = |list: &mut Vec<Token>, ended: bool| {
+        let tokens = Tokens { text, list, ended };
         let mut objections = Vec::new();
-        judge(
-            &Tokens { text, list, ended },
-            footing,
-            options,
-            &mut objections,
-            0,
-        );
+        judge(&tokens, footing, options, &mut objections, 0);
+        if ["SET", "DECLARE", "SELECT"]
+            .iter()
+            .any(|word| tokens.is(0, word))
+        {
+            let texts = list.iter().filter(|token| token.class == Class::Text);
+            held.extend(texts.take(MAX_HELD.saturating_sub(held.len())).cloned());
+        } else if runs_variable(&tokens) && !held.is_empty() {
+            held.insert(
+                0,
+                Token {
+                    class: Class::Word,
+                    range: 0..0,
+                },
+            );
+            executed(
+                &Tokens {
+                    text,
+                    list: &held,
+                    ended,
+                },
+                options,
+                &mut objections,
+                0,
+            );
+            held.clear();
+        }
         found.objections.extend(
             objections
                 .into_iter()
-                .map(|(verb, range)| (verb.category(), excerpt.source(&range))),
+                .map(|(category, range)| (category, excerpt.source(&range))),
         );
         list.clear();
     };
@@ -361,6 +258,14 @@ fn run(
     end
 }
 
+/// Whether a statement executes what a variable holds.
+fn runs_variable(tokens: &Tokens<'_>) -> bool {
+    let executes = ["EXEC", "EXECUTE", "PREPARE"]
+        .iter()
+        .any(|word| tokens.is(0, word));
+    executes && (1..5).any(|at| tokens.class(at) == Some(Class::Bound))
+}
+
 /// Whether a verb at the beginning of a line can be nothing but a new statement.
 fn starts_line(text: &str, at: usize) -> bool {
     let list: Vec<_> = Lexer::new(text, at)
@@ -380,69 +285,10 @@ fn prose_begins(text: &str, at: usize, gap: &str, word: &str) -> bool {
     let line = rest.lines().next().unwrap_or_default();
     let blank = gap.matches('\n').count() > 1;
     let clause = CLAUSES.contains(word) || STARTS.contains(word);
-    (blank && !clause) || is_sentence(line) || line.starts_with("```")
-}
-
-/// A quote at `at`: a literal or an inline piece that holds SQL is judged. Gives where to go on.
-fn quoted(excerpt: &Excerpt<'_>, at: usize, options: &Options, found: &mut Found) -> usize {
-    let text = excerpt.text;
-    let bytes = text.as_bytes();
-    let quote = bytes.get(at).copied().unwrap_or(0);
-    let length = bytes
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take(3)
-        .take_while(|b| **b == quote)
-        .count();
-    let open = if length == 3 { 3 } else { 1 };
-    if !begins_inside(text, at + open) {
-        return at + open;
-    }
-    let Some(literal) = literal::read(excerpt, at) else {
-        return at + open;
-    };
-    let inner = literal.excerpt(excerpt);
-    if !begins(inner.text, 0, Footing::Line) {
-        return at + open;
-    }
-    let end = literal.range.end;
-    if literal.interpolated && options.interpolation {
-        found
-            .objections
-            .push(("sql_interpolation", excerpt.source(&literal.range)));
-    }
-    let mut judged = Found::default();
-    run(
-        &inner,
-        0,
-        Extent::Whole,
-        Footing::Line,
-        options,
-        &mut judged,
-    );
-    if literal.open {
-        judged.objections.retain(|(category, _)| {
-            *category != Verb::Delete.category() && *category != Verb::Update.category()
-        });
-    }
-    found.objections.append(&mut judged.objections);
-    found.comments.append(&mut judged.comments);
-    end.max(at + open)
-}
-
-/// Whether the first word behind a quote can begin a statement: a cheap look before the literal is read.
-fn begins_inside(text: &str, at: usize) -> bool {
-    let rest = text.get(at..).unwrap_or_default();
-    let Some(first) = rest
-        .bytes()
-        .position(|b| !b.is_ascii_whitespace() && b != b'(')
-    else {
-        return false;
-    };
-    let word = rest.get(first..).unwrap_or_default();
-    let length = word.bytes().take(20).take_while(|b| word_byte(*b)).count();
-    word.starts_with("--")
-        || word.starts_with("/*")
-        || word.get(..length).is_some_and(|word| STARTS.contains(word))
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let item = digits > 0
+        && line
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(". ") || rest.starts_with(") "));
+    (blank && !clause) || item || line.starts_with("```") || is_sentence(line)
 }

@@ -71,8 +71,8 @@ impl Verb {
     }
 }
 
-/// Something to object to: the verb and the bytes from it to what it acts on.
-pub(super) type Objection = (Verb, Range<usize>);
+/// Something to object to: its category, and the bytes from the verb to what it acts on.
+pub(super) type Objection = (&'static str, Range<usize>);
 
 /// How sure it is that the text is SQL at all.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -308,7 +308,12 @@ fn with(tokens: &Tokens<'_>, from: usize, options: &Options, found: &mut Vec<Obj
 }
 
 /// Strings that a statement executes.
-fn executed(tokens: &Tokens<'_>, options: &Options, found: &mut Vec<Objection>, depth: u8) {
+pub(super) fn executed(
+    tokens: &Tokens<'_>,
+    options: &Options,
+    found: &mut Vec<Objection>,
+    depth: u8,
+) {
     if depth >= MAX_DEPTH {
         return;
     }
@@ -318,9 +323,15 @@ fn executed(tokens: &Tokens<'_>, options: &Options, found: &mut Vec<Objection>, 
             continue;
         };
         let place = tokens.range(at, at);
-        let inner = content(written);
+        // What is concatenated to it is not known; a value stands for it.
+        let goes_on = matches!(tokens.class(at + 1), Some(Class::Sign(b'|' | b'+')));
+        let inner = if goes_on {
+            format!("{} ?", content(written))
+        } else {
+            content(written).to_owned()
+        };
         let mut objections = Vec::new();
-        super::split::statements(inner, &mut |statement| {
+        super::split::statements(&inner, &mut |statement| {
             judge(
                 &statement,
                 Footing::Sure,
@@ -332,8 +343,11 @@ fn executed(tokens: &Tokens<'_>, options: &Options, found: &mut Vec<Objection>, 
         found.extend(
             objections
                 .into_iter()
-                .map(|(verb, _)| (verb, place.clone())),
+                .map(|(category, _)| (category, place.clone())),
         );
+        if goes_on && options.interpolation {
+            found.push(("sql_interpolation", place));
+        }
     }
 }
 
@@ -401,7 +415,7 @@ fn verb(
         }
     };
     if objects {
-        found.push((verb, tokens.range(at, at + 2)));
+        found.push((verb.category(), tokens.range(at, at + 2)));
     }
 }
 
@@ -423,7 +437,10 @@ fn is_statement(verb: Verb, tokens: &Tokens<'_>, footing: Footing) -> bool {
         Verb::Grant | Verb::Revoke => is_grant(verb, tokens, footing),
         Verb::Delete => is_delete(tokens, footing) && tail(tokens, footing),
         Verb::Update => {
-            tokens.is_name(1) && set_clause(tokens, 0).is_some_and(|set| set < MAX_NAMES)
+            let conflict = ["REPLACE", "IGNORE", "ROLLBACK", "ABORT", "FAIL"];
+            let resolved = tokens.is(1, "OR") && conflict.iter().any(|word| tokens.is(2, word));
+            (resolved || tokens.is_name(1))
+                && set_clause(tokens, 0).is_some_and(|set| set < MAX_NAMES)
         }
     }
 }
@@ -456,10 +473,13 @@ fn is_grant(verb: Verb, tokens: &Tokens<'_>, footing: Footing) -> bool {
 /// `DELETE FROM t`, and forms that leave out `FROM` or name it later.
 fn is_delete(tokens: &Tokens<'_>, footing: Footing) -> bool {
     if tokens.is(1, "FROM") {
-        return tokens.is_name(2)
-            || (tokens.class(2).is_some()
-                && !is_word(tokens, 2)
-                && tokens.after_name(2).is_some());
+        let name = if tokens.is(2, "ONLY") && tokens.class(3).is_some() {
+            3
+        } else {
+            2
+        };
+        let given = tokens.class(name).is_some() && !is_word(tokens, name);
+        return tokens.is_name(name) || (given && tokens.after_name(name).is_some());
     }
     let rowset = tokens.class(2) == Some(Class::Open)
         && tokens
@@ -469,7 +489,8 @@ fn is_delete(tokens: &Tokens<'_>, footing: Footing) -> bool {
     let later = tokens
         .at_depth_0(1, |t, n| t.is(n, "FROM") || t.is(n, "WHERE"))
         .is_some();
-    tokens.is_name(1) && (footing == Footing::Sure || later || rowset)
+    tokens.is_name(1)
+        && (footing == Footing::Sure || later || rowset || (tokens.ended && tokens.list.len() == 2))
 }
 
 fn is_word(tokens: &Tokens<'_>, at: usize) -> bool {

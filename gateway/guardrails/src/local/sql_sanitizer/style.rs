@@ -2,7 +2,7 @@
 
 use super::statement::Tokens;
 use super::token::Class;
-use super::words::{ACTIONS, CLAUSES, OBJECTS};
+use super::words::{ACTIONS, CLAUSES, OBJECTS, STARTS};
 
 /// Whether a word is written in capitals throughout.
 pub(super) fn is_upper(word: &str) -> bool {
@@ -28,21 +28,22 @@ pub(super) fn reads_as_sql(tokens: &Tokens<'_>) -> bool {
             Some(Class::Word) if CLAUSES.contains(tokens.word(at)) => {
                 let weak = WEAK.iter().any(|word| tokens.is(at, word));
                 let quoted = (at..at + 3).any(|n| tokens.class(n) == Some(Class::Text));
-                return !weak || quoted || tokens.ended;
+                let query = tokens.is(at, "AS") && STARTS.contains(tokens.word(at + 1));
+                return !weak || quoted || query || tokens.ended;
             }
             Some(Class::Word) if ACTIONS.contains(tokens.word(at)) => return true,
             Some(Class::Word) if !tokens.is_name(at) => return false,
             Some(Class::Word) => {
                 bare += 1;
-                if bare > 2 {
-                    return false;
+                if bare > 1 {
+                    return tokens.ended;
                 }
             }
             // The full stop of a sentence.
             Some(Class::Sign(b'.')) if at + 1 == tokens.list.len() => {}
             Some(Class::Sign(b'.')) => bare = 0,
             Some(Class::Sign(b'\'' | b'?' | b'!' | b':' | b'-')) => return false,
-            Some(_) => return true,
+            Some(_) => return tokens.ended || !is_title(tokens.written(0)),
             None => {}
         }
     }
