@@ -17,6 +17,8 @@ mod map;
 mod open;
 mod scanner;
 mod sites;
+#[cfg(test)]
+pub(crate) mod streamed;
 mod tail;
 
 pub use open::{ByteSet, MARK_LIMIT, OpenMatch, Swallow, Until};

@@ -98,6 +98,9 @@ fn is_secret(value: &str, class: Class, setting: Setting) -> bool {
                 && look.letters + look.symbols > 0
                 && !is_member(value)
         }
+        (_, Setting::Line) => {
+            look.length >= 16 && look.is_mixed() && is_random(look) && !is_wordy(value)
+        }
         (Class::Password, Setting::Loose) => {
             let one_word = look.letters + look.digits + look.symbols == look.length;
             look.length >= 6 && look.is_mixed() && (one_word || !is_wordy(value))

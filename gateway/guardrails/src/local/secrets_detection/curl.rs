@@ -32,10 +32,10 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
         .take(LONGEST)
         .position(ends)
         .unwrap_or(argument.len().min(LONGEST));
-    let cut_off = length == argument.len();
+    let open = (length == argument.len()).then_some(at + begin);
     let argument = argument.get(..length).unwrap_or_default();
     let Some(colon) = argument.iter().position(|byte| *byte == b':') else {
-        return (None, None);
+        return (None, open);
     };
     // An API key is given as a user without a password.
     let part = match colon + 1 == length {
@@ -49,5 +49,5 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
         && !is_reference(std::str::from_utf8(argument).unwrap_or_default())
         && !value.contains(char::is_whitespace)
         && value.bytes().any(|byte| !byte.is_ascii_lowercase());
-    (real.then_some(range), cut_off.then_some(at + begin))
+    (real.then_some(range), open)
 }

@@ -10,7 +10,7 @@ use super::blocks::{self, Block};
 use super::entropy::entropy;
 use super::jwt::{self, Jwt};
 use super::name::{Class, SERVICES};
-use super::rules::{self, Check, Rule};
+use super::rules::{self, Behind, Check, Rule};
 use super::shape::{self, Fit};
 use super::{curl, github, url, value};
 use crate::finding::{Hit, Rank};
@@ -179,14 +179,14 @@ impl Detector {
         let tail = text.get(start..).unwrap_or_default();
         let triggers = crate::scan::triggers_of(tail, Wants::SECRETS);
         let mut open = self.detect(tail, &triggers).open;
-        open.extend(partial_literal(tail).map(|start| Open {
+        let begun = partial_literal(tail).into_iter().chain(partial_token(tail));
+        open.extend(begun.map(|start| Open {
             start,
             certain: None,
         }));
         for open in &mut open {
-            open.start += start;
+            open.start = (open.start + start).max(from);
         }
-        open.retain(|open| open.start >= from);
         open
     }
 }
@@ -256,9 +256,16 @@ const fn category_of(class: Class) -> &'static str {
 
 fn token(sink: &mut Sink<'_>, rule: &Rule, literal: &Range<usize>) {
     let bytes = sink.text.as_bytes();
+    let mut first = literal.start;
     let mut start = literal.start;
-    if let Some((set, least, most)) = rule.behind {
-        let before = bytes.get(..start).unwrap_or_default();
+    if let Some(Behind {
+        set,
+        least,
+        most,
+        spared,
+    }) = rule.behind
+    {
+        let before = bytes.get(..first).unwrap_or_default();
         let length = before
             .iter()
             .rev()
@@ -268,9 +275,10 @@ fn token(sink: &mut Sink<'_>, rule: &Rule, literal: &Range<usize>) {
         if length < least {
             return;
         }
-        start -= length;
+        first -= length;
+        start = spared.map_or(start, |spared| first + spared);
     }
-    if start
+    if first
         .checked_sub(1)
         .and_then(|at| bytes.get(at))
         .is_some_and(u8::is_ascii_alphanumeric)
@@ -284,7 +292,7 @@ fn token(sink: &mut Sink<'_>, rule: &Rule, literal: &Range<usize>) {
     };
     let real = end.filter(|end| {
         let random = sink.text.get(literal.end..*end).unwrap_or_default();
-        let before = sink.text.get(start..literal.start).unwrap_or_default();
+        let before = sink.text.get(first..literal.start).unwrap_or_default();
         let random = if random.len() < before.len() {
             before
         } else {
@@ -388,14 +396,49 @@ fn partial_literal(text: &str) -> Option<usize> {
     let tail = text.get(from..)?;
     tail.char_indices().map(|(at, _)| at).find_map(|at| {
         let rest = tail.get(at..)?;
-        let begins = rules::literal_begins_with(rest)
-            || SPECIAL.iter().any(|literal| literal.starts_with(rest));
-        let before = from
-            .checked_add(at)?
+        let before = (from + at)
             .checked_sub(1)
             .and_then(|at| text.as_bytes().get(at));
-        (begins && !before.is_some_and(u8::is_ascii_alphanumeric)).then_some(from + at)
+        let apart = !before.is_some_and(u8::is_ascii_alphanumeric);
+        let begins = (apart && (rules::literal_begins_with(rest) || "eyJ".starts_with(rest)))
+            || "-----BEGIN".starts_with(rest)
+            || "LS0tLS1CRUdJTi".starts_with(rest);
+        begins.then_some(from + at)
     })
+}
+
+/// Where a token may go on whose literal, in its middle, is still to come or cut off.
+fn partial_token(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let starts = rules::with_behind().flat_map(
+        |(
+            prefix,
+            Behind {
+                set,
+                least,
+                most,
+                spared,
+            },
+        )| {
+            let literal = prefix.as_bytes();
+            (0..literal.len()).filter_map(move |length| {
+                let before = bytes.strip_suffix(literal.get(..length)?)?;
+                let run = before
+                    .iter()
+                    .rev()
+                    .take(most + 1)
+                    .take_while(|byte| set.has(**byte))
+                    .count();
+                match spared {
+                    Some(spared) => {
+                        (spared < run && run <= most).then(|| before.len() - run + spared)
+                    }
+                    None => (length > 0 && run >= least).then_some(before.len()),
+                }
+            })
+        },
+    );
+    starts.min()
 }
 
 #[cfg(test)]

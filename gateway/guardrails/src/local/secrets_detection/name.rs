@@ -444,7 +444,7 @@ struct Has {
 /// What the name says; none when its value is no secret.
 pub(super) fn class_of(name: &str) -> Option<Class> {
     let words = Words::of(name)?;
-    let last = words.from_end(0);
+    let last = words.nth_last(0);
     if ABOUT.binary_search(&last).is_ok() {
         return None;
     }
@@ -458,12 +458,12 @@ pub(super) fn class_of(name: &str) -> Option<Class> {
     if has.secret || matches!(last, "auth" | "cred" | "creds" | "pat") {
         return Some(Class::Secret);
     }
-    let key = last == "key" || (0..words.count).any(|index| words.from_end(index) == "key");
+    let key = last == "key" || (0..words.count).any(|index| words.nth_last(index) == "key");
     match (key, has.service) {
         (true, true) => Some(Class::Secret),
         // A bare `key` names an entry as often as it holds one.
         (true, false) if words.count == 1 => None,
-        (true, false) if HARMLESS_KEY.binary_search(&words.from_end(1)).is_ok() => None,
+        (true, false) if HARMLESS_KEY.binary_search(&words.nth_last(1)).is_ok() => None,
         (true, false) | (false, true) => Some(Class::Weak),
         (false, false) => None,
     }
@@ -505,7 +505,7 @@ impl Words {
     }
 
     /// The word so far from the end, without digits behind it; empty when there is none.
-    fn from_end(&self, index: usize) -> &str {
+    fn nth_last(&self, index: usize) -> &str {
         let Some(at) = self.count.checked_sub(index + 1) else {
             return "";
         };

@@ -30,8 +30,8 @@ pub(super) struct Rule {
     pub(super) category: &'static str,
     /// Literal that the shared scan looks for, case-sensitive.
     pub(super) prefix: &'static str,
-    /// Characters before the literal that belong to the token: a set, the least and the greatest number.
-    pub(super) behind: Option<(ByteSet, usize, usize)>,
+    /// What stands before the literal.
+    pub(super) behind: Option<Behind>,
     /// What follows the literal.
     pub(super) parts: &'static [Part],
     /// Bits per character that the token without its literal has at least.
@@ -39,6 +39,17 @@ pub(super) struct Rule {
     pub(super) check: Check,
     /// An example of what follows the literal, and of what stands before it.
     pub(super) example: (&'static str, &'static str),
+}
+
+/// Characters before a literal in the middle or at the end of a token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    pub(super) set: ByteSet,
+    pub(super) least: usize,
+    pub(super) most: usize,
+    /// How many of them stay as they are, so that a stream need not hold back every word that could become
+    /// such a token. None: all of them; they are no secret, only what the token is known by.
+    pub(super) spared: Option<usize>,
 }
 
 /// A rule with the usual floor and no check.
@@ -61,6 +72,7 @@ const fn rule(
 }
 
 impl Rule {
+    /// Only with so many characters of a set before the literal, which are not secret.
     const fn behind(
         mut self,
         set: ByteSet,
@@ -68,7 +80,30 @@ impl Rule {
         most: usize,
         example: &'static str,
     ) -> Self {
-        self.behind = Some((set, least, most));
+        self.behind = Some(Behind {
+            set,
+            least,
+            most,
+            spared: None,
+        });
+        self.example.0 = example;
+        self
+    }
+
+    /// Only with so many characters of a set before the literal, most of which are secret too.
+    const fn within(
+        mut self,
+        set: ByteSet,
+        length: usize,
+        spared: usize,
+        example: &'static str,
+    ) -> Self {
+        self.behind = Some(Behind {
+            set,
+            least: length,
+            most: length,
+            spared: Some(spared),
+        });
         self.example.0 = example;
         self
     }
@@ -104,6 +139,12 @@ pub(super) fn literals() -> impl Iterator<Item = &'static str> {
 /// The rules of a literal.
 pub(super) fn of(literal: usize) -> &'static [Rule] {
     BY_LITERAL.get(literal).map_or(&[], |(_, rules)| rules)
+}
+
+/// The literals in the middle or at the end of tokens, and what stands before them.
+pub(super) fn with_behind() -> impl Iterator<Item = (&'static str, Behind)> {
+    let rules = BY_LITERAL.iter().flat_map(|(_, rules)| rules);
+    rules.filter_map(|rule| Some((rule.prefix, rule.behind?)))
 }
 
 /// Whether a literal begins with this text.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::value::is_placeholder;
+use super::value::is_made_up;
 
 /// An authority longer than this is none.
 const LONGEST: usize = 256;
@@ -57,12 +57,11 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
     let names_itself = text.get(at..at + user).is_some_and(|user| {
         user.eq_ignore_ascii_case("user") || user.eq_ignore_ascii_case("username")
     });
-    let real = value.len() >= 3
-        && !is_placeholder(value)
-        && !DOCUMENTED
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(value))
-        && !(names_itself && value.eq_ignore_ascii_case("secret"));
+    // What references begin with; `/`, which paths begin with, is fine here.
+    let stands_in = value.starts_with(['$', '<', '{', '[', '%', '*']) || is_made_up(value);
+    let documented = DOCUMENTED.iter().any(|known| known.eq_ignore_ascii_case(value))
+        || (names_itself && value.eq_ignore_ascii_case("secret"));
+    let real = value.len() >= 3 && !stands_in && !documented;
     (real.then_some(password), open)
 }
 

@@ -199,7 +199,7 @@ pub(super) fn is_reference(value: &str) -> bool {
             .get(..begin.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(begin.as_bytes()))
     };
-    REFERENCE.iter().any(|begin| begins(&begin))
+    REFERENCE.iter().any(begins)
 }
 
 /// Whether a token with a provider's prefix is made up.

@@ -16,7 +16,7 @@ pub(super) fn gather(text: &str, open: bool, sites: &mut Sites) {
         match fold(character) {
             Fold::Keep => {}
             Fold::Remove => {
-                at = end_of_removable(text, at);
+                at = end_of(text, at, |next| fold(next) == Fold::Remove);
                 let shown = before(text, next).is_some_and(matchable)
                     && text
                         .get(at..)
@@ -25,6 +25,19 @@ pub(super) fn gather(text: &str, open: bool, sites: &mut Sites) {
                 if shown {
                     sites.add(next..at, |_| {});
                 }
+            }
+            // Tag characters say something of their own, apart from what stands around them.
+            Fold::Always(_) if is_tag(character) => {
+                at = end_of(text, at, is_tag);
+                let message = text.get(next..at).unwrap_or_default().chars().map(fold);
+                sites.add(next..at, |arena| {
+                    arena.push(' ');
+                    arena.extend(message.filter_map(|fold| match fold {
+                        Fold::Always(ascii) => Some(ascii),
+                        Fold::Keep | Fold::Remove | Fold::Between(_) | Fold::InMixedWord(_) => None,
+                    }));
+                    arena.push(' ');
+                });
             }
             Fold::Always(ascii) => sites.add(next..at, |arena| arena.push(ascii)),
             Fold::Between(ascii) => {
@@ -45,9 +58,18 @@ pub(super) fn gather(text: &str, open: bool, sites: &mut Sites) {
     }
 }
 
-/// A word at the end whose look-alike letters may turn out to be mixed with ASCII ones.
+/// A hidden message at the end, or a word whose look-alike letters may turn out to be mixed with ASCII ones.
 pub(super) fn unfinished(text: &str) -> Option<usize> {
     let mut start = text.len();
+    for (at, character) in text.char_indices().rev() {
+        if !is_tag(character) {
+            break;
+        }
+        start = at;
+    }
+    if start < text.len() {
+        return Some(start);
+    }
     let mut look_alike = false;
     // Longer words are no words.
     for (at, character) in text.char_indices().rev().take(64) {
@@ -80,10 +102,15 @@ fn next_candidate(text: &str, from: usize) -> Option<usize> {
     }
 }
 
-fn end_of_removable(text: &str, from: usize) -> usize {
+const fn is_tag(character: char) -> bool {
+    matches!(character, '\u{e0000}'..='\u{e007f}')
+}
+
+/// Where the characters from `from` on that are such end.
+fn end_of(text: &str, from: usize, is: impl Fn(char) -> bool) -> usize {
     let rest = text.get(from..).unwrap_or_default();
     rest.char_indices()
-        .find(|(_, character)| fold(*character) != Fold::Remove)
+        .find(|(_, character)| !is(*character))
         .map_or(text.len(), |(offset, _)| from + offset)
 }
 

@@ -43,10 +43,10 @@ const fn is_clean(block: [u8; 8]) -> bool {
     let word = u64::from_le_bytes(block);
     let low = word & !HIGH;
     // Adding lifts a byte's highest bit if the byte is at least so much. Letters and what stands beside them:
-    let letters = (low | ONES * 0x20) + ONES * (0x80 - 0x61);
+    let letters = (low | (ONES * 0x20)) + ONES * (0x80 - 0x61);
     // From `+` up to `9`:
     let digits = (low + ONES * (0x80 - 0x2b)) & !(low + ONES * (0x80 - 0x3a));
-    (letters | digits) & !word & HIGH == HIGH
+    ((letters | digits) & !word & HIGH) == HIGH
 }
 
 /// Looks at the run that holds the byte at `at`, from `floor` on. Gives its end.

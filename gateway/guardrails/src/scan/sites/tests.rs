@@ -22,10 +22,7 @@ fn a_text_reads_differently_where_it_is_disguised() {
         ("co\u{ad}op", vec![("\u{ad}", "")]),
         ("１２", vec![("１", "1"), ("２", "2")]),
         ("user＠example.com", vec![("＠", "@")]),
-        (
-            "\u{e0061}\u{e0062}",
-            vec![("\u{e0061}", "a"), ("\u{e0062}", "b")],
-        ),
+        ("x\u{e0061}\u{e0062}y", vec![("\u{e0061}\u{e0062}", " ab ")]),
         ("pаsswоrd", vec![("а", "a"), ("о", "o")]),
         ("пароль", vec![]),
         ("4111\u{a0}1111", vec![("\u{a0}", " ")]),

@@ -18,6 +18,8 @@ pub(super) enum Setting {
     Bare,
     /// Bare, with only blanks or words in front: `--token ...`, `the password is ...`.
     Loose,
+    /// A line of its own below the name.
+    Line,
     /// Behind `Bearer` or `Basic`: a credential by definition.
     Scheme,
 }
@@ -139,8 +141,11 @@ fn separate_value(bytes: &[u8], at: usize) -> Option<usize> {
 fn line_below(bytes: &[u8], at: usize) -> Option<(usize, Setting, Option<u8>)> {
     let line = at + run(bytes, at, 6, |byte| byte.is_ascii_whitespace());
     let length = run(bytes, line, LONGEST, |byte| byte.is_ascii_graphic());
-    let alone = matches!(bytes.get(line + length), None | Some(b'\n' | b'\r'));
-    (alone && length >= 16).then_some((line, Setting::Loose, None))
+    matches!(bytes.get(line + length), None | Some(b'\n' | b'\r')).then_some((
+        line,
+        Setting::Line,
+        None,
+    ))
 }
 
 /// The length of the operator at `at`; 0 when there is none.

@@ -31,21 +31,21 @@ pub(super) const RULES: &[Rule] = &[
     rule("azure_client_secret", "8Q~", &[Run(DOTTED, 31, 34)], "bP9rWwq-E_-HDcdBhWuNTdVZj3pWNiVglB")
         .behind(DOTTED, 3, 3, "HRB"),
     rule("azure_storage_key", "+ASt", &[Run(BASE64, 6, 6), Text("==")], "ucHi73==")
-        .behind(BASE64, 76, 76, "RIZGf2fpWqWO002Q0k1LhtDNJKLPSQK9+QYak1vEO3mIOnq/b1Fa2OvqjZ4rc/pziph8GYpV16+B"),
+        .within(BASE64, 76, 16, "RIZGf2fpWqWO002Q0k1LhtDNJKLPSQK9+QYak1vEO3mIOnq/b1Fa2OvqjZ4rc/pziph8GYpV16+B"),
     rule("azure_service_key", "ACDb", &[Run(BASE64, 6, 6), Text("==")], "aYkrLa==")
-        .behind(BASE64, 76, 76, "594Bclbi9OS+Qt/ojM4emvLwlpVw0RI/lFk5sPrQE2G4kZmabhZM4HMmvrDGY7xgMU2IYvackVja"),
+        .within(BASE64, 76, 16, "594Bclbi9OS+Qt/ojM4emvLwlpVw0RI/lFk5sPrQE2G4kZmabhZM4HMmvrDGY7xgMU2IYvackVja"),
     rule("azure_service_key", "+ASb", &[Run(BASE64, 6, 6), Text("=")], "9P9vld=")
-        .behind(BASE64, 33, 33, "HNcnNGap7hvqrBpqDtXGO2TMwHO/AdF5B"),
+        .within(BASE64, 33, 16, "HNcnNGap7hvqrBpqDtXGO2TMwHO/AdF5B"),
     rule("azure_service_key", "+AEh", &[Run(BASE64, 6, 6), Text("=")], "uJu2Va=")
-        .behind(BASE64, 33, 33, "V/256PCLB8dQqlm1ynrfXAEdGkhbBJcbB"),
+        .within(BASE64, 33, 16, "V/256PCLB8dQqlm1ynrfXAEdGkhbBJcbB"),
     rule("azure_service_key", "AzSe", &[Run(ALNUM, 6, 6)], "K8YHpd")
-        .behind(ALNUM, 42, 42, "WRm14nXPvi2gJTC2PEZMdSK21qEDZ68gDHCRZFH9Ia"),
+        .within(ALNUM, 42, 16, "WRm14nXPvi2gJTC2PEZMdSK21qEDZ68gDHCRZFH9Ia"),
     rule("azure_service_key", "AzCa", &[Run(ALNUM, 6, 6), Text("=")], "qvAOGB=")
-        .behind(ALNUM, 33, 33, "ieB1xWrmZFZ5ZEZjNhTajDi3FaidPZUV3"),
+        .within(ALNUM, 33, 16, "ieB1xWrmZFZ5ZEZjNhTajDi3FaidPZUV3"),
     rule("azure_service_key", "AzFu", &[Run(URL, 6, 6), Text("==")], "fH3-Ra==")
-        .behind(URL, 44, 44, "5Udq3bL5qC0d2NhEHUyIX2edz42mIVXwbEBnthCgg7-3"),
+        .within(URL, 44, 16, "5Udq3bL5qC0d2NhEHUyIX2edz42mIVXwbEBnthCgg7-3"),
     rule("azure_devops_token", "JQQJ9", &[Run(ALNUM, 19, 19), Text("AZDO"), Run(ALNUM, 4, 4)], "fRLaF7Sn4lo6s7mf2WdAZDOsQna")
-        .behind(ALNUM, 52, 52, "kMMOPNkQ7M1h3UVu1j13gf0e9UCktZFCpZeXO99NKEisFy2I0pPB"),
+        .within(ALNUM, 52, 16, "kMMOPNkQ7M1h3UVu1j13gf0e9UCktZFCpZeXO99NKEisFy2I0pPB"),
     rule("alibaba_access_key", "LTAI", &[Run(ALNUM, 12, 26)], "c9jI56poAIVQsca"),
     rule("tencent_secret_id", "AKID", &[Run(ALNUM, 32, 32)], "lyzJB3iMy1jnqfjPt0CGWVIa8JQ3Ao0a"),
     rule("volcengine_access_key", "AKLT", &[Run(ALNUM, 40, 60)], "WjhCH7SfVOkSwCzcLuFkloEbNNTyAfXi9phy0caHy1d"),
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("newrelic_key", "NRRA-", &[Run(HEX, 42, 42)], "40b5f4393ab1607733e8f50c07bbe98c6e95ac767a"),
     rule("newrelic_key", "NRAA-", &[Run(HEX, 27, 27)], "242e5be93e19919d1228061b6aa"),
     rule("newrelic_key", "NRAL", &[], "")
-        .behind(HEX, 36, 36, "4837723dc337ed74ee1e51ac6ced12644657"),
+        .within(HEX, 36, 8, "4837723dc337ed74ee1e51ac6ced12644657"),
     rule("newrelic_key", "px-api-", &[Run(UUID, 36, 36)], "0881df30-c762-cfe2-8ce1-7ddb5f18f91b"),
     rule("newrelic_key", "px-dep-", &[Run(UUID, 36, 36)], "4cda6b74-01b9-e477-2c1f-3ef9dcd81d27"),
     rule("dynatrace_token", "dt0c01.", &[Run(ALNUM, 24, 24), Text("."), Run(ALNUM, 64, 64)], "RyePRVZVEjVZ0em9GNMw7R2B.55UjBhVnHe8G4swhNUx1TAcZmIdM7of3ksAhwzN5IujX4vO8VBZvjgtMfYfBT4Pd"),

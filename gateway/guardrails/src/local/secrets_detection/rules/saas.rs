@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("sendgrid_api_key", "SG.", &[Run(URL, 22, 22), Text("."), Run(URL, 43, 43)], "bQOldS3cDRDOvw0am_6ro3.7k_IXsXtd_p8q7h_2GdQDyvWaEKdkcJMHLrdv7OhK8d"),
     rule("mailgun_key", "key-", &[Run(HEX, 32, 32)], "4d4f12a2db4038cdd203a5b14eeb6a77"),
     rule("mailchimp_api_key", "-us", &[Run(DIGIT, 1, 2)], "77")
-        .behind(LHEX, 32, 32, "e2b0f259d97320ca3510268645da3bb3"),
+        .within(LHEX, 32, 8, "e2b0f259d97320ca3510268645da3bb3"),
     rule("sendinblue_api_key", "xkeysib-", &[Run(HEX, 64, 64), Text("-"), Run(ALNUM, 16, 16)], "318367c6caf51f31b16a6f4197293a1d9387b453487a68fb6755f2403646c177-X2FZ2GNpBFmT6IQa"),
     rule("sendinblue_api_key", "xsmtpsib-", &[Run(HEX, 64, 64), Text("-"), Run(ALNUM, 16, 16)], "dd6cdd55406159264faa71ffd6c9f667394a3c516095a80f43443966b575c767-navadk7EVptNIe73"),
     rule("resend_api_key", "re_", &[Run(ALNUM, 8, 8), Text("_"), Run(ALNUM, 20, 28)], "VN42fV1d_JIGLq3kpOUJeTgZPrsByEma"),

@@ -20,7 +20,11 @@ fn every_rule_finds_its_example() {
     for rule in all() {
         let token = format!("{}{}{}", rule.example.0, rule.prefix, rule.example.1);
         let text = format!("it is {token} today");
-        let expected = vec![(6..6 + token.len(), rule.category.to_owned())];
+        let begin = match rule.behind {
+            Some(behind) => 6 + behind.spared.unwrap_or(rule.example.0.len()),
+            None => 6,
+        };
+        let expected = vec![(begin..6 + token.len(), rule.category.to_owned())];
         assert_eq!(found(&text), expected, "{text}");
         assert_eq!(found(&token).len(), 1, "{token} alone");
     }
@@ -62,4 +66,16 @@ fn rules_are_searchable() {
         assert!(literal_begins_with(&literal[..2]));
     }
     assert!(!literal_begins_with("hello"));
+}
+
+#[test]
+fn every_example_is_found_in_a_stream() {
+    let detector = Detector::new("[REDACTED]".into());
+    for rule in all() {
+        let text = format!(
+            "it is {}{}{}, thanks",
+            rule.example.0, rule.prefix, rule.example.1
+        );
+        crate::scan::streamed::assert_streams_by_character(&detector, &text);
+    }
 }
