@@ -77,6 +77,11 @@ pub trait TextGuardrail: Send + Sync {
         self.pending_from(text, from)
     }
 
+    /// Whether [`Self::judged_to`] is anything but [`Self::pending_from`]: then both are asked.
+    fn judges_late(&self) -> bool {
+        false
+    }
+
     /// For a stream: the earliest byte offset that the next scan still has to see, though it may have
     /// been released. Never after [`Self::judged_to`], and at most [`CONTEXT_LIMIT`] before the end
     /// of `text`.

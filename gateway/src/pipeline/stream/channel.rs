@@ -150,21 +150,33 @@ impl Channel {
     /// Forgets text and edits before `offset`, which have gone out, as far as no guardrail needs them.
     pub fn forget(&mut self, offset: usize, guards: &Guards<'_>) {
         let released = offset.min(self.safe);
-        let keep = if self.swallow.is_some() {
-            // What is swallowed is not scanned again.
-            released
-        } else {
-            let need = guards.context_from(&self.window, released.saturating_sub(self.base));
-            (self.base + need).min(released.saturating_sub(CONTEXT))
-        };
-        let cut = floor_boundary(&self.window, keep.saturating_sub(self.base));
-        // Moving the text is worth it only when there is something to gain.
-        if cut > CONTEXT * 4 {
-            self.window.drain(..cut);
-            self.base += cut;
-        }
         self.edits
             .retain(|(edit, _)| edit.end > released || edit.end == usize::MAX);
+        // Asking and moving the text are worth it only when there is something to gain.
+        if released.saturating_sub(self.base) < CONTEXT * 8 {
+            return;
+        }
+        let mut keep = released;
+        if self.swallow.is_none() {
+            keep = keep.saturating_sub(CONTEXT);
+            for guard in guards.in_order() {
+                let need = guards.context_from(guard, &self.window, self.from(guard, guards));
+                keep = keep.min(self.base + need);
+            }
+        }
+        let cut = floor_boundary(&self.window, keep.saturating_sub(self.base));
+        self.window.drain(..cut);
+        self.base += cut;
+    }
+
+    /// How much of the window is settled for a guardrail: what has been released, and for an audit, which
+    /// holds nothing, what it has judged.
+    fn from(&self, guard: usize, guards: &Guards<'_>) -> usize {
+        let settled = match guards.may_act(guard) {
+            true => self.safe,
+            false => self.taken.get(guard).copied().unwrap_or(0),
+        };
+        settled.saturating_sub(self.base)
     }
 
     /// Handles a match that is being swallowed. True when there is text to judge.
@@ -202,11 +214,15 @@ impl Channel {
             hits.clear();
         }
         guards.scan(&self.window, &self.segment, &mut self.hits);
-        let judged_to = |guard: usize| match last {
-            true => self.window.len(),
-            false => guards.judged_to(guard, &self.window, from),
-        };
-        let mut judged: Vec<usize> = (0..guards.len()).map(judged_to).collect();
+        let mut pending = self.window.len();
+        let mut judged = vec![self.window.len(); guards.len()];
+        if !last {
+            for (guard, judged) in judged.iter_mut().enumerate() {
+                let (to, held) = guards.ask(guard, &self.window, self.from(guard, guards));
+                *judged = to;
+                pending = pending.min(held);
+            }
+        }
         let mutators_to = (0..guards.len())
             .filter(|guard| guards.changes(*guard))
             .filter_map(|guard| judged.get(guard).copied())
@@ -219,11 +235,6 @@ impl Channel {
             }
         }
         self.take_hits(guards, tally, &judged)?;
-        let pending = if last {
-            self.window.len()
-        } else {
-            guards.pending_from(&self.window, from)
-        };
         self.safe = self.base + floor_boundary(&self.window, pending).max(from);
         if !last && self.end() - self.safe > guards.bound() {
             self.outgrow(guards, tally)?;
@@ -265,7 +276,7 @@ impl Channel {
         guard: usize,
         hit: &Hit,
         guards: &Guards<'_>,
-        tally: &mut [Tally],
+        tallies: &mut [Tally],
     ) -> Result<(), Stop> {
         let range = self.base + hit.range.start..self.base + hit.range.end;
         let (operation, strategy) = guards.terms(guard);
@@ -273,7 +284,7 @@ impl Channel {
         if strategy != Strategy::Audit && self.is_edited(&range) {
             return Ok(());
         }
-        let Some(tally) = tally.get_mut(guard) else {
+        let Some(tally) = tallies.get_mut(guard) else {
             return Ok(());
         };
         let edit = match (operation, &hit.replacement, self.segment.rewrite) {
@@ -287,6 +298,7 @@ impl Channel {
         match (edit, strategy) {
             (_, Strategy::Audit) => Ok(()),
             (Some(replacement), _) => {
+                let replacement = guards.settle(guard, &replacement, &self.segment, tallies)?;
                 let at = self
                     .edits
                     .partition_point(|(edit, _)| edit.start < range.start);
@@ -318,6 +330,7 @@ impl Channel {
                 if let Some(tally) = tally.get_mut(guard) {
                     tally.count(&category, true);
                 }
+                let replacement = guards.settle(guard, &replacement, &self.segment, tally)?;
                 let text = self.window.get(start..).unwrap_or_default();
                 self.swallow = Some(Swallow::new(until, text));
                 self.edits

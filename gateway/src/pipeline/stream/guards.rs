@@ -1,6 +1,7 @@
 //! The text guardrails that watch a stream as it flows, and what each has found so far.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use parapet_guardrails::finding::Edit;
 use parapet_guardrails::finding::Hit;
@@ -100,18 +101,73 @@ impl<'a> Guards<'a> {
         self.scanner.scan(text, segment, &self.all, hits);
     }
 
-    pub(super) fn judged_to(&self, guard: usize, text: &str, from: usize) -> usize {
-        self.all.get(guard).map_or(text.len(), |guardrail| {
-            self.scanner.judged_to(text, from, *guardrail)
-        })
+    /// For one guardrail: up to where its hits are final, and from where it holds. An audit holds nothing.
+    pub(super) fn ask(&self, guard: usize, text: &str, from: usize) -> (usize, usize) {
+        let Some(guardrail) = self.all.get(guard) else {
+            return (text.len(), text.len());
+        };
+        let late = guardrail.judges_late();
+        let holds = self.may_act(guard);
+        let pending = match holds || !late {
+            true => self.scanner.pending_from(text, from, &[*guardrail]),
+            false => text.len(),
+        };
+        let judged = match late {
+            true => self.scanner.judged_to(text, from, *guardrail),
+            false => pending,
+        };
+        (judged, if holds { pending } else { text.len() })
     }
 
-    pub(super) fn pending_from(&self, text: &str, from: usize) -> usize {
-        self.scanner.pending_from(text, from, &self.holding)
+    /// Whether it can block or change.
+    pub(super) fn may_act(&self, guard: usize) -> bool {
+        self.terms(guard).1 != Strategy::Audit
     }
 
-    pub(super) fn context_from(&self, text: &str, from: usize) -> usize {
-        self.scanner.context_from(text, from, &self.all)
+    /// From where one guardrail still has to see the text.
+    pub(super) fn context_from(&self, guard: usize, text: &str, from: usize) -> usize {
+        self.all
+            .get(guard)
+            .map_or(text.len(), |guardrail| guardrail.context_from(text, from))
+    }
+
+    /// What a replacement reads like to the guardrails after the one that made it: a mutator sees what the
+    /// mutators before it left, and so does a validator.
+    ///
+    /// # Errors
+    /// The guardrail that stops the stream for what the replacement says.
+    pub(super) fn settle(
+        &self,
+        by: usize,
+        replacement: &Arc<str>,
+        segment: &Segment,
+        tally: &mut [Tally],
+    ) -> Result<Arc<str>, Stop> {
+        let mut text = replacement.clone();
+        for guard in by + 1..self.all.len() {
+            if !self.may_act(guard) {
+                continue;
+            }
+            let Some(guardrail) = self.all.get(guard) else {
+                continue;
+            };
+            let mut hits = [Vec::new()];
+            self.scanner.scan(&text, segment, &[*guardrail], &mut hits);
+            let [hits] = hits;
+            for hit in hits.iter().rev() {
+                let edit = hit.replacement.as_ref().filter(|_| self.changes(guard));
+                if let Some(tally) = tally.get_mut(guard) {
+                    tally.count(&hit.category, edit.is_some());
+                }
+                let Some(edit) = edit else {
+                    return Err(Stop { guard });
+                };
+                let mut changed = String::from(&*text);
+                changed.replace_range(hit.range.clone(), edit);
+                text = changed.into();
+            }
+        }
+        Ok(text)
     }
 
     /// Judges texts that are complete, such as a tool call's arguments: mutators edit them in order, then

@@ -101,6 +101,10 @@ impl TextGuardrail for Linter {
         text.len()
     }
 
+    fn judges_late(&self) -> bool {
+        true
+    }
+
     /// Lines are judged when they end.
     fn judged_to(&self, text: &str, _from: usize) -> usize {
         let mut end = text.rfind('\n').map_or(0, |at| at + 1);

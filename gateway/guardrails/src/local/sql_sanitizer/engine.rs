@@ -218,6 +218,10 @@ impl TextGuardrail for Sanitizer {
         }
     }
 
+    fn judges_late(&self) -> bool {
+        true
+    }
+
     fn judged_to(&self, text: &str, from: usize) -> usize {
         let mut judged = statement_start(text).min(self.pending_from(text, from));
         if self.options.injection || self.options.interpolation {

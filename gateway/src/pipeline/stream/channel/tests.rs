@@ -51,6 +51,31 @@ impl TextGuardrail for Literal {
     }
 }
 
+/// Finds one literal, and puts another in its place.
+struct Word(&'static str, &'static str);
+
+impl TextGuardrail for Word {
+    fn wants(&self) -> Wants {
+        Wants::NONE
+    }
+
+    fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>) {
+        let from = hits.len();
+        Literal(self.0).scan(layer, segment, hits);
+        for hit in hits.iter_mut().skip(from) {
+            hit.replacement = Some(self.1.into());
+        }
+    }
+
+    fn hold_back(&self) -> HoldBack {
+        Literal(self.0).hold_back()
+    }
+
+    fn pending_from(&self, text: &str, from: usize) -> usize {
+        Literal(self.0).pending_from(text, from)
+    }
+}
+
 /// Finds `<` to `>`, however long.
 struct Tag;
 
@@ -182,6 +207,30 @@ fn an_audit_counts_and_holds_nothing() {
         assert_eq!(out.unwrap(), ["a sec", "ret b", ""]);
         assert_eq!(tally[0].categories, [("literal".into(), 1)]);
     }
+}
+
+#[test]
+fn what_a_mutator_puts_in_is_seen_by_those_after_it() {
+    let (first, second, word) = (Literal("secret"), Literal("[X]"), Word("[X]", "gone"));
+    let mutate = (Operation::Mutate, Strategy::Enforce);
+    let chain = guards(
+        &[(&first, mutate.0, mutate.1), (&word, mutate.0, mutate.1)],
+        100,
+    );
+    let (out, tally) = send(&chain, &["a sec", "ret b"]);
+    assert_eq!(out.unwrap().concat(), "a gone b");
+    assert_eq!((tally[0].edits, tally[1].edits), (1, 1));
+    let stopped = guards(
+        &[
+            (&first, mutate.0, mutate.1),
+            (&second, Operation::Validate, Strategy::Enforce),
+        ],
+        100,
+    );
+    assert_eq!(
+        send(&stopped, &["a sec", "ret b"]).0,
+        Err(Stop { guard: 1 })
+    );
 }
 
 #[test]
