@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::limits::Lease;
-use crate::upstream::UpstreamBody;
+use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// The body breaks off here: the connection is cut, so that the client does not take it for complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -33,6 +33,9 @@ pub struct Ended {
 /// Called once, when the response body has ended or was dropped.
 pub type OnEnd = Box<dyn FnOnce(Ended)>;
 
+/// What ends a body whose upstream breaks off.
+type LastWords = Box<dyn FnOnce(UpstreamError) -> Bytes>;
+
 /// A body made frame by frame.
 type Stream = Pin<Box<dyn http_body::Body<Data = Bytes, Error = Cut>>>;
 
@@ -43,6 +46,7 @@ pub struct Body {
     sent: u64,
     cut: bool,
     on_end: Option<OnEnd>,
+    last_words: Option<LastWords>,
     lease: Option<Lease>,
 }
 
@@ -63,6 +67,7 @@ impl Body {
             sent: 0,
             cut: false,
             on_end: None,
+            last_words: None,
             lease: None,
         }
     }
@@ -86,6 +91,13 @@ impl Body {
     /// The upstream's body as it comes; its idle limit ends it.
     pub fn upstream(body: UpstreamBody) -> Self {
         Self::of(Content::Upstream(body))
+    }
+
+    /// With [`Body::upstream`]: when the upstream breaks off, these bytes end the body instead of a cut.
+    #[must_use]
+    pub fn last_words(mut self, words: impl FnOnce(UpstreamError) -> Bytes + 'static) -> Self {
+        self.last_words = Some(Box::new(words));
+        self
     }
 
     /// Any other body.
@@ -135,13 +147,17 @@ impl Body {
                 self.content = Content::Done;
                 Poll::Ready(Some(Ok(bytes)))
             }
-            Content::Upstream(body) => body.poll_chunk(cx).map(|chunk| match chunk {
-                Ok(chunk) => chunk.map(Ok),
+            Content::Upstream(body) => match std::task::ready!(body.poll_chunk(cx)) {
+                Ok(chunk) => Poll::Ready(chunk.map(Ok)),
                 Err(error) => {
                     tracing::debug!(%error, "upstream answer cut");
-                    Some(Err(Cut))
+                    self.content = Content::Done;
+                    match self.last_words.take() {
+                        Some(last_words) => Poll::Ready(Some(Ok(last_words(error)))),
+                        None => Poll::Ready(Some(Err(Cut))),
+                    }
                 }
-            }),
+            },
             Content::Produced(produced) => produced.poll(cx),
             Content::Stream(stream) => loop {
                 match std::task::ready!(stream.as_mut().poll_frame(cx)) {

@@ -165,12 +165,13 @@ impl Gateway {
                 &planned.recording,
             ));
         }
-        let bytes = race
-            .alongside(body.collect(settings.answer_bytes))
-            .await??;
-        let work = self.judge_answer(planned, request, limits, status, bytes);
-        let judged = race.alongside(work).await??;
+        let collected = race.alongside(body.collect(settings.answer_bytes)).await?;
+        let bytes = collected.inspect_err(|error| planned.note_error(error))?;
+        // An output service is not shown the answer to a prompt that may still be blocked.
         race.finish().await?;
+        let judged = self
+            .judge_answer(planned, request, limits, status, bytes)
+            .await?;
         answer::tell(&mut headers, settings.expose_guardrails, &planned.recording);
         Ok(answer::relayed(
             status,

@@ -20,7 +20,7 @@ use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{Stage, skip_all};
 use crate::policy::ready::Snapshot;
 use crate::route::metadata;
-use crate::upstream::ReadyProvider;
+use crate::upstream::{ReadyProvider, UpstreamError};
 
 /// What is known of a request once its plan is made. It owns what it names: a stream outlives the handler.
 pub(super) struct Planned {
@@ -186,6 +186,15 @@ impl Planned {
         self.plan.hooks.llm_output.iter().any(|guardrail| {
             guardrail.operation == Operation::Mutate && guardrail.strategy != Strategy::Audit
         })
+    }
+
+    /// An answer that breaks off shows in the record.
+    pub(super) fn note_error(&self, error: &UpstreamError) {
+        self.recording.with(|record| {
+            if let Some(attempt) = record.attempts.last_mut() {
+                attempt.error = Some(error.word());
+            }
+        });
     }
 
     /// Content that no guardrail can judge shows in the record.

@@ -3,6 +3,7 @@
 mod flowing;
 mod services;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use parapet_guardrails::guardrail::Guardrail;
 use parapet_policy::bundle::StreamMode;
@@ -16,7 +17,7 @@ use super::plan::Planned;
 use super::{Gateway, answer};
 use crate::edge::Body;
 use crate::llm;
-use crate::upstream::{UpstreamBody, UpstreamResponse};
+use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
 
 /// A stream to guard, with everything that its body needs once the handler is done.
 pub(super) struct Job {
@@ -87,14 +88,14 @@ impl Gateway {
         let expose = planned.snapshot.settings.expose_guardrails;
         // Nobody on the way may wait for more before passing it on.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        headers
+            .entry(http::header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-cache"));
         if !planned.has(Hook::LlmOutput) {
             answer::tell(&mut headers, expose, &recording);
-            return Ok(answer::relayed(
-                status,
-                headers,
-                Body::upstream(body),
-                &recording,
-            ));
+            let dialect = request.request.dialect();
+            let body = Body::upstream(body).last_words(move |error| cut(&planned, dialect, error));
+            return Ok(answer::relayed(status, headers, body, &recording));
         }
         let watchers = Watchers::of(&planned);
         let client = self.client.clone();
@@ -119,6 +120,18 @@ impl Gateway {
         answer::tell(&mut headers, expose, &recording);
         Ok(guarded(status, headers, job, watchers, &recording))
     }
+}
+
+/// Ends a stream whose upstream has broken off, so that the client does not take it for complete. The break
+/// may be inside of an event, which an empty line ends.
+fn cut(planned: &Planned, dialect: llm::Dialect, error: UpstreamError) -> Bytes {
+    planned.note_error(&error);
+    let failure = Failure::from(error);
+    let id = planned.recording.with(|record| record.request_id.clone());
+    planned.recording.end(super::end_of(&failure), 200);
+    [&b"\n\n"[..], &failure.events(dialect, &id)]
+        .concat()
+        .into()
 }
 
 fn guarded(

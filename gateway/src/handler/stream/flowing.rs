@@ -45,7 +45,11 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
     let mut assembly = (!watchers.observing.is_empty()).then(|| Assembly::new(dialect));
     let mut decoder = Decoder::new(settings.stream_event_bytes);
     let result = async {
-        while let Some(chunk) = upstream.chunk().await? {
+        while let Some(chunk) = upstream
+            .chunk()
+            .await
+            .inspect_err(|e| planned.note_error(e))?
+        {
             decoder.push(chunk);
             while let Some(frame) = decoder.next_frame().map_err(|_| unreadable())? {
                 let event = Event::read(dialect, frame);

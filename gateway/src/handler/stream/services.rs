@@ -57,7 +57,11 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
     let mut events: Vec<Event> = Vec::new();
     let mut assembly = Assembly::new(dialect);
     let mut held = 0;
-    while let Some(chunk) = upstream.chunk().await? {
+    while let Some(chunk) = upstream
+        .chunk()
+        .await
+        .inspect_err(|e| planned.note_error(e))?
+    {
         held += chunk.len();
         if held > settings.answer_bytes {
             return Err(Failure::Upstream(
@@ -215,7 +219,9 @@ pub(super) async fn observe(
     let Ok(response) = Response::parse(request.request.dialect(), Arc::new(assembly.body())) else {
         return;
     };
-    let texts = response.no_texts();
+    let Ok(texts) = response.texts(Some(&request.request), &llm::Limits::default()) else {
+        return;
+    };
     let mut payload = ResponsePayload {
         request,
         response: Some(&response),
