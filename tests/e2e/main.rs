@@ -10,6 +10,7 @@ mod dependencies;
 mod fakes;
 mod identity;
 mod quality;
+mod readme;
 mod reload;
 mod scenarios;
 mod splitter;

@@ -21,7 +21,7 @@ pub use binary::gateway_binary;
 pub use log::LogLines;
 
 /// How long the gateway may take to become ready. A debug build on a busy machine takes its time.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A gateway to start.
 #[derive(Debug, Default)]

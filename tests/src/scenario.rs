@@ -1,7 +1,7 @@
 //! Scenario files: the executable specification of what the gateway does.
 //!
 //! A file holds resources and cases; a case is a request, what the scripted model and services answer, and what
-//! is expected of the upstream calls, the response and the record. `scenarios/README.md` explains the format for
+//! is expected of the upstream calls, the response and the record. `docs/scenarios.md` explains the format for
 //! people, `scenarios/schema.json` for editors; both follow the types in [`schema`].
 
 mod check;

@@ -18,7 +18,7 @@ pub fn measure() -> Result<String> {
             "-p",
             "parapet-policy",
             "--example",
-            "cost",
+            "plan_cost",
         ])
         .output()
         .context("running cargo")?;

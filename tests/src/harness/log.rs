@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::Notify;
 
 /// How long a record may take from the end of its request.
-const RECORD_LIMIT: Duration = Duration::from_secs(5);
+const RECORD_LIMIT: Duration = Duration::from_secs(20);
 
 /// All lines so far. Cheap to clone.
 #[derive(Clone, Debug, Default)]
