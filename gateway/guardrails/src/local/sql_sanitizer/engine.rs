@@ -155,11 +155,18 @@ pub(crate) fn destructive(text: &str, triggers: &[Trigger]) -> Vec<Range<usize>>
     excerpt::visit(text, &mut |excerpt| {
         locate::find(excerpt, &OPTIONS, &mut found)
     });
-    found
-        .objections
-        .into_iter()
-        .map(|(_, range)| range)
-        .collect()
+    let data = |range: &Range<usize>| {
+        let dropped = text
+            .get(range.clone())
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        ["TABLE", "DATABASE", "SCHEMA"]
+            .iter()
+            .any(|word| dropped.contains(word))
+    };
+    let found = found.objections.into_iter();
+    let kept = found.filter(|(category, range)| *category != "sql_drop" || data(range));
+    kept.map(|(_, range)| range).collect()
 }
 
 impl TextGuardrail for Sanitizer {

@@ -229,7 +229,7 @@ pub(super) fn run(
             && depth == 0
             && !list.is_empty()
             && Verb::of(word).is_some()
-            && starts_line(text, token.range.start)
+            && starts_line(text, token.range.start, alters(&list, text))
         {
             flush(&mut list, true);
         }
@@ -266,17 +266,36 @@ fn runs_variable(tokens: &Tokens<'_>) -> bool {
     executes && (1..5).any(|at| tokens.class(at) == Some(Class::Bound))
 }
 
+/// Whether tokens begin with `ALTER`, whose actions begin with verbs too.
+fn alters(list: &[Token], text: &str) -> bool {
+    let first = list.first().and_then(|token| text.get(token.range.clone()));
+    first.is_some_and(|word| word.eq_ignore_ascii_case("ALTER"))
+}
+
 /// Whether a verb at the beginning of a line can be nothing but a new statement.
-fn starts_line(text: &str, at: usize) -> bool {
-    let list: Vec<_> = Lexer::new(text, at)
-        .filter(|token| token.class != Class::Comment)
-        .take(AHEAD)
-        .collect();
-    strong(&Tokens {
+fn starts_line(text: &str, at: usize, altering: bool) -> bool {
+    const OWN: [&str; 9] = [
+        "TABLE",
+        "DATABASE",
+        "SCHEMA",
+        "VIEW",
+        "USER",
+        "ROLE",
+        "LOGIN",
+        "PROCEDURE",
+        "FUNCTION",
+    ];
+    let words = Lexer::new(text, at).filter(|token| token.class != Class::Comment);
+    let list: Vec<_> = words.take(AHEAD).collect();
+    let tokens = Tokens {
         text,
         list: &list,
         ended: false,
-    })
+    };
+    let action = altering
+        && matches!(Verb::of(tokens.word(0)), Some(Verb::Drop | Verb::Alter))
+        && !OWN.iter().any(|word| tokens.is(1, word));
+    strong(&tokens) && !action
 }
 
 /// Whether the line at `at`, behind a statement without `;`, is no longer part of it.

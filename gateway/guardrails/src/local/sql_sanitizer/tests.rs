@@ -55,6 +55,15 @@ fn options_switch_their_finding_off() {
                   REVOKE ALL ON t FROM u; DELETE FROM t; UPDATE t SET a = 1;";
     assert_eq!(found(script).len(), 7);
     assert_eq!(scan_text(&*built(&off, Operation::Validate), script), []);
+    let only_drop = SqlSanitizer {
+        block_drop: true,
+        ..off.clone()
+    };
+    let hits = scan_text(
+        &*built(&only_drop, Operation::Validate),
+        "ALTER TABLE t\nDROP COLUMN a,\nDROP COLUMN b",
+    );
+    assert_eq!(hits, []);
     let only_alter = SqlSanitizer {
         block_alter: true,
         ..off
