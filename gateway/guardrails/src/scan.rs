@@ -12,6 +12,8 @@ mod common;
 mod decoded;
 mod filter;
 mod fold;
+#[cfg(test)]
+pub(crate) mod hostile;
 mod literals;
 mod map;
 mod open;
@@ -144,3 +146,6 @@ fn plain_segment() -> Segment {
         at: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,8 +35,13 @@ pub(super) fn read(text: &str, word: Range<usize>) -> Option<Assigned> {
     let end = value_end(bytes, start, setting, quote);
     let cut_off = end == bytes.len();
     let value = text.get(start..end)?;
-    // A reference may have a telling name in it: `arn:...:secret:...`.
-    let done = if is_reference(value) { end } else { name.end };
+    // A reference may have a telling name in it (`arn:...:secret:...`), and in what is too long every second word
+    // may be one.
+    let done = if is_reference(value) || value.len() > LONGEST {
+        end
+    } else {
+        name.end
+    };
     let none = Assigned {
         value: start..end,
         done,

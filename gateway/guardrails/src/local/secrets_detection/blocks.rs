@@ -3,6 +3,8 @@
 use super::shape::BASE64;
 use crate::scan::ByteSet;
 
+const BEGIN: &str = "-----BEGIN";
+const END: &str = "-----END";
 /// Headers and names are not longer than this.
 const HEADER: usize = 80;
 /// Less than this is no key.
@@ -27,8 +29,7 @@ pub(super) enum Block {
 
 /// Reads the block whose `-----BEGIN` stands at `start`.
 pub(super) fn pem(text: &str, start: usize) -> Block {
-    let block = text.get(start..).unwrap_or_default();
-    let head = block.get("-----BEGIN".len()..).unwrap_or_default();
+    let head = text.get(start + BEGIN.len()..).unwrap_or_default();
     let label_end = head.bytes().take(HEADER).position(|byte| byte == b'-');
     let Some(label_end) = label_end else {
         return if head.len() < HEADER {
@@ -43,42 +44,51 @@ pub(super) fn pem(text: &str, start: usize) -> Block {
     {
         return Block::No;
     }
-    let body_start = "-----BEGIN".len() + label_end;
-    let rest = block.get(body_start..).unwrap_or_default();
-    let body: usize = rest
+    let label_end = start + BEGIN.len() + label_end;
+    let rest = text.get(label_end..).unwrap_or_default();
+    let body_start = label_end
+        + rest
+            .bytes()
+            .take(5)
+            .take_while(|byte| *byte == b'-')
+            .count();
+    let rest = text.get(body_start..).unwrap_or_default();
+    // Up to the next mark, so that many beginnings in a row are not each read to the end.
+    let marks = memchr::memmem::find(rest.as_bytes(), b"-----").unwrap_or(rest.len());
+    let is_body = |byte: &u8| BODY.has(*byte);
+    let body = rest
         .bytes()
-        .take(MOST)
-        .take_while(|byte| BODY.has(*byte))
+        .take(marks.min(MOST))
+        .take_while(is_body)
         .count();
-    let rest_body = rest.get(..body).unwrap_or_default();
-    if let Some(end) = rest_body.find("-----END") {
-        let after = rest.get(end + "-----END".len()..).unwrap_or_default();
-        let key = rest_body.get(..end).unwrap_or_default();
-        let letters = key.bytes().filter(|byte| BASE64.has(*byte)).count();
-        if letters < LEAST {
+    let (body, rest) = rest.split_at(body);
+    if rest.starts_with(END) {
+        if letters(body) < LEAST {
             return Block::No;
         }
-        let closing = after
-            .get(..after.len().min(HEADER))
-            .and_then(|after| after.find("-----"));
-        return match closing {
-            Some(dashes) => {
-                Block::Yes(start + body_start + end + "-----END".len() + dashes + "-----".len())
-            }
-            None if after.len() < HEADER => Block::Open,
-            None => Block::Yes(start + body_start + end + "-----END".len()),
+        let end = body_start + body.len() + END.len();
+        let label = text.as_bytes().get(end..).unwrap_or_default();
+        let label = label.get(..HEADER).unwrap_or(label);
+        return match memchr::memmem::find(label, b"-----") {
+            Some(closing) => Block::Yes(end + closing + "-----".len()),
+            None if label.len() < HEADER => Block::Open,
+            None => Block::Yes(end),
         };
     }
     // Cut off without an end mark: the key ends where lines stop looking like base64.
-    let key = lines_of_key(rest_body);
-    let letters = rest_body.get(..key).unwrap_or_default();
-    let letters = letters.bytes().filter(|byte| BASE64.has(*byte)).count();
-    match (letters >= LEAST, key == rest.len()) {
+    let key = lines_of_key(body);
+    let long = letters(body.get(..key).unwrap_or_default()) >= LEAST;
+    let goes_on = key == body.len() && END.starts_with(rest);
+    match (long, goes_on) {
         (true, true) => Block::Open,
         (false, true) => Block::Maybe,
-        (true, false) => Block::Yes(start + body_start + key),
+        (true, false) => Block::Yes(body_start + key),
         (false, false) => Block::No,
     }
+}
+
+fn letters(body: &str) -> usize {
+    body.bytes().filter(|byte| BASE64.has(*byte)).count()
 }
 
 /// How much of a body without an end mark belongs to the key: its first line, headers and lines of base64.

@@ -278,11 +278,8 @@ fn token(sink: &mut Sink<'_>, rule: &Rule, literal: &Range<usize>) {
         first -= length;
         start = spared.map_or(start, |spared| first + spared);
     }
-    if first
-        .checked_sub(1)
-        .and_then(|at| bytes.get(at))
-        .is_some_and(u8::is_ascii_alphanumeric)
-    {
+    let before = first.checked_sub(1).and_then(|at| bytes.get(at));
+    if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
         return;
     }
     let (end, open) = match shape::fit(sink.text, literal.end, rule.parts) {
@@ -336,17 +333,25 @@ fn block(sink: &mut Sink<'_>, start: usize) {
 /// A PEM block in base64. A run of it that reads as text is decoded by the scan; this is for what wraps.
 fn encoded_block(sink: &mut Sink<'_>, start: usize) {
     let set = ByteSet::alphanumeric_and(b"+/=");
-    let rest = sink.text.as_bytes().get(start..).unwrap_or_default();
-    let length = rest.iter().take_while(|byte| set.has(**byte)).count();
-    let end = start + length;
-    if length >= 100 {
-        sink.hit(start..end, "private_key", Rank::Prefix, 0.9);
+    let bytes = sink.text.as_bytes();
+    // In the middle of a run it is no beginning.
+    if start
+        .checked_sub(1)
+        .and_then(|at| bytes.get(at))
+        .is_some_and(|byte| shape::BASE64.has(*byte))
+    {
+        return;
     }
-    if length == rest.len() {
-        match length >= 100 {
-            true => sink.open_for_certain(start, "private_key", Until::Outside(set)),
-            false => sink.open(start),
-        }
+    let rest = bytes.get(start..).unwrap_or_default();
+    let length = rest.iter().take_while(|byte| set.has(**byte)).count();
+    let long = length >= 100;
+    if long {
+        sink.hit(start..start + length, "private_key", Rank::Prefix, 0.9);
+    }
+    match (length == rest.len(), long) {
+        (true, true) => sink.open_for_certain(start, "private_key", Until::Outside(set)),
+        (true, false) => sink.open(start),
+        (false, _) => {}
     }
 }
 
@@ -399,7 +404,7 @@ fn partial_literal(text: &str) -> Option<usize> {
         let before = (from + at)
             .checked_sub(1)
             .and_then(|at| text.as_bytes().get(at));
-        let apart = !before.is_some_and(u8::is_ascii_alphanumeric);
+        let apart = !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
         let begins = (apart && (rules::literal_begins_with(rest) || "eyJ".starts_with(rest)))
             || "-----BEGIN".starts_with(rest)
             || "LS0tLS1CRUdJTi".starts_with(rest);

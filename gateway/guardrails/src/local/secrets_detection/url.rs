@@ -59,7 +59,9 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
     });
     // What references begin with; `/`, which paths begin with, is fine here.
     let stands_in = value.starts_with(['$', '<', '{', '[', '%', '*']) || is_made_up(value);
-    let documented = DOCUMENTED.iter().any(|known| known.eq_ignore_ascii_case(value))
+    let documented = DOCUMENTED
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(value))
         || (names_itself && value.eq_ignore_ascii_case("secret"));
     let real = value.len() >= 3 && !stands_in && !documented;
     (real.then_some(password), open)
