@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::json::{Kind, Value};
 use super::{Dialect, LlmError, tools};
 
+/// Bytes of a model's name: several times what the longest known ones have. Names go into records.
+const MAX_MODEL: usize = 512;
+
 /// Facts of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
@@ -42,6 +45,12 @@ impl Facts {
                         expected: "a string",
                     };
                     facts.model = value.as_str().ok_or(wrong)?.into();
+                    if facts.model.len() > MAX_MODEL {
+                        return Err(LlmError::WrongType {
+                            field: "model",
+                            expected: "a name of at most 512 bytes",
+                        });
+                    }
                     facts.model_at = value.range();
                     model = !facts.model.is_empty();
                 }

@@ -34,10 +34,19 @@ pub(super) fn message(message: Value<'_>, tools: &Tools<'_>, context: Context, o
             "reasoning_details" => reasoning_details(value, context, out),
             "annotations" => annotations(value, context, out),
             "audio" => audio(value, context, out),
+            // A template may show the model any role.
+            "role" if !is_known_role(value) => out.strings_in(value, context.name()),
             "role" | "id" | "cache_control" => {}
             _ => out.strings_in(value, context),
         }
     }
+}
+
+fn is_known_role(role: Value<'_>) -> bool {
+    matches!(
+        role.as_str().as_deref(),
+        Some("system" | "developer" | "user" | "assistant" | "tool" | "function")
+    )
 }
 
 /// Content: a string or parts.

@@ -33,8 +33,11 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
             "stop" => value_or_items(value, parameter, out),
             "user" | "safety_identifier" | "prompt_cache_key" => out.text(value, parameter),
             "function_call" | "tool_choice" => out.strings_in(value, parameter.fixed("name")),
-            "model" | "stream_options" | "reasoning_effort" | "service_tier" | "verbosity"
-            | "modalities" | "logit_bias" => {}
+            "model" => {}
+            // Words of the format; anybody may write anything there all the same.
+            "stream_options" | "reasoning_effort" | "service_tier" | "verbosity" | "modalities" => {
+                out.strings_in(value, parameter.name());
+            }
             _ => out.strings_in(value, parameter),
         }
     }

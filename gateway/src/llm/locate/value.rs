@@ -25,7 +25,7 @@ const NAMED: [&str; 5] = [
 ];
 
 impl Locator {
-    /// Every string below `value`, with the key above it. For places of which nothing is known.
+    /// Every string and every key below `value`, with the key above it. For places of which nothing is known.
     pub(in crate::llm) fn strings_in(&mut self, value: Value<'_>, context: Context) {
         let context = context.form(Form::JsonLeaf);
         self.walk_strings(value, context, &mut None);
@@ -66,6 +66,7 @@ impl Locator {
                     if self.is_full() {
                         return;
                     }
+                    self.key(child, context, Source::BODY);
                     self.walk_strings(child, context, &mut key);
                 }
             }

@@ -34,8 +34,8 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
                 }
             }
             "output_config" | "output_format" => output_config(value, out),
-            "tool_choice" => out.strings_in(value, parameter.fixed("name")),
-            "model" | "service_tier" | "thinking" => {}
+            "tool_choice" | "service_tier" | "thinking" => out.strings_in(value, parameter.name()),
+            "model" => {}
             _ => out.strings_in(value, parameter),
         }
     }

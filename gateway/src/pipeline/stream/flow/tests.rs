@@ -220,7 +220,11 @@ fn log_probabilities_go_with_the_text_they_repeat() {
     );
     event["choices"][0]["delta"]["content"] = "hello".into();
     let kept = format!("data: {event}\n\n").replace("secret", "hello");
-    let (out, _) = run(Dialect::OpenAi, Operation::Mutate, &[kept.clone()]);
+    let (out, _) = run(
+        Dialect::OpenAi,
+        Operation::Mutate,
+        std::slice::from_ref(&kept),
+    );
     assert_eq!(out.concat(), kept);
 }
 
