@@ -165,13 +165,16 @@ fn plan(
         metadata: pairs,
     };
     let text = |published, ours| {
-        let value = metadata::either(headers, published, ours);
-        value
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
+        let value =
+            metadata::either(headers, published, ours).map_err(|error| error.to_string())?;
+        Ok::<_, String>(
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+        )
     };
-    let named = text("x-tfy-guardrails", "x-parapet-guardrails");
-    let scope = text("x-tfy-guardrails-scope", "x-parapet-guardrails-scope");
+    let named = text("x-tfy-guardrails", "x-parapet-guardrails")?;
+    let scope = text("x-tfy-guardrails-scope", "x-parapet-guardrails-scope")?;
     let overrides = match (&named, &scope) {
         (None, None) => None,
         _ => Some(

@@ -239,12 +239,12 @@ impl Planned {
 
 /// The two headers about guardrails, in either spelling.
 fn read_overrides(headers: &HeaderMap) -> Result<Option<Overrides>, Failure> {
-    let guardrails = metadata::either(headers, "x-tfy-guardrails", "x-parapet-guardrails");
-    let scope = metadata::either(
-        headers,
-        "x-tfy-guardrails-scope",
-        "x-parapet-guardrails-scope",
-    );
+    let either = |published, ours| {
+        let value = metadata::either(headers, published, ours);
+        value.map_err(|error| Failure::Invalid(error.to_string()))
+    };
+    let guardrails = either("x-tfy-guardrails", "x-parapet-guardrails")?;
+    let scope = either("x-tfy-guardrails-scope", "x-parapet-guardrails-scope")?;
     if guardrails.is_none() && scope.is_none() {
         return Ok(None);
     }

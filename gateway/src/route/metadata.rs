@@ -22,14 +22,22 @@ pub enum MetadataError {
     /// Too many pairs.
     #[error("the metadata header has over {MAX_PAIRS} pairs")]
     TooMany,
+    /// Two headers.
+    #[error(transparent)]
+    Twice(#[from] Twice),
 }
+
+/// A header that counts once is there twice, perhaps in both its spellings.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the header {0} is there more than once: send one, in one spelling")]
+pub struct Twice(pub &'static str);
 
 /// Reads the header, in either spelling; nothing when there is none.
 ///
 /// # Errors
 /// See [`MetadataError`].
 pub fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, MetadataError> {
-    let Some(value) = either(headers, "x-tfy-metadata", "x-parapet-metadata") else {
+    let Some(value) = either(headers, "x-tfy-metadata", "x-parapet-metadata")? else {
         return Ok(BTreeMap::new());
     };
     let pairs: BTreeMap<String, String> = value
@@ -50,12 +58,21 @@ pub fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, MetadataErr
 }
 
 /// A header by its published name or by ours.
+///
+/// # Errors
+/// When it is there more than once: half of what the caller meant would count.
 pub fn either<'a>(
     headers: &'a HeaderMap,
     published: &'static str,
     ours: &'static str,
-) -> Option<&'a http::HeaderValue> {
-    headers.get(published).or_else(|| headers.get(ours))
+) -> Result<Option<&'a http::HeaderValue>, Twice> {
+    let mut values = headers.get_all(published).iter();
+    let mut others = headers.get_all(ours).iter();
+    let first = values.next().or_else(|| others.next());
+    if values.next().is_some() || others.next().is_some() {
+        return Err(Twice(published));
+    }
+    Ok(first)
 }
 
 #[cfg(test)]
@@ -66,6 +83,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-tfy-metadata", value.parse().unwrap());
         read(&headers).map(|pairs| pairs.len())
+    }
+
+    #[test]
+    fn a_header_counts_once_in_either_spelling() {
+        let (published, ours) = ("x-tfy-metadata", "x-parapet-metadata");
+        for (names, expected) in [
+            (vec![], Ok(None)),
+            (vec![published], Ok(Some("0"))),
+            (vec![ours], Ok(Some("0"))),
+            (vec![published, published], Err(Twice(published))),
+            (vec![ours, ours], Err(Twice(published))),
+            (vec![ours, published], Err(Twice(published))),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (index, name) in names.iter().enumerate() {
+                headers.append(*name, index.into());
+            }
+            let found = either(&headers, published, ours);
+            let found = found.map(|value| value.map(|value| value.to_str().unwrap()));
+            assert_eq!(found, expected, "{names:?}");
+        }
     }
 
     #[test]
