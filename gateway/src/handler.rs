@@ -56,24 +56,31 @@ impl Handler for Gateway {
             Err(NoRoute::WrongMethod { allow }) => Err(Failure::WrongMethod { allow }),
             Err(NoRoute::UnknownPath) => Err(Failure::NotFound("there is no such path".to_owned())),
         };
-        let mut response =
+        let response =
             result.unwrap_or_else(|failure| answer::failed(&failure, dialect, &recording));
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            if dialect == Dialect::Anthropic && !response.headers().contains_key("request-id") {
-                response.headers_mut().insert("request-id", id.clone());
-            }
-            response.headers_mut().insert("x-request-id", id);
-        }
-        response
+        identified(response, dialect, &request_id)
     }
 
     fn overloaded(&self, head: &Parts) -> Response<Body> {
         let dialect = route::dialect_of(head.uri.path());
         let found = Route::find(&head.method, head.uri.path());
         let name = found.map_or("other", Route::name);
-        let recording = Recording::begin(request_id::new(), name, self.sink.clone());
-        answer::failed(&Failure::Overloaded, dialect, &recording)
+        let request_id = request_id::new();
+        let recording = Recording::begin(request_id.clone(), name, self.sink.clone());
+        let response = answer::failed(&Failure::Overloaded, dialect, &recording);
+        identified(response, dialect, &request_id)
     }
+}
+
+/// The response with the id that the client quotes, where its dialect looks for it.
+fn identified(mut response: Response<Body>, dialect: Dialect, id: &str) -> Response<Body> {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        if dialect == Dialect::Anthropic && !response.headers().contains_key("request-id") {
+            response.headers_mut().insert("request-id", id.clone());
+        }
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 /// How a failure shows in the record.
@@ -83,6 +90,7 @@ fn end_of(failure: &Failure) -> End {
         Failure::Blocked(_) => End::BlockedFailure,
         Failure::Upstream(_) | Failure::UpstreamTimeout(_) => End::UpstreamFailed,
         Failure::Invalid(_)
+        | Failure::Parameter { .. }
         | Failure::Unauthenticated(_)
         | Failure::Forbidden(_)
         | Failure::NotFound(_)

@@ -47,8 +47,14 @@ impl Gateway {
         let body = read_body(&head.headers, body, read).await?;
         recording.with(|record| record.request_bytes = body.len() as u64);
         let request = Request::parse(dialect, Arc::new(body), &limits)?;
+        let expose = settings.expose_guardrails;
         let planned = Planned::new(snapshot, &identity, &head.headers, &request, recording)?;
-        self.exchange(planned, head, request, &limits).await
+        let result = self.exchange(planned, head, request, &limits).await;
+        Ok(result.unwrap_or_else(|failure| {
+            let mut response = answer::failed(&failure, dialect, recording);
+            answer::tell(response.headers_mut(), expose, recording);
+            response
+        }))
     }
 
     /// The request through its input guardrails, the model, and the answer through its output guardrails.

@@ -11,6 +11,13 @@ use crate::pipeline::block::Blocked;
 pub enum Failure {
     /// The request itself is wrong: 400.
     Invalid(String),
+    /// A parameter of the request is wrong: 400.
+    Parameter {
+        /// Which.
+        param: &'static str,
+        /// For the client.
+        message: String,
+    },
     /// No token, or none that is known: 401.
     Unauthenticated(String),
     /// The caller may not do this: 403.
@@ -45,7 +52,7 @@ impl Failure {
     /// The status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) => 400,
+            Self::Invalid(_) | Self::Parameter { .. } => 400,
             Self::Unauthenticated(_) => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
@@ -69,6 +76,7 @@ impl Failure {
             // A retry would meet the same guardrail.
             Self::Blocked(_) => Some(("x-should-retry", "false")),
             Self::Invalid(_)
+            | Self::Parameter { .. }
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::ClientTimeout(_)
@@ -102,17 +110,37 @@ impl Failure {
             status: self.status(),
             message: &self.message(),
             kind: self.kind(),
-            param: None,
+            param: self.param(),
             request_id,
             guardrails: checks.as_ref(),
             origin: blocked.map(Blocked::origin),
         })
     }
 
+    /// The parameter that is wrong, when it is one.
+    const fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::Parameter { param, .. } => Some(param),
+            Self::Invalid(_)
+            | Self::Unauthenticated(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::WrongMethod { .. }
+            | Self::ClientTimeout(_)
+            | Self::TooLarge(_)
+            | Self::Encoded(_)
+            | Self::Overloaded
+            | Self::Upstream(_)
+            | Self::UpstreamTimeout(_)
+            | Self::Blocked(_) => None,
+        }
+    }
+
     /// The text for the client.
     fn message(&self) -> String {
         match self {
             Self::Invalid(message)
+            | Self::Parameter { message, .. }
             | Self::Unauthenticated(message)
             | Self::Forbidden(message)
             | Self::NotFound(message)
@@ -131,6 +159,7 @@ impl Failure {
     fn kind(&self) -> &'static str {
         match self {
             Self::Invalid(_)
+            | Self::Parameter { .. }
             | Self::NotFound(_)
             | Self::WrongMethod { .. }
             | Self::TooLarge(_)
@@ -153,7 +182,11 @@ impl From<Blocked> for Failure {
 
 impl From<LlmError> for Failure {
     fn from(error: LlmError) -> Self {
-        Self::Invalid(error.to_string())
+        let message = error.to_string();
+        match error.param() {
+            Some(param) => Self::Parameter { param, message },
+            None => Self::Invalid(message),
+        }
     }
 }
 
@@ -250,6 +283,18 @@ mod tests {
                 "error_origin_level": "guardrails_input",
                 "request_id": "req_1"
             })
+        );
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let failure = Failure::from(LlmError::Missing { field: "model" });
+        assert_eq!(failure.status(), 400);
+        assert_eq!(body(&failure, Dialect::OpenAi)["error"]["param"], "model");
+        let failure = Failure::from(LlmError::NotAnObject);
+        assert_eq!(
+            body(&failure, Dialect::OpenAi)["error"]["param"],
+            json!(null)
         );
     }
 

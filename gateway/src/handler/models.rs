@@ -1,7 +1,11 @@
 //! `/v1/models`: the models that the caller may use.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::Response;
 use http::request::Parts;
+use parapet_policy::facts::Caller;
 use serde_json::{Value, json};
 
 use super::error::Failure;
@@ -21,26 +25,41 @@ impl Gateway {
         let snapshot = self.policy.load();
         recording.with(|record| record.revision = Some(snapshot.revision));
         let identity = super::plan::authenticate(&snapshot, &head.headers, recording)?;
-        let listed = snapshot.models.usable_by(&identity.caller);
-        let mut entries = listed.iter().filter_map(|model| {
-            let name: &str = model.names.first()?;
-            Some((name, entry(&snapshot, model.provider, name)))
-        });
+        let entries = entries(&snapshot, &identity.caller);
         let Some(name) = name else {
-            let data: Vec<Value> = entries.map(|(_, entry)| entry).collect();
+            let data: Vec<Value> = entries.into_values().collect();
             return Ok(answer::json(
                 &json!({"object": "list", "data": data}),
                 recording,
             ));
         };
-        let decoded = percent_decoded(name);
-        match entries.find(|(known, _)| *known == decoded) {
-            Some((_, entry)) => Ok(answer::json(&entry, recording)),
+        match entries.get(&*percent_decoded(name)) {
+            Some(entry) => Ok(answer::json(entry, recording)),
             None => Err(Failure::NotFound(
                 "there is no such model, or this caller may not use it".to_owned(),
             )),
         }
     }
+}
+
+/// What a caller may use, by name: what accounts list, and what the gateway's own have without a list.
+fn entries(snapshot: &Snapshot, caller: &Caller) -> BTreeMap<Arc<str>, Value> {
+    let listed = snapshot.models.usable_by(caller).into_iter();
+    let listed = listed.filter_map(|model| Some((model.provider, model.names.first()?.clone())));
+    let providers = (0u32..).zip(&snapshot.providers);
+    let built_in = providers
+        .filter(|(index, _)| snapshot.models.may_use(*index, caller))
+        .filter_map(|(index, provider)| Some((index, provider.as_ref()?)))
+        .flat_map(|(index, provider)| {
+            let name = |model| Arc::from(format!("{}/{model}", provider.account));
+            let models = provider.built_in_models().iter();
+            models.map(move |model| (index, name(model)))
+        })
+        .filter(|(_, name): &(u32, Arc<str>)| snapshot.models.resolve(name).is_ok());
+    listed
+        .chain(built_in)
+        .map(|(provider, name)| (name.clone(), entry(snapshot, provider, &name)))
+        .collect()
 }
 
 fn entry(snapshot: &Snapshot, provider: u32, name: &str) -> Value {

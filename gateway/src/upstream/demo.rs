@@ -118,6 +118,11 @@ fn tokens(text: &str) -> usize {
 const MAX_CHOICES: u64 = 128;
 
 impl Demo {
+    /// The models, by name.
+    pub(super) const fn models() -> &'static [&'static str] {
+        &MODELS
+    }
+
     /// Answers a request body of either dialect.
     pub(super) fn answer(&self, dialect: Dialect, body: &Bytes) -> UpstreamResponse {
         let Ok(request) = serde_json::from_slice::<Value>(body) else {

@@ -114,6 +114,14 @@ pub struct HttpAccount<'a> {
 }
 
 impl ReadyProvider {
+    /// The models that are there whatever the account lists; other upstreams keep that to themselves.
+    pub const fn built_in_models(&self) -> &'static [&'static str] {
+        match self.backend {
+            Backend::Demo(_) => Demo::models(),
+            Backend::Http(_) => &[],
+        }
+    }
+
     /// Makes an account behind HTTP ready.
     ///
     /// # Errors
