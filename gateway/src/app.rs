@@ -92,6 +92,11 @@ async fn serve(
         extra_ca: args.ca_file.clone(),
         timeout: first.settings.connect_timeout,
     })?;
+    // Before the first call can be made.
+    connector.configure(
+        first.settings.egress.clone(),
+        first.settings.connect_timeout,
+    );
     let limits = edge_limits(&first.settings);
     let live = Arc::new(LivePolicy::new(first));
     let metrics = Arc::new(Metrics::new().context("registering metrics")?);

@@ -175,3 +175,47 @@ fn http2_without_tls_works_with_prior_knowledge() {
         }
     });
 }
+
+#[test]
+fn a_cancelled_http2_stream_ends_the_upstream_call_and_nothing_else() {
+    on_traffic_thread(async || {
+        let closed = std::rc::Rc::new(std::cell::Cell::new(false));
+        let place = std::rc::Rc::clone(&closed);
+        let upstream = RawUpstream::start(move |mut connection, _| {
+            let place = std::rc::Rc::clone(&place);
+            async move {
+                connection.request().await;
+                connection.until_closed().await;
+                place.set(true);
+            }
+        })
+        .await;
+        let (server, gone) = start(Options {
+            upstream: upstream.address,
+            ..Options::default()
+        });
+        let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(LocalExecutor, TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::task::spawn_local(connection);
+        let post = |path: &str| {
+            Request::post(format!("http://x{path}"))
+                .body(Full::<Bytes>::from("{}"))
+                .unwrap()
+        };
+        let call = sender.send_request(post("/v1/chat/completions"));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), call)
+                .await
+                .is_err()
+        );
+        while !closed.get() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(gone.load(Ordering::SeqCst), 1);
+        let response = sender.send_request(post("/echo")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    });
+}
