@@ -22,18 +22,22 @@ pub(crate) fn assert_streams(guardrail: &dyn TextGuardrail, text: &str) {
             "{text:?} cut at {cut}: {first:?}"
         );
     }
-    assert_streams_by_character(guardrail, text);
+    assert_streams_in(1, guardrail, text);
 }
 
-/// The same, character by character only.
-pub(crate) fn assert_streams_by_character(guardrail: &dyn TextGuardrail, text: &str) {
-    let characters = text
-        .char_indices()
-        .map(|(at, character)| &text[at..at + character.len_utf8()]);
+/// The same, in pieces of about so many bytes only.
+pub(crate) fn assert_streams_in(size: usize, guardrail: &dyn TextGuardrail, text: &str) {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, more) = rest.split_at(rest.ceil_char_boundary(size));
+        pieces.push(piece);
+        rest = more;
+    }
     assert_eq!(
-        streamed(guardrail, characters),
+        streamed(guardrail, pieces),
         whole(guardrail, text),
-        "{text:?} character by character"
+        "{text:?} in pieces of {size}"
     );
 }
 

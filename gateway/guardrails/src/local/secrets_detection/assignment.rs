@@ -85,26 +85,25 @@ fn may_be_secret(value: &str) -> bool {
 }
 
 fn is_secret(value: &str, class: Class, setting: Setting) -> bool {
-    let value = value.trim_end_matches(['.', ':', '?', '!']);
+    let value = value.trim_end_matches(['.', ':', '?', '!', '*']);
     if !may_be_secret(value) || value.contains(char::is_whitespace) || is_placeholder(value) {
         return false;
     }
     let look = Look::of(value);
     match (class, setting) {
         (_, Setting::Scheme) => {
-            look.length >= 8 && look.entropy >= 2.5 && (look.digits > 0 || !is_wordy(value))
+            let random = look.digits > 0 || (look.length >= 20 && !is_wordy(value));
+            look.length >= 8 && look.entropy >= 2.5 && random
+        }
+        (_, Setting::Line) => {
+            look.length >= 16 && look.is_mixed() && is_random(look) && !is_wordy(value)
         }
         (Class::Password, Setting::Quoted) => {
             look.is_mixed() || (look.symbols > 0 && look.length >= 6 && !is_wordy(value))
         }
         (Class::Password, Setting::Bare) => {
-            look.length >= 6
-                && look.digits > 0
-                && look.letters + look.symbols > 0
-                && !is_member(value)
-        }
-        (_, Setting::Line) => {
-            look.length >= 16 && look.is_mixed() && is_random(look) && !is_wordy(value)
+            let odd = look.digits > 0 && look.letters + look.symbols > 0;
+            look.length >= 6 && odd && !is_member(value)
         }
         (Class::Password, Setting::Loose) => {
             let one_word = look.letters + look.digits + look.symbols == look.length;

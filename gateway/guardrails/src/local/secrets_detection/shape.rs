@@ -32,6 +32,10 @@ pub(super) const PATH: ByteSet = ByteSet::alphanumeric_and(b"/+_-");
 pub(super) const UUIDISH: ByteSet = ByteSet::alphanumeric_and(b"-");
 /// Letters, digits and percent-encoding.
 pub(super) const PERCENT: ByteSet = ByteSet::alphanumeric_and(b"%");
+/// Hashes of passwords.
+pub(super) const CRYPT: ByteSet = ByteSet::alphanumeric_and(b"./");
+/// Parameters of an Argon2 hash.
+pub(super) const ARGON: ByteSet = ByteSet::alphanumeric_and(b",=");
 /// What Django's key generator picks from.
 pub(super) const DJANGO: ByteSet = ByteSet::alphanumeric_and(b"!@#$%^&*(-_=+)");
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::value::is_made_up;
+use super::value::{is_made_up, is_reference};
 
 /// An authority longer than this is none.
 const LONGEST: usize = 256;
@@ -57,8 +57,8 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
     let names_itself = text.get(at..at + user).is_some_and(|user| {
         user.eq_ignore_ascii_case("user") || user.eq_ignore_ascii_case("username")
     });
-    // What references begin with; `/`, which paths begin with, is fine here.
-    let stands_in = value.starts_with(['$', '<', '{', '[', '%', '*']) || is_made_up(value);
+    // A path would be a reference elsewhere.
+    let stands_in = is_made_up(value) || (is_reference(value) && !value.starts_with('/'));
     let documented = DOCUMENTED
         .iter()
         .any(|known| known.eq_ignore_ascii_case(value))

@@ -55,7 +55,9 @@ pub(super) fn value_at(bytes: &[u8], name: &Range<usize>) -> Option<(usize, Sett
     }
     let closed = closed_at > name.end;
     let mut at = closed_at + blanks(bytes, closed_at);
-    let is_option = !closed && at > closed_at && bytes.get(name.start) == Some(&b'-');
+    let is_option = !closed
+        && at > closed_at
+        && (bytes.get(name.start) == Some(&b'-') || follows_login(bytes, name.start));
     let mut operator = operator_length(bytes, at, closed, before);
     let mut setting = Setting::Bare;
     if operator == 0 {
@@ -169,6 +171,15 @@ fn operator_length(bytes: &[u8], at: usize, closed: bool, before: Option<u8>) ->
         operator if operator.contains(&b'=') || operator.contains(&b':') => length,
         _ => 0,
     }
+}
+
+/// Whether a `.netrc` entry stands before: `machine a login b password ...`.
+fn follows_login(bytes: &[u8], name: usize) -> bool {
+    let before = bytes.get(name.saturating_sub(80)..name).unwrap_or_default();
+    let login = memchr::memmem::find(before, b"login ");
+    login
+        .and_then(|at| before.get(at..))
+        .is_some_and(|rest| !rest.contains(&b'='))
 }
 
 /// The length of an authorization scheme's name and the blank behind it.

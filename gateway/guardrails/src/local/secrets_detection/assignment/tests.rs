@@ -41,6 +41,7 @@ fn values_behind_telling_names_are_secrets() {
             "The initial password to use:\n\nbd9627decc6346d780b3b6ab\n\nbye",
             "bd9627decc6346d780b3b6ab",
         ),
+        ("machine a.b login me password hunter2xx\n", "hunter2xx"),
         ("| password | hunter2%xx |", "hunter2%xx"),
         ("token := `9f86d081884c7d659a2f`", "9f86d081884c7d659a2f"),
         ("'token' => '9f86d081884c7d659a2f'", "9f86d081884c7d659a2f"),
