@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 pub(super) mod table;
 pub(super) mod words;
 
@@ -13,6 +15,9 @@ pub(super) mod words;
 pub(super) const REACH: usize = 5;
 /// How far back they may stand, in bytes.
 pub(super) const REACH_BYTES: usize = 96;
+
+/// How much of a run without spaces is near, in bytes.
+const NEAR_END: usize = 36;
 
 /// A set of word groups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,62 +34,82 @@ impl Context {
 }
 
 /// The groups whose words stand near a place: what stands above first (a key, the header of a column), then
-/// the words before, nearest first.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Near {
+/// the words before, nearest first. Words are read as far as they are asked for.
+pub(super) struct Near<'a> {
     groups: [u128; REACH + 1],
-    any: u128,
+    words: Words<'a>,
+    /// How many words have been read.
+    read: usize,
+    /// The hash of the last one; 0 when it is none of ours.
+    later: u64,
 }
 
-impl Near {
-    /// How many words away the nearest word of `context` stands; 0 is above.
-    pub(super) fn distance(&self, context: Context) -> Option<usize> {
-        if self.any & context.0 == 0 {
-            return None;
+impl<'a> Near<'a> {
+    /// At a place with these groups above.
+    pub(super) fn new(text: &'a str, at: usize, above: Context) -> Self {
+        let mut groups = [0; REACH + 1];
+        groups[0] = above.0;
+        Self {
+            groups,
+            words: Words::before(text, at),
+            read: 0,
+            later: 0,
         }
+    }
+
+    /// How many words away the nearest word of `context` stands, at most `reach`; 0 is above.
+    pub(super) fn distance(&mut self, context: Context, reach: usize) -> Option<usize> {
+        // The second word of two says where they stand.
+        while self.read < REACH.min(reach + 1) {
+            if let Some(found) = self.known(context, reach.min(self.read.saturating_sub(1))) {
+                return Some(found);
+            }
+            self.next_word();
+        }
+        self.known(context, reach)
+    }
+
+    /// Whether a word of `context` stands near at all.
+    pub(super) fn has(&mut self, context: Context) -> bool {
+        while self.read < REACH {
+            self.next_word();
+        }
+        self.groups.iter().fold(0, |all, groups| all | groups) & context.0 != 0
+    }
+
+    fn known(&self, context: Context, reach: usize) -> Option<usize> {
         self.groups
             .iter()
+            .take(reach + 1)
             .position(|groups| groups & context.0 != 0)
     }
 
-    /// Whether a word of `context` stands near.
-    pub(super) const fn has(&self, context: Context) -> bool {
-        self.any & context.0 != 0
-    }
-
-    fn add(&mut self, place: usize, groups: u128) {
-        if groups != 0
-            && let Some(known) = self.groups.get_mut(place)
-        {
-            *known |= groups;
-            self.any |= groups;
-        }
-    }
-
-    /// Adds what stands above: all words of a key or of a table's header.
-    pub(super) fn above(&mut self, words: &str) {
-        let mut later = 0;
-        for word in Words::before(words, words.len()).take(8) {
-            let (alone, paired) = TABLE.groups(word, &mut later);
-            self.add(0, alone | paired);
-        }
-    }
-
-    /// Adds the words before `at`.
-    pub(super) fn before(&mut self, text: &str, at: usize) {
+    fn next_word(&mut self) {
+        self.read += 1;
         let table = &*TABLE;
-        let mut later = 0;
-        for (word, place) in Words::before(text, at).take(REACH).zip(1..) {
-            if !table.may_hold(word) {
-                later = 0;
-                continue;
+        let word = self.words.next().filter(|word| table.may_hold(word));
+        let Some(word) = word.and_then(|word| word.of(self.words.text)) else {
+            self.later = 0;
+            return;
+        };
+        let (alone, paired) = table.groups(word, &mut self.later);
+        for (place, groups) in [(self.read, alone), (self.read - 1, paired)] {
+            if let Some(known) = self.groups.get_mut(place) {
+                *known |= groups;
             }
-            let (alone, paired) = table.groups(word, &mut later);
-            self.add(place, alone);
-            // Two words stand where the nearer one stands.
-            self.add(place - 1, paired);
         }
     }
+}
+
+/// What a key or the header of a column says: the groups of all its words.
+pub(super) fn above(words: &str) -> Context {
+    let mut later = 0;
+    let above = Words::before(words, words.len()).take(8);
+    let groups = above.filter_map(|word| word.of(words)).map(|word| {
+        let (alone, paired) = TABLE.groups(word, &mut later);
+        alone | paired
+    });
+    Context(groups.fold(0, |all, groups| all | groups))
 }
 
 /// Groups by hash of a word, or of two words in a row. Open addressing; 0 is an empty place.
@@ -94,7 +119,9 @@ struct Table {
     hashes: Vec<u64>,
     groups: Vec<u128>,
     /// Words of scripts that are written without spaces are looked for inside runs.
-    inside: Vec<(&'static str, u128)>,
+    inside: Option<AhoCorasick>,
+    /// The groups of those words.
+    inside_groups: Vec<u128>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -102,16 +129,19 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         shortlist: [0; 256],
         hashes: vec![0; 2048],
         groups: vec![0; 2048],
-        inside: Vec::new(),
+        inside: None,
+        inside_groups: Vec::new(),
     };
+    let mut inside = Vec::new();
     for (context, list) in words::ALL {
         for phrase in *list {
             if phrase.chars().any(without_spaces) {
-                table.inside.push((phrase, context.0));
+                inside.push(*phrase);
+                table.inside_groups.push(context.0);
                 continue;
             }
             for word in split(phrase) {
-                let place = shortlist_place(word.as_bytes());
+                let place = usize::from(sign_of(word.as_bytes()));
                 table.shortlist[place / 64] |= 1 << (place % 64);
             }
             let hash = split(phrase).map(hash_of).reduce(pair).unwrap_or_default();
@@ -120,6 +150,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             table.groups[place] |= context.0;
         }
     }
+    table.inside = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(&inside)
+        .ok();
     table
 });
 
@@ -139,15 +173,14 @@ impl Table {
     }
 
     /// Whether a word may be ours, alone or as one of two.
-    fn may_hold(&self, word: &str) -> bool {
-        let bytes = word.as_bytes();
-        let place = shortlist_place(bytes);
+    fn may_hold(&self, word: &Word) -> bool {
+        let place = usize::from(word.sign);
         let listed = self
             .shortlist
             .get(place / 64)
             .is_some_and(|bits| bits >> (place % 64) & 1 == 1);
         // Upper and lower case of other letters may begin with other bytes.
-        listed || bytes.iter().any(|byte| *byte >= 0x80)
+        listed || word.foreign
     }
 
     fn of_hash(&self, hash: u64) -> u128 {
@@ -157,28 +190,40 @@ impl Table {
 
     /// The groups of a word alone, and together with the word after it.
     fn groups(&self, word: &str, later: &mut u64) -> (u128, u128) {
+        if word.bytes().any(|byte| byte >= 0xe0) && word.chars().any(without_spaces) {
+            *later = 0;
+            return (self.groups_inside(word), 0);
+        }
         let hash = hash_of(word);
-        let mut groups = self.of_hash(hash);
         let paired = match *later {
             0 => 0,
             later => self.of_hash(pair(hash, later)),
         };
         *later = hash;
-        if word.bytes().any(|byte| byte >= 0xe0) && word.chars().any(without_spaces) {
-            for (inside, context) in &self.inside {
-                if word.contains(inside) {
-                    groups |= context;
-                }
-            }
+        (self.of_hash(hash), paired)
+    }
+
+    /// The groups of the words in a run without spaces; only its end is near.
+    fn groups_inside(&self, run: &str) -> u128 {
+        let mut from = run.len().saturating_sub(NEAR_END);
+        while !run.is_char_boundary(from) {
+            from += 1;
         }
-        (groups, paired)
+        let found = self
+            .inside
+            .iter()
+            .flat_map(|inside| inside.find_overlapping_iter(run.get(from..).unwrap_or_default()));
+        found
+            .filter_map(|found| self.inside_groups.get(found.pattern().as_usize()))
+            .fold(0, |groups, found| groups | found)
     }
 }
 
-/// Where a word stands in the short list: by its first two letters and its length.
-fn shortlist_place(word: &[u8]) -> usize {
-    let letter = |at: usize| usize::from(word.get(at).copied().unwrap_or_default() & 31);
-    letter(0) | letter(1) << 5 | word.len().min(15) << 10
+/// The sign of a word in the short list: its first two letters and its length.
+fn sign_of(word: &[u8]) -> u16 {
+    let letter = |at: usize| u16::from(word.get(at).copied().unwrap_or_default() & 31);
+    let length = u16::try_from(word.len().min(15)).unwrap_or(15);
+    letter(0) | letter(1) << 5 | length << 10
 }
 
 /// Whether a character belongs to a script that does not separate words by spaces, or glues particles to them.
@@ -215,6 +260,22 @@ struct Words<'a> {
     stop: usize,
 }
 
+/// Where a word stands, and what is known of it without comparing it.
+struct Word {
+    start: usize,
+    end: usize,
+    sign: u16,
+    /// Whether it has characters other than ASCII.
+    foreign: bool,
+}
+
+impl Word {
+    /// The word. One that is cut in the middle of a character begins after it.
+    fn of<'a>(&self, text: &'a str) -> Option<&'a str> {
+        (self.start..self.end).find_map(|start| text.get(start..self.end))
+    }
+}
+
 impl<'a> Words<'a> {
     fn before(text: &'a str, at: usize) -> Self {
         Self {
@@ -236,37 +297,37 @@ const fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a str;
+impl Iterator for Words<'_> {
+    type Item = Word;
 
-    fn next(&mut self) -> Option<&'a str> {
+    fn next(&mut self) -> Option<Word> {
         let bytes = self.text.as_bytes();
         loop {
-            let mut end = self.at;
-            while end > self.stop && !in_word(*bytes.get(end - 1)?) {
-                end -= 1;
-            }
+            let window = bytes.get(self.stop..self.at)?;
+            let end = self.stop + 1 + window.iter().rposition(|byte| in_word(*byte))?;
             let mut start = end;
-            while start > self.stop && in_word(*bytes.get(start - 1)?) {
-                start -= 1;
-                let hump = bytes.get(start).is_some_and(u8::is_ascii_uppercase)
-                    && start > 0
-                    && bytes.get(start - 1).is_some_and(u8::is_ascii_lowercase);
-                if hump {
+            let mut foreign = false;
+            let mut later = b' ';
+            for byte in bytes.get(self.stop..end)?.iter().rev() {
+                // A capital after a small letter begins a word.
+                let hump = later.is_ascii_uppercase() && byte.is_ascii_lowercase();
+                if hump || !in_word(*byte) {
                     break;
                 }
-            }
-            if start == end {
-                return None;
+                foreign |= *byte >= 0x80;
+                later = *byte;
+                start -= 1;
             }
             self.at = start;
-            while !self.text.is_char_boundary(start) {
-                start += 1;
-            }
-            let word = self.text.get(start..end)?;
+            let word = bytes.get(start..end)?;
             // The rest of `driver's`.
-            if word != "s" {
-                return Some(word);
+            if word != b"s" {
+                return Some(Word {
+                    start,
+                    end,
+                    sign: sign_of(word),
+                    foreign,
+                });
             }
         }
     }
@@ -294,19 +355,27 @@ mod tests {
             ("여권번호는 ", None, PASSPORT, Some(1)),
         ];
         for (text, key, context, distance) in rows {
-            let mut near = Near::default();
-            near.above(key.unwrap_or_default());
-            near.before(text, text.len());
-            assert_eq!(near.distance(context), distance, "{text:?} {key:?}");
+            let above = above(key.unwrap_or_default());
+            let mut near = Near::new(text, text.len(), above);
+            assert_eq!(near.distance(context, REACH), distance, "{text:?} {key:?}");
+            // Asked for less before, it says the same.
+            let mut near = Near::new(text, text.len(), above);
+            for reach in 0..=REACH {
+                let within = distance.filter(|distance| *distance <= reach);
+                assert_eq!(
+                    near.distance(context, reach),
+                    within,
+                    "{text:?} {key:?} {reach}"
+                );
+            }
         }
     }
 
     #[test]
     fn a_long_run_is_cut_on_a_character() {
         let text = "é".repeat(200);
-        let mut near = Near::default();
-        near.before(&text, text.len());
-        assert_eq!(near.distance(CARD), None);
+        let mut near = Near::new(&text, text.len(), Context::NONE);
+        assert_eq!(near.distance(CARD, REACH), None);
     }
 
     #[test]

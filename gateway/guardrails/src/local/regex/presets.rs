@@ -71,6 +71,8 @@ pub(super) struct Rule {
     pub(super) unless: Context,
     /// How many digits a value has: from, to.
     pub(super) digits: (usize, usize),
+    /// How long a match is at least, in bytes.
+    pub(super) least: usize,
     /// How sure a match is without context and proof, 0 to 1.
     pub(super) base: f32,
     /// Whether a value may be without digits: then a label among [`LITERALS`] announces it.
@@ -99,6 +101,7 @@ pub(super) const fn rule(shape: &'static str) -> Rule {
         reach: REACH,
         unless: Context::NONE,
         digits: (0, usize::MAX),
+        least: 1,
         base: 0.5,
         letters: false,
     }
@@ -151,6 +154,12 @@ impl Rule {
     /// Only with so many digits. For shapes that repeat without counting.
     pub(super) const fn digits(mut self, least: usize, most: usize) -> Self {
         self.digits = (least, most);
+        self
+    }
+
+    /// Only if it is so long, in bytes.
+    pub(super) const fn least(mut self, least: usize) -> Self {
+        self.least = least;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::context::table::Tables;
-use super::super::context::{Context, Near};
+use super::super::context::{self, Context, Near, REACH};
 use super::super::presets::{Check, FIRST_LABEL, Preset, Rule};
 use super::{Finder, Rules};
 use crate::finding::{Hit, Rank};
@@ -25,7 +25,7 @@ pub(super) struct Places<'a> {
     finder: &'a Finder,
     text: &'a str,
     /// What the JSON key above says.
-    above: Near,
+    above: Context,
     has_key: bool,
     tables: Tables,
     hits: &'a mut Vec<Hit>,
@@ -42,14 +42,10 @@ impl<'a> Places<'a> {
         key: Option<&str>,
         hits: &'a mut Vec<Hit>,
     ) -> Self {
-        let mut above = Near::default();
-        if let Some(key) = key {
-            above.above(key);
-        }
         Self {
             finder,
             text,
-            above,
+            above: key.map_or(Context::NONE, context::above),
             has_key: key.is_some(),
             tables: Tables::default(),
             hits,
@@ -196,7 +192,8 @@ impl<'a> Places<'a> {
         let mut near = None;
         self.walk(&finder.free, at, &mut near);
         if finder.bound.shapes.is_some() {
-            let near_here = *near.get_or_insert_with(|| self.look(at));
+            let (text, above, tables) = (self.text, self.above, &mut self.tables);
+            let near_here = near.get_or_insert_with(|| Self::look(tables, text, above, at));
             if near_here.has(finder.bound.context()) {
                 self.walk(&finder.bound, at, &mut near);
             }
@@ -204,38 +201,49 @@ impl<'a> Places<'a> {
     }
 
     /// The words near a place.
-    fn look(&mut self, at: usize) -> Near {
-        let mut near = self.above;
-        if let Some(cell) = self.tables.header_cell(self.text, at) {
-            near.above(self.text.get(cell).unwrap_or_default());
-        }
-        near.before(self.text, at);
-        near
+    fn look(tables: &mut Tables, text: &'a str, above: Context, at: usize) -> Near<'a> {
+        let header = tables.header_cell(text, at).and_then(|cell| text.get(cell));
+        Near::new(
+            text,
+            at,
+            above.or(header.map_or(Context::NONE, context::above)),
+        )
     }
 
-    fn walk(&mut self, rules: &Rules, at: usize, near: &mut Option<Near>) {
+    fn walk(&mut self, rules: &Rules, at: usize, near: &mut Option<Near<'a>>) {
         let Some(shapes) = &rules.shapes else {
             return;
         };
         let mut ends = std::mem::take(&mut self.ends);
         ends.clear();
-        let known = *near;
-        shapes.walk(self.text.as_bytes(), at, |index, end, digits| {
+        // The rule whose context has been looked for last, and whether it was there.
+        let mut asked = (usize::MAX, false);
+        let (text, above, tables) = (self.text, self.above, &mut self.tables);
+        shapes.walk(text.as_bytes(), at, |index, end, digits| {
             let Some((_, rule)) = rules.list.get(index) else {
                 return;
             };
-            let within = (rule.digits.0..=rule.digits.1).contains(&digits);
-            let supported = !rule.needs_context || known.is_some_and(|near| near.has(rule.context));
-            if within
-                && supported
-                && rule.edge.closes(self.text, end)
-                && let (Ok(index), Ok(end)) = (u16::try_from(index), u32::try_from(end))
-            {
+            let fits = end - at >= rule.least && (rule.digits.0..=rule.digits.1).contains(&digits);
+            if !fits || !rule.edge.closes(text, end) {
+                return;
+            }
+            if rule.needs_context {
+                if asked.0 != index {
+                    let near = near.get_or_insert_with(|| Self::look(tables, text, above, at));
+                    asked = (index, near.distance(rule.context, rule.reach).is_some());
+                }
+                if !asked.1 {
+                    return;
+                }
+            }
+            if let (Ok(index), Ok(end)) = (u16::try_from(index), u32::try_from(end)) {
                 ends.push((index, end));
             }
         });
         // Of one rule the longest match that passes counts.
-        ends.sort_unstable_by(|a, b| b.cmp(a));
+        if ends.len() > 1 {
+            ends.sort_unstable_by(|a, b| b.cmp(a));
+        }
         let (mut current, mut tries) = (u16::MAX, 0);
         for (index, end) in &ends {
             if *index != current {
@@ -258,7 +266,7 @@ impl<'a> Places<'a> {
         preset: &'static Preset,
         rule: &Rule,
         range: Range<usize>,
-        near: &mut Option<Near>,
+        near: &mut Option<Near<'a>>,
     ) -> bool {
         let Some(value) = self.text.get(range.clone()) else {
             return false;
@@ -268,15 +276,15 @@ impl<'a> Places<'a> {
         }
         let mut distance = None;
         if rule.context.or(rule.unless) != Context::NONE {
-            let near = near.get_or_insert_with(|| self.look(range.start));
-            distance = near
-                .distance(rule.context)
-                .filter(|distance| *distance <= rule.reach);
+            let (text, above, tables) = (self.text, self.above, &mut self.tables);
+            let near = near.get_or_insert_with(|| Self::look(tables, text, above, range.start));
+            distance = near.distance(rule.context, rule.reach);
             if distance.is_none() && rule.needs_context {
                 return false;
             }
-            let against = near.distance(rule.unless);
-            if against.is_some_and(|against| distance.is_none_or(|distance| against < distance)) {
+            // A word that speaks against it counts when it stands nearer.
+            let nearer = distance.map_or(Some(REACH), |distance| distance.checked_sub(1));
+            if nearer.is_some_and(|reach| near.distance(rule.unless, reach).is_some()) {
                 return false;
             }
         }

@@ -54,7 +54,7 @@ pub(super) static PRESETS: &[Preset] = &[
         what: "bank account number, beside a word that says so",
         how: How::Shapes(&[
             rule("[0-9]+").digits(6, 17).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER.or(ID)).base(0.1),
-            rule(GROUPS).digits(5, 20).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER.or(ID)).base(0.1),
+            rule(GROUPS).digits(5, 20).least(6).fits(account).only_with(BANK_ACCOUNT).within(3).unless(OTHER_NUMBER.or(ID)).base(0.1),
         ]),
         finds: &[
             ("checking account 416119731653.", "416119731653"),

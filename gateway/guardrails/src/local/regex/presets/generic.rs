@@ -32,11 +32,13 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[
             labelled(CODE)
                 .digits(3, 20)
+                .least(5)
                 .fits(code)
                 .only_with(NATIONAL_ID)
                 .within(4),
             labelled(GROUPS)
                 .digits(5, 20)
+                .least(6)
                 .fits(code)
                 .only_with(NATIONAL_ID)
                 .within(4),
@@ -57,11 +59,13 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[
             labelled(CODE)
                 .digits(3, 20)
+                .least(5)
                 .fits(code)
                 .only_with(TAX_ID)
                 .within(4),
             labelled(GROUPS)
                 .digits(5, 20)
+                .least(6)
                 .fits(code)
                 .only_with(TAX_ID)
                 .within(4),
@@ -78,6 +82,7 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[
             labelled(CODE)
                 .digits(3, 20)
+                .least(5)
                 .fits(code)
                 .only_with(VAT)
                 .within(4),

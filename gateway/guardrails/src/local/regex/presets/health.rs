@@ -37,7 +37,7 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "medical_record_number",
         what: "number of a patient or a medical record, beside a word that says so",
         how: How::Shapes(&[
-            rule(CODE).digits(3, 20).fits(code).only_with(MRN).within(3).unless(OTHER_NUMBER).base(0.2),
+            rule(CODE).digits(3, 20).least(5).fits(code).only_with(MRN).within(3).unless(OTHER_NUMBER).base(0.2),
             rule("MRN[:# -]{0,2}[0-9]{5,10}").base(0.8),
         ]),
         finds: &[
@@ -51,7 +51,7 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "health_insurance_id",
         what: "number of a health insurance, beside a word that says so",
         how: How::Shapes(&[
-            rule(CODE).digits(3, 20).fits(code).only_with(HEALTH_INSURANCE).within(3).base(0.2),
+            rule(CODE).digits(3, 20).least(5).fits(code).only_with(HEALTH_INSURANCE).within(3).base(0.2),
             rule("80[0-9]{18}").only_with(HEALTH_INSURANCE),
         ]),
         finds: &[("member ID: XEA123456789", "XEA123456789"), ("Versichertennummer A123456780", "A123456780")],

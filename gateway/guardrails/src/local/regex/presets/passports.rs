@@ -104,7 +104,12 @@ pub(super) static PRESETS: &[Preset] = &[
         id: "passport",
         what: "passport of any country",
         how: How::Shapes(&[
-            passport(CODE).digits(3, 20).fits(coded).within(4).base(0.2),
+            passport(CODE)
+                .digits(3, 20)
+                .least(5)
+                .fits(coded)
+                .within(4)
+                .base(0.2),
             passport("[A-Za-z][a-z]?[0-9]{6,8}").within(4).base(0.2),
             // Korean numbers are also written in lower case.
             passport("[DMORSdmors][0-9]{3}[0-9A-Za-z][0-9]{4}")

@@ -12,6 +12,7 @@ pub(super) static PRESETS: &[Preset] = &[
         how: How::Shapes(&[
             rule(CODE)
                 .digits(3, 20)
+                .least(5)
                 .fits(code)
                 .only_with(DRIVER_LICENSE)
                 .within(4)
