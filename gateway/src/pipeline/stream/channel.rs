@@ -289,7 +289,9 @@ impl Channel {
         };
         let edit = match (operation, &hit.replacement, self.segment.rewrite) {
             // Text that has gone cannot be rewritten: the bound was too small for this match.
-            (Operation::Mutate, Some(replacement), Rewrite::Yes) if range.start >= self.safe => {
+            (Operation::Mutate, Some(replacement), Rewrite::Yes)
+                if range.start >= self.safe || strategy == Strategy::Audit =>
+            {
                 Some(replacement.clone())
             }
             (Operation::Mutate | Operation::Validate, _, _) => None,

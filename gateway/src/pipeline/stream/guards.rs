@@ -224,6 +224,10 @@ impl Tally {
     }
 
     /// Counts a finding.
+    #[expect(
+        clippy::ptr_arg,
+        reason = "a category that is new here is cloned, mostly without a copy"
+    )]
     pub fn count(&mut self, category: &Cow<'static, str>, edited: bool) {
         match self
             .categories
