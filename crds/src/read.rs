@@ -3,7 +3,8 @@
 //! Everything that can be said about a document is said in one go, each with its file and line. A file
 //! that did not change is not parsed again, so the cost of an edit follows the edit.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub use remark::Remark;
 pub use secrets::Secrets;
 
 use document::Document;
-use file::{FileDocuments, Fingerprint};
+use file::{FileDocuments, Fingerprint, Placed};
 
 /// What to read.
 #[derive(Clone, Debug)]
@@ -54,7 +55,12 @@ pub struct Read {
     /// What is to be said about the documents.
     pub remarks: Vec<Remark>,
     files: Vec<Arc<FileDocuments>>,
+    /// Where the document of each resource is: file and place in it.
+    places: HashMap<Name, (usize, usize)>,
 }
+
+/// Kind, namespace and name.
+type Name = (Arc<str>, Arc<str>, Arc<str>);
 
 impl Reader {
     /// A reader that has read nothing.
@@ -148,27 +154,18 @@ fn assemble(
         ..Written::default()
     };
     let mut secrets = Secrets::default();
-    let mut holders: BTreeMap<(&str, &str, &str), &Source> = BTreeMap::new();
-    for file in &files {
+    let mut places: HashMap<Name, (usize, usize)> = HashMap::new();
+    for (file_index, file) in files.iter().enumerate() {
         remarks.extend(file.remarks.iter().cloned());
-        for placed in &file.documents {
-            let source = &placed.source;
-            let name = (&*source.kind, &*source.namespace, &*source.name);
-            if let Some(holder) = holders.get(&name) {
-                let file = holder.file.as_deref().unwrap_or_default();
-                remarks.push(Remark {
-                    diagnostic: Diagnostic {
-                        source: source.clone(),
-                        path: String::new(),
-                        severity: Severity::Error,
-                        reason: Reason::Conflicted,
-                        message: format!("this {} is declared before, in {file}", source.kind),
-                    },
-                    position: placed.position(),
-                });
-                continue;
-            }
-            holders.insert(name, source);
+        for (index, placed) in file.documents.iter().enumerate() {
+            match places.entry(name_of(&placed.source)) {
+                Entry::Vacant(free) => free.insert((file_index, index)),
+                Entry::Occupied(held) => {
+                    let holder = files.get(held.get().0).map_or("", |file| &*file.name);
+                    remarks.push(second(placed, holder));
+                    continue;
+                }
+            };
             match &placed.document {
                 Document::Integration(w) => written.integrations.push(w.clone()),
                 Document::Config(w) => written.configs.push(w.clone()),
@@ -187,22 +184,37 @@ fn assemble(
         secrets,
         remarks,
         files,
+        places,
+    }
+}
+
+fn name_of(source: &Source) -> Name {
+    (
+        source.kind.clone(),
+        source.namespace.clone(),
+        source.name.clone(),
+    )
+}
+
+/// What is said about a second document with the same name.
+fn second(placed: &Placed, holder: &str) -> Remark {
+    let source = &placed.source;
+    Remark {
+        diagnostic: Diagnostic {
+            source: source.clone(),
+            path: String::new(),
+            severity: Severity::Error,
+            reason: Reason::Conflicted,
+            message: format!("this {} is declared before, in {holder}", source.kind),
+        },
+        position: placed.position(),
     }
 }
 
 impl Read {
     /// Adds to a diagnostic in which file it points where. A bundle's sources name no file.
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Remark {
-        let wanted = &diagnostic.source;
-        let is_it = |source: &Source| {
-            // The settings in force are one resource, whatever its name.
-            let name = source.name == wanted.name || wanted.name.is_empty();
-            let file = wanted.file.is_none() || source.file == wanted.file;
-            name && file && (&source.kind, &source.namespace) == (&wanted.kind, &wanted.namespace)
-        };
-        let documents = self.files.iter().flat_map(|file| &file.documents);
-        let mut of_it = documents.filter(|placed| is_it(&placed.source));
-        let Some(placed) = of_it.next() else {
+        let Some(placed) = self.placed(&diagnostic.source) else {
             return Remark {
                 diagnostic,
                 position: None,
@@ -214,6 +226,17 @@ impl Read {
             diagnostic,
             position,
         }
+    }
+
+    fn placed(&self, source: &Source) -> Option<&Placed> {
+        if source.name.is_empty() {
+            // The settings in force are one resource, whatever its name.
+            let mut all = self.files.iter().flat_map(|file| &file.documents);
+            return all
+                .find(|p| p.source.kind == source.kind && p.source.namespace == source.namespace);
+        }
+        let (file, index) = self.places.get(&name_of(source))?;
+        self.files.get(*file)?.documents.get(*index)
     }
 }
 
