@@ -25,7 +25,7 @@ pub use remark::Remark;
 pub use secrets::Secrets;
 
 use document::Document;
-use file::{FileDocuments, Fingerprint, Placed};
+use file::{FileDocuments, Fingerprint};
 
 /// What to read.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Reader {
                 Some((_, documents)) => documents,
                 None => Arc::new(file::read(
                     &listed.name,
-                    &text,
+                    text,
                     &self.options.policy_namespace,
                 )),
             };
@@ -157,16 +157,16 @@ fn assemble(
     let mut places: HashMap<Name, (usize, usize)> = HashMap::new();
     for (file_index, file) in files.iter().enumerate() {
         remarks.extend(file.remarks.iter().cloned());
-        for (index, placed) in file.documents.iter().enumerate() {
-            match places.entry(name_of(&placed.source)) {
+        for (index, known) in file.documents.iter().enumerate() {
+            match places.entry(name_of(&known.source)) {
                 Entry::Vacant(free) => free.insert((file_index, index)),
                 Entry::Occupied(held) => {
                     let holder = files.get(held.get().0).map_or("", |file| &*file.name);
-                    remarks.push(second(placed, holder));
+                    remarks.push(second(&known.source, holder, file.locate(index, "")));
                     continue;
                 }
             };
-            match &placed.document {
+            match &known.document {
                 Document::Integration(w) => written.integrations.push(w.clone()),
                 Document::Config(w) => written.configs.push(w.clone()),
                 Document::Provider(w) => written.providers.push(w.clone()),
@@ -197,8 +197,7 @@ fn name_of(source: &Source) -> Name {
 }
 
 /// What is said about a second document with the same name.
-fn second(placed: &Placed, holder: &str) -> Remark {
-    let source = &placed.source;
+fn second(source: &Source, holder: &str, position: Option<Position>) -> Remark {
     Remark {
         diagnostic: Diagnostic {
             source: source.clone(),
@@ -207,36 +206,42 @@ fn second(placed: &Placed, holder: &str) -> Remark {
             reason: Reason::Conflicted,
             message: format!("this {} is declared before, in {holder}", source.kind),
         },
-        position: placed.position(),
+        position,
     }
 }
 
 impl Read {
     /// Adds to a diagnostic in which file it points where. A bundle's sources name no file.
     pub fn locate(&self, mut diagnostic: Diagnostic) -> Remark {
-        let Some(placed) = self.placed(&diagnostic.source) else {
+        let Some((file, index)) = self.place_of(&diagnostic.source) else {
             return Remark {
                 diagnostic,
                 position: None,
             };
         };
-        diagnostic.source = placed.source.clone();
-        let position = placed.locate(&diagnostic.path);
+        if let Some(known) = file.documents.get(index) {
+            diagnostic.source = known.source.clone();
+        }
+        let position = file.locate(index, &diagnostic.path);
         Remark {
             diagnostic,
             position,
         }
     }
 
-    fn placed(&self, source: &Source) -> Option<&Placed> {
-        if source.name.is_empty() {
+    fn place_of(&self, source: &Source) -> Option<(&FileDocuments, usize)> {
+        let place = if source.name.is_empty() {
             // The settings in force are one resource, whatever its name.
-            let mut all = self.files.iter().flat_map(|file| &file.documents);
-            return all
-                .find(|p| p.source.kind == source.kind && p.source.namespace == source.namespace);
-        }
-        let (file, index) = self.places.get(&name_of(source))?;
-        self.files.get(*file)?.documents.get(*index)
+            let is_it = |name: &Name| name.0 == source.kind && name.1 == source.namespace;
+            self.places
+                .iter()
+                .find(|(name, _)| is_it(name))
+                .map(|(_, place)| place)
+        } else {
+            self.places.get(&name_of(source))
+        };
+        let (file, index) = place?;
+        Some((self.files.get(*file)?, *index))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parapet_crds::read::ReadOptions;
 use parapet_gateway::policy::source::{Outcome, Source};
+use parapet_policy::diagnostic::Severity;
 
 const RULES: usize = 5_000;
 
@@ -60,7 +61,7 @@ fn rules(name: usize, from: usize, count: usize, mark: &str) -> String {
 
 fn load(source: &mut Source, what: &str) {
     let (began, busy) = (Instant::now(), cpu());
-    let loaded = source.load();
+    let loaded = source.load(Severity::Warning);
     let (took, busy) = (began.elapsed(), cpu().saturating_sub(busy));
     let is_new = matches!(loaded.outcome, Outcome::New(_));
     assert!(is_new, "{:?}", loaded.remarks.first());

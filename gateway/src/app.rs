@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use parapet_crds::read::Remark;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::diagnostic::Severity;
 use tokio::net::TcpListener;
@@ -46,7 +45,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     parapet_guardrails::scan::warm();
     let mut source = Source::new(args.manifests.read_options());
-    let first = match source.load() {
+    let first = match source.load(Severity::Warning) {
         Loaded {
             outcome: Outcome::New(snapshot),
             remarks,
@@ -56,8 +55,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         }
         Loaded { remarks, .. } => {
             let mut err = std::io::stderr().lock();
-            let worth = |remark: &&Remark| remark.diagnostic.severity != Severity::Info;
-            for remark in remarks.iter().filter(worth) {
+            for remark in &remarks {
                 writeln!(err, "{}", remark.render(&args.manifests.manifests))?;
             }
             writeln!(err, "error: the policy has errors, so nothing is served")?;

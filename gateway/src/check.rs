@@ -22,7 +22,7 @@ struct Report<'a> {
 /// # Errors
 /// When the output cannot be written.
 pub fn run(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let loaded = Source::new(args.manifests.read_options()).load();
+    let loaded = Source::new(args.manifests.read_options()).load(Severity::Info);
     let count = |severity: Severity| {
         let of_it = loaded
             .remarks

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parapet_policy::diagnostic::Severity;
 use parapet_policy::facts::{Caller, Facts, Subject};
 use parapet_policy::hook::Hook;
 use parapet_policy::overrides;
@@ -78,7 +79,7 @@ pub fn run(args: &Try, out: &mut impl Write) -> anyhow::Result<ExitCode> {
 
 /// Reads everything. The inner error is what a client would be told.
 fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
-    let loaded = Source::new(args.manifests.read_options()).load();
+    let loaded = Source::new(args.manifests.read_options()).load(Severity::Info);
     let Outcome::New(snapshot) = loaded.outcome else {
         for remark in loaded.remarks.iter().filter(|remark| remark.is_error()) {
             eprintln!("{}", remark.render(&args.manifests.manifests));

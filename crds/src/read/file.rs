@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
 use sha2::{Digest as _, Sha256};
@@ -19,35 +19,44 @@ use super::remark::Remark;
 pub(super) type Fingerprint = [u8; 32];
 
 /// What a file holds.
-#[derive(Debug)]
 pub(super) struct FileDocuments {
     /// Its path below the root.
     pub(super) name: Arc<str>,
     /// The documents of our kinds, in order.
-    pub(super) documents: Vec<Placed>,
+    pub(super) documents: Vec<Known>,
     /// What is to be said.
     pub(super) remarks: Vec<Remark>,
+    /// For places, which are looked up only when there is something to say. It may hold secrets.
+    text: Zeroizing<String>,
+    policy_namespace: Arc<str>,
+    /// The documents' trees with places, in the order of `documents`.
+    placed: OnceLock<Vec<Node>>,
 }
 
-/// A document and where its parts stood.
+/// A document of one of our kinds.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(super) struct Known {
     /// Which resource.
     pub(super) source: Source,
     /// What it says.
     pub(super) document: Document,
-    node: Node,
 }
 
-impl Placed {
-    /// Where the document began.
-    pub(super) const fn position(&self) -> Option<Position> {
-        self.node.position
+impl std::fmt::Debug for FileDocuments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileDocuments")
+            .field("name", &self.name)
+            .field("documents", &self.documents)
+            .field("remarks", &self.remarks)
+            .finish_non_exhaustive()
     }
+}
 
-    /// Where `path` stood, or what is nearest above it.
-    pub(super) fn locate(&self, path: &str) -> Option<Position> {
-        self.node.locate(path)
+impl FileDocuments {
+    /// Where `path` stood in a document, or what is nearest above it.
+    pub(super) fn locate(&self, document: usize, path: &str) -> Option<Position> {
+        let again = || Reading::of(&self.name, &self.text, &self.policy_namespace, true).nodes;
+        self.placed.get_or_init(again).get(document)?.locate(path)
     }
 }
 
@@ -68,30 +77,65 @@ pub(super) fn fingerprint(text: &str) -> Fingerprint {
 }
 
 /// Reads a file's text.
-pub(super) fn read(name: &str, text: &str, policy_namespace: &Arc<str>) -> FileDocuments {
-    let mut file = FileDocuments {
-        name: name.into(),
-        documents: Vec::new(),
-        remarks: Vec::new(),
-    };
-    let parsed = if is_json(name) {
-        parse::json(text)
-    } else {
-        parse::yaml(text)
-    };
-    match parsed {
-        Ok(nodes) => nodes
-            .into_iter()
-            .for_each(|node| file.take(node, policy_namespace)),
-        Err(error) => {
-            let remark = Remark::of_file(name, error.position, Severity::Error, error.message);
-            file.remarks.push(remark);
-        }
+pub(super) fn read(
+    name: &str,
+    text: Zeroizing<String>,
+    policy_namespace: &Arc<str>,
+) -> FileDocuments {
+    let mut reading = Reading::of(name, &text, policy_namespace, false);
+    let placed = OnceLock::new();
+    if !reading.remarks.is_empty() {
+        // Whatever is said is said with its place.
+        reading = Reading::of(name, &text, policy_namespace, true);
+        // Set once, here.
+        let _ = placed.set(std::mem::take(&mut reading.nodes));
     }
-    file
+    FileDocuments {
+        name: reading.name,
+        documents: reading.documents,
+        remarks: reading.remarks,
+        text,
+        policy_namespace: Arc::clone(policy_namespace),
+        placed,
+    }
 }
 
-impl FileDocuments {
+/// A file while it is read.
+struct Reading {
+    name: Arc<str>,
+    documents: Vec<Known>,
+    /// The documents' trees, kept only with places.
+    nodes: Vec<Node>,
+    keeps_nodes: bool,
+    remarks: Vec<Remark>,
+}
+
+impl Reading {
+    fn of(name: &str, text: &str, policy_namespace: &Arc<str>, with_places: bool) -> Self {
+        let mut reading = Self {
+            name: name.into(),
+            documents: Vec::new(),
+            nodes: Vec::new(),
+            keeps_nodes: with_places,
+            remarks: Vec::new(),
+        };
+        let parse = if with_places {
+            parse::placed
+        } else {
+            parse::plain
+        };
+        match parse(text, is_json(name)) {
+            Ok(nodes) => nodes
+                .into_iter()
+                .for_each(|node| reading.take(node, policy_namespace)),
+            Err(error) => {
+                let remark = Remark::of_file(name, error.position, Severity::Error, error.message);
+                reading.remarks.push(remark);
+            }
+        }
+        reading
+    }
+
     fn take(&mut self, mut node: Node, policy_namespace: &Arc<str>) {
         // What `kubectl get -o yaml` prints for several resources.
         if node.field("kind").and_then(Node::text) == Some("List") && node.field("items").is_some()
@@ -127,11 +171,11 @@ impl FileDocuments {
         }
         let document = document::read(&mut node, head.kind, &mut said);
         self.remarks.append(&mut said.remarks);
-        self.documents.extend(document.map(|document| Placed {
-            source,
-            document,
-            node,
-        }));
+        let Some(document) = document else { return };
+        self.documents.push(Known { source, document });
+        if self.keeps_nodes {
+            self.nodes.push(node);
+        }
     }
 }
 

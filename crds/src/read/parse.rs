@@ -3,7 +3,7 @@
 use serde_saphyr::options::AliasLimits;
 use serde_saphyr::{Budget, DuplicateKeyPolicy, MergeKeyPolicy, Options};
 
-use super::node::{JsonNode, Node, Position};
+use super::node::{Node, Position, Unplaced};
 
 /// Bytes that one file may have.
 pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -16,28 +16,43 @@ pub(crate) struct ParseError {
     pub(crate) message: String,
 }
 
+/// Every document of a text, without places: what is read when there is nothing to say about it.
+pub(crate) fn plain(text: &str, is_json: bool) -> Result<Vec<Node>, ParseError> {
+    if is_json {
+        return json(text);
+    }
+    let nodes: Result<Vec<Unplaced>, _> = serde_saphyr::from_multiple_with_options(text, options());
+    let nodes = nodes.map_err(|error| yaml_error(&error))?;
+    Ok(nodes.into_iter().map(Node::from).collect())
+}
+
+/// Every document of a text, with places.
+pub(crate) fn placed(text: &str, is_json: bool) -> Result<Vec<Node>, ParseError> {
+    if is_json { json(text) } else { yaml(text) }
+}
+
 /// Every document of a YAML text; empty ones are left out.
 pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, ParseError> {
-    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
-        let position = error.location().and_then(|location| {
-            Some(Position {
-                line: u32::try_from(location.line()).ok()?,
-                column: u32::try_from(location.column()).ok()?,
-            })
-        });
-        ParseError {
-            position,
-            message: format!(
-                "not valid YAML: {}",
-                what_only(&error.without_snippet().to_string())
-            ),
-        }
-    })
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| yaml_error(&error))
+}
+
+fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
+    let position = error.location().and_then(|location| {
+        Some(Position {
+            line: u32::try_from(location.line()).ok()?,
+            column: u32::try_from(location.column()).ok()?,
+        })
+    });
+    let what = error.without_snippet().to_string();
+    ParseError {
+        position,
+        message: format!("not valid YAML: {}", what_only(&what)),
+    }
 }
 
 /// Every document of a JSON text: one, or several after each other.
 pub(crate) fn json(text: &str) -> Result<Vec<Node>, ParseError> {
-    let documents: Result<Vec<JsonNode>, _> = serde_json::Deserializer::from_str(text)
+    let documents: Result<Vec<Unplaced>, _> = serde_json::Deserializer::from_str(text)
         .into_iter()
         .collect();
     match documents {
@@ -106,6 +121,37 @@ mod tests {
         assert_eq!(spec.field("b").unwrap().text(), Some("yes"));
         assert_eq!(spec.field("t").unwrap().text(), Some("3"));
         assert!(spec.field("n").unwrap().value == Value::Number(3.into()));
+    }
+
+    #[test]
+    fn places_change_nothing_else() {
+        let text = "a: [1, yes, null, 1.5, {b: x, 1: y}]\nc: &x {d: |\n  e\n}\n---\nf: g\n";
+        let text = text.replace("c: &x {d: |\n  e\n}", "c: &x {d: e}\nh: {<<: *x}");
+        let without = |nodes: Vec<Node>| -> Vec<String> { nodes.iter().map(shown).collect() };
+        let (plain, placed) = (plain(&text, false), placed(&text, false));
+        assert_eq!(without(plain.ok().unwrap()), without(placed.ok().unwrap()));
+    }
+
+    /// A node's values, without places.
+    fn shown(node: &Node) -> String {
+        match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Number(value) => value.to_string(),
+            Value::Text(text) => format!("{text:?}"),
+            Value::List(items) => format!(
+                "[{}]",
+                items.iter().map(shown).collect::<Vec<_>>().join(",")
+            ),
+            Value::Fields(fields) => {
+                let field =
+                    |f: &crate::read::node::Field| format!("{:?}:{}", f.name, shown(&f.node));
+                format!(
+                    "{{{}}}",
+                    fields.iter().map(field).collect::<Vec<_>>().join(",")
+                )
+            }
+        }
     }
 
     #[test]

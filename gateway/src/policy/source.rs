@@ -3,7 +3,7 @@
 use parapet_crds::read::{ReadOptions, Reader, Remark, Secrets};
 use parapet_policy::bundle::Revision;
 use parapet_policy::compile::compile;
-use parapet_policy::diagnostic::{Diagnostic, Reason};
+use parapet_policy::diagnostic::{Diagnostic, Reason, Severity};
 use sha2::{Digest as _, Sha256};
 
 use super::kinds::KindCache;
@@ -74,8 +74,9 @@ impl Source {
         self.kinds.builds()
     }
 
-    /// Reads and compiles everything as it is now.
-    pub fn load(&mut self) -> Loaded {
+    /// Reads and compiles everything as it is now. What is less than `least` is not said: finding the places
+    /// of things that nobody reads costs more than all the rest.
+    pub fn load(&mut self, least: Severity) -> Loaded {
         let read = self.reader.read();
         let mut remarks = read.remarks.clone();
         let is_whole = !remarks.iter().any(Remark::is_error);
@@ -94,7 +95,9 @@ impl Source {
         let mut diagnostics = compiled.diagnostics;
         diagnostics.extend(said);
         diagnostics.retain(|diagnostic| {
-            (is_whole || !follows_from_a_gap(diagnostic)) && !was_said(&read.remarks, diagnostic)
+            diagnostic.severity >= least
+                && (is_whole || !follows_from_a_gap(diagnostic))
+                && !was_said(&read.remarks, diagnostic)
         });
         remarks.extend(
             diagnostics

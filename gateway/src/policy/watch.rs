@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parapet_crds::read::ReadOptions;
+use parapet_policy::diagnostic::Severity;
 
 use super::live::LivePolicy;
 use super::source::Source;
@@ -84,7 +85,7 @@ fn run(mut source: Source, live: &LivePolicy, send: &Sender<Notice>, receive: &R
 }
 
 fn load(source: &mut Source, live: &LivePolicy) {
-    match catch_unwind(AssertUnwindSafe(|| source.load())) {
+    match catch_unwind(AssertUnwindSafe(|| source.load(Severity::Warning))) {
         Ok(loaded) => {
             let root = source.options().manifests.clone();
             live.take(loaded, &root);

@@ -66,7 +66,7 @@ fn generation(loaded: &Loaded) -> Option<u64> {
 #[test]
 fn files_become_one_revision_after_the_other() {
     let (dir, mut source) = source();
-    let first = source.load();
+    let first = source.load(Severity::Info);
     assert_eq!(generation(&first), Some(1), "{:?}", lines(&first));
     let Outcome::New(snapshot) = &first.outcome else {
         panic!()
@@ -75,30 +75,33 @@ fn files_become_one_revision_after_the_other() {
     assert_eq!(selectors, ["g/a", "g/b"]);
     assert!(snapshot.guardrails.iter().all(|g| g.built.is_some()));
 
-    assert!(matches!(source.load().outcome, Outcome::Unchanged));
+    assert!(matches!(
+        source.load(Severity::Info).outcome,
+        Outcome::Unchanged
+    ));
     write(&dir, "r.yaml", &RULES.replace("[g/a, g/b]", "[g/a]"));
-    assert_eq!(generation(&source.load()), Some(2));
+    assert_eq!(generation(&source.load(Severity::Info)), Some(2));
 }
 
 #[test]
 fn an_edit_builds_only_what_changed() {
     let (dir, mut source) = source();
-    source.load();
+    source.load(Severity::Info);
     assert_eq!(source.builds(), 2);
     write(&dir, "r.yaml", &RULES.replace("id: r", "id: other"));
-    source.load();
+    source.load(Severity::Info);
     assert_eq!(source.builds(), 2);
     write(&dir, "g.yaml", &GUARDRAILS.replace("user: {}", "owner: {}"));
-    assert_eq!(generation(&source.load()), Some(3));
+    assert_eq!(generation(&source.load(Severity::Info)), Some(3));
     assert_eq!(source.builds(), 3);
 }
 
 #[test]
 fn errors_leave_the_generation_alone_and_name_every_place() {
     let (dir, mut source) = source();
-    source.load();
+    source.load(Severity::Info);
     write(&dir, "r.yaml", &RULES.replace("g/b", "g/nobody"));
-    let rejected = source.load();
+    let rejected = source.load(Severity::Info);
     assert!(matches!(rejected.outcome, Outcome::Rejected));
     let said = lines(&rejected);
     assert!(
@@ -107,7 +110,10 @@ fn errors_leave_the_generation_alone_and_name_every_place() {
         "{said:?}"
     );
     write(&dir, "r.yaml", RULES);
-    assert!(matches!(source.load().outcome, Outcome::Unchanged));
+    assert!(matches!(
+        source.load(Severity::Info).outcome,
+        Outcome::Unchanged
+    ));
 }
 
 #[test]
@@ -118,7 +124,7 @@ fn what_follows_from_an_unreadable_document_is_not_said() {
         "g.yaml",
         &GUARDRAILS.replace("guardrails:", "guardrials:"),
     );
-    let said = lines(&source.load());
+    let said = lines(&source.load(Severity::Info));
     assert!(
         said.iter()
             .any(|line| line.contains("did you mean \"guardrails\"?")),
@@ -134,7 +140,7 @@ fn what_follows_from_an_unreadable_document_is_not_said() {
         "g.yaml",
         &GUARDRAILS.replace("requestMetadata: {keys: {user: {}}}", "priority: 1"),
     );
-    let said = lines(&source.load());
+    let said = lines(&source.load(Severity::Info));
     let of_b: Vec<&String> = said
         .iter()
         .filter(|line| line.contains("spec.guardrails[1]"))
@@ -147,9 +153,9 @@ fn a_secret_s_new_value_is_a_new_revision() {
     let (dir, mut source) = source();
     let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: one}}";
     write(&dir, "s.yaml", secret);
-    assert_eq!(generation(&source.load()), Some(1));
+    assert_eq!(generation(&source.load(Severity::Info)), Some(1));
     write(&dir, "s.yaml", &secret.replace("one", "two"));
-    assert_eq!(generation(&source.load()), Some(2));
+    assert_eq!(generation(&source.load(Severity::Info)), Some(2));
 }
 
 #[test]
@@ -171,7 +177,7 @@ spec:
     deny: [everything]
 ";
     write(&dir, "s.yaml", text);
-    let said = lines(&source.load());
+    let said = lines(&source.load(Severity::Info));
     let has = |place: &str, word: &str| {
         said.iter()
             .any(|line| line.starts_with(place) && line.contains(word))
@@ -188,7 +194,7 @@ fn the_examples_are_without_fault() {
         secrets: None,
         policy_namespace: "default".into(),
     };
-    let loaded = Source::new(options).load();
+    let loaded = Source::new(options).load(Severity::Info);
     let faults = loaded
         .remarks
         .iter()

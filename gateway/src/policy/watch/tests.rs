@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parapet_crds::read::ReadOptions;
+use parapet_policy::diagnostic::Severity;
 use tempfile::TempDir;
 
 use super::{Watching, watch};
@@ -25,7 +26,7 @@ fn start(folder: &Path) -> (Arc<LivePolicy>, Watching) {
         policy_namespace: "default".into(),
     };
     let mut source = Source::new(options);
-    let Outcome::New(first) = source.load().outcome else {
+    let Outcome::New(first) = source.load(Severity::Info).outcome else {
         panic!()
     };
     let live = Arc::new(LivePolicy::new(*first));
