@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(counts.precision(), Some(6.0 / 7.0));
         assert_eq!(counts.recall(), Some(0.75));
         assert_eq!(counts.false_positive_rate(), Some(1.0 / 12.0));
-        assert_eq!(counts.f1(), Some(0.8));
+        assert!(counts.f1().is_some_and(|f1| (f1 - 0.8).abs() < 1e-9));
         assert_eq!(counts.total(), 20);
         assert_eq!(Counts::default().f1(), None);
     }
