@@ -209,7 +209,15 @@ async fn the_commands_that_check_and_try_work_word_by_word() {
 #[tokio::test]
 async fn what_make_run_prints_can_be_pasted() {
     let gateway = examples().await;
-    let printed = gateway.log().lines().join("\n");
+    // The hints follow the line that says the gateway serves.
+    let mut printed = String::new();
+    for _ in 0..100 {
+        printed = gateway.log().lines().join("\n");
+        if curls(&printed).len() >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let commands = curls(&printed);
     assert!(commands.len() >= 3, "{printed}");
     let mut statuses = Vec::new();
