@@ -280,8 +280,11 @@ impl Channel {
     ) -> Result<(), Stop> {
         let range = self.base + hit.range.start..self.base + hit.range.end;
         let (operation, strategy) = guards.terms(guard);
-        // What a mutator before it has replaced is not there any more.
         if strategy != Strategy::Audit && self.is_edited(&range) {
+            if guards.changes(guard) {
+                self.widen_edit(&range);
+            }
+            // What a mutator before it has replaced is not there any more.
             return Ok(());
         }
         let Some(tally) = tallies.get_mut(guard) else {
@@ -309,6 +312,36 @@ impl Channel {
             }
             (None, _) => Err(Stop { guard }),
         }
+    }
+
+    /// A mutator's match that reaches out of what one before it replaced goes with it: what is left of the
+    /// match must not leave.
+    fn widen_edit(&mut self, range: &Range<usize>) {
+        let safe = self.safe;
+        let mut reach = range.clone();
+        let touches = |edit: &Range<usize>, reach: &Range<usize>| {
+            edit.start < reach.end && reach.start < edit.end
+        };
+        let Some(first) = self
+            .edits
+            .iter()
+            .position(|(edit, _)| touches(edit, &reach))
+        else {
+            return;
+        };
+        // Text that has gone stays gone.
+        reach.start = reach.start.max(safe);
+        if let Some((edit, _)) = self.edits.get_mut(first) {
+            reach = edit.start.min(reach.start)..edit.end.max(reach.end);
+            *edit = reach.clone();
+        }
+        // Further edits that it reaches are part of it now.
+        let mut index = 0;
+        self.edits.retain(|(edit, _)| {
+            let keep = index == first || !touches(edit, &reach);
+            index += 1;
+            keep
+        });
     }
 
     /// More is held than the bound allows: a match that goes on is swallowed or stops the stream, and

@@ -122,7 +122,12 @@ impl<'a> Flow<'a> {
                 self.out.push(event.with(&[], &[]));
                 return Ok(());
             }
-            EventKind::Broken => return Err(FlowError::Unreadable),
+            EventKind::Broken if self.guards.holds() => return Err(FlowError::Unreadable),
+            // Audits hold nothing, not even what cannot be read.
+            EventKind::Broken => {
+                self.out.push(event.raw().clone());
+                return Ok(());
+            }
             EventKind::UsageOnly => {
                 self.tail.push(event.with(&[], &[]));
                 self.flush_tail();

@@ -171,7 +171,7 @@ fn every_cut_gives_the_same_text() {
             let (out, _) = send(&guards, &pieces);
             assert_eq!(
                 out.unwrap().concat(),
-                "a [X]ry [X], [X] ünd se",
+                "a [X] [X], [X] ünd se",
                 "{pieces:?}"
             );
         }
@@ -231,6 +231,21 @@ fn what_a_mutator_puts_in_is_seen_by_those_after_it() {
         send(&stopped, &["a sec", "ret b"]).0,
         Err(Stop { guard: 1 })
     );
+}
+
+#[test]
+fn a_match_that_reaches_out_of_a_replacement_goes_with_it() {
+    let (first, second) = (Literal("one two"), Literal("two three"));
+    let mutate = (Operation::Mutate, Strategy::Enforce);
+    let both = guards(
+        &[(&first, mutate.0, mutate.1), (&second, mutate.0, mutate.1)],
+        100,
+    );
+    let text = "a one two three b";
+    for cut in 0..=text.len() {
+        let (out, _) = send(&both, &[&text[..cut], &text[cut..]]);
+        assert_eq!(out.unwrap().concat(), "a [X] b", "{cut}");
+    }
 }
 
 #[test]

@@ -348,6 +348,24 @@ fn anthropic_blocks_keep_their_order_and_pings_pass() {
 }
 
 #[test]
+fn an_audit_holds_not_even_what_cannot_be_read() {
+    let guards = Guards::new(
+        [(
+            &Word as &dyn TextGuardrail,
+            Operation::Mutate,
+            Strategy::Audit,
+        )],
+        1024,
+    );
+    let mut flow = Flow::new(Dialect::OpenAi, &guards, None, Limits::default(), 1 << 20);
+    let mut decoder = Decoder::new(1 << 20);
+    decoder.push("data: {\"choices\": [\n\n".into());
+    let frame = decoder.next_frame().unwrap().unwrap();
+    assert_eq!(flow.event(Event::read(Dialect::OpenAi, frame)), Ok(()));
+    assert_eq!(flow.take().concat(), b"data: {\"choices\": [\n\n");
+}
+
+#[test]
 fn an_event_that_cannot_be_read_ends_the_stream() {
     let events = [content(0, "a "), "data: {\"choices\": [\n\n".to_owned()];
     let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &events);
