@@ -15,6 +15,8 @@ mod checks;
 #[cfg(feature = "runtime")]
 mod context;
 #[cfg(feature = "runtime")]
+mod credentials;
+#[cfg(feature = "runtime")]
 mod custom;
 #[cfg(feature = "runtime")]
 mod finder;
@@ -26,6 +28,8 @@ mod presets;
 mod shapes;
 #[cfg(feature = "runtime")]
 mod spans;
+#[cfg(feature = "runtime")]
+mod terms;
 
 #[cfg(test)]
 #[cfg(feature = "runtime")]

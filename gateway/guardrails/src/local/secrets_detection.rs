@@ -34,6 +34,14 @@ mod value;
 #[cfg(feature = "runtime")]
 pub(crate) use detect::{exact_literals, literals};
 
+/// The guardrail with this replacement, for kinds that find secrets among other things.
+#[cfg(feature = "runtime")]
+pub(crate) fn detector(
+    replacement: std::sync::Arc<str>,
+) -> std::sync::Arc<dyn crate::guardrail::TextGuardrail> {
+    std::sync::Arc::new(detect::Detector::new(replacement))
+}
+
 /// Configuration of `secretsDetection`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]

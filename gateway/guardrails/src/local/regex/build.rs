@@ -149,7 +149,9 @@ impl TextGuardrail for Patterns {
             .finder
             .as_ref()
             .map_or(8, |finder| finder.reach_back(text));
-        let mut at = judged.saturating_sub(reach);
+        let finder = self.finder.as_ref();
+        let needed = finder.map_or(text.len(), |finder| finder.context_from(text, from));
+        let mut at = judged.saturating_sub(reach).min(needed);
         while !text.is_char_boundary(at) {
             at -= 1;
         }
@@ -157,7 +159,11 @@ impl TextGuardrail for Patterns {
     }
 
     fn open_match(&self, text: &str, from: usize) -> Option<OpenMatch> {
-        let (start, category, replacement) = self.finder.as_ref()?.open_url(text)?;
+        let finder = self.finder.as_ref()?;
+        if let Some(open) = finder.open_credential(text, from) {
+            return Some(open);
+        }
+        let (start, category, replacement) = finder.open_url(text)?;
         (start >= from).then(|| OpenMatch {
             start,
             category: category.into(),

@@ -1,5 +1,9 @@
 //! Finds what a guardrail's presets are after.
 
+use super::credentials::Credentials;
+use super::terms::Terms;
+use crate::scan::OpenMatch;
+use parapet_policy::compile::HoldBack;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -67,6 +71,8 @@ pub(super) struct Finder {
     bound: Rules,
     email: Option<&'static Preset>,
     url: Option<&'static Preset>,
+    credentials: Option<Credentials>,
+    terms: Option<Terms>,
     /// Whether a value may be without digits.
     letters: bool,
     replacement: Arc<str>,
@@ -80,15 +86,26 @@ impl Finder {
             bound: Rules::default(),
             email: None,
             url: None,
+            credentials: None,
+            terms: None,
             letters: false,
             replacement,
         };
+        let (mut secrets, mut lists) = (Vec::new(), Vec::new());
         for preset in presets {
             match preset.how {
+                How::Secret(belongs) => secrets.push((*preset, belongs)),
+                How::Terms(list) => lists.push((*preset, list)),
                 How::Shapes(rules) => finder.take(preset, rules),
                 How::Email => finder.email = Some(preset),
                 How::Url => finder.url = Some(preset),
             }
+        }
+        if !secrets.is_empty() {
+            finder.credentials = Some(Credentials::new(secrets, &finder.replacement));
+        }
+        if !lists.is_empty() {
+            finder.terms = Some(Terms::new(&lists)?);
         }
         finder.free.prepare()?;
         finder.bound.prepare()?;
@@ -117,12 +134,14 @@ impl Finder {
     }
 
     /// The shared literals that it needs.
-    pub(super) const fn wants(&self) -> Wants {
-        if self.url.is_some() || self.letters {
+    pub(super) fn wants(&self) -> Wants {
+        let presets = if self.url.is_some() || self.letters {
             Wants::PRESETS
         } else {
             Wants::NONE
-        }
+        };
+        let secrets = self.credentials.as_ref();
+        presets.and(secrets.map_or(Wants::NONE, |secrets| secrets.detector().wants()))
     }
 
     /// How many bytes of a stream it holds back at most.
@@ -135,7 +154,15 @@ impl Finder {
         };
         let email = self.email.map_or(0, |_| addresses::LONGEST_EMAIL + 1);
         let url = self.url.map_or(0, |_| addresses::LONGEST_HELD_URL);
-        shapes.max(email).max(url)
+        let terms = self.terms.as_ref().map_or(0, Terms::longest);
+        let secrets =
+            self.credentials
+                .as_ref()
+                .map_or(0, |secrets| match secrets.detector().hold_back() {
+                    HoldBack::Bytes(bytes) => bytes as usize,
+                    HoldBack::Unbounded => usize::MAX,
+                });
+        shapes.max(email).max(url).max(terms).max(secrets)
     }
 
     /// Finds.
@@ -157,6 +184,14 @@ impl Finder {
             });
             addresses::urls(text, signs, |range| {
                 hits.push(self.hit(preset, range, Rank::Prefix, 0.9))
+            });
+        }
+        if let Some(credentials) = &self.credentials {
+            credentials.scan(layer, segment, hits);
+        }
+        if let Some(terms) = &self.terms {
+            terms.find(text, |preset, range| {
+                hits.push(self.hit(preset, range, Rank::Pattern, 0.5));
             });
         }
         if self.has_shapes() {
@@ -183,6 +218,12 @@ impl Finder {
         if self.url.is_some() {
             pending = pending.min(addresses::url_pending_from(text));
         }
+        if let Some(credentials) = &self.credentials {
+            pending = pending.min(credentials.detector().pending_from(text, from));
+        }
+        if let Some(terms) = &self.terms {
+            pending = pending.min(terms.pending_from(text));
+        }
         if self.has_shapes() {
             let window = text.len().saturating_sub(self.longest() + 8).max(from);
             let open = |at: &usize| {
@@ -192,6 +233,18 @@ impl Finder {
             pending = (window..pending).find(open).unwrap_or(pending);
         }
         pending.max(from)
+    }
+
+    /// A credential that has begun for certain and goes on.
+    pub(super) fn open_credential(&self, text: &str, from: usize) -> Option<OpenMatch> {
+        self.credentials.as_ref()?.open_match(text, from)
+    }
+
+    /// How far before what it judges it has to see.
+    pub(super) fn context_from(&self, text: &str, from: usize) -> usize {
+        self.credentials.as_ref().map_or(text.len(), |credentials| {
+            credentials.detector().context_from(text, from)
+        })
     }
 
     /// The start of a web address that reaches the end of a stream's text.

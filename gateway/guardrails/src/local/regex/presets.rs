@@ -5,6 +5,7 @@
 //! row carries examples of what it finds and what it leaves alone; a test runs all of them.
 
 use super::context::{Context, REACH};
+use super::credentials::Belongs;
 use super::spans::Edge;
 
 mod americas;
@@ -13,6 +14,7 @@ mod bank;
 mod britain;
 mod cards;
 mod contact;
+mod credentials;
 mod devices;
 mod europe_east;
 mod europe_north;
@@ -24,6 +26,7 @@ mod network;
 mod passports;
 mod person;
 mod phones;
+mod terms;
 mod united_states;
 mod vehicles;
 
@@ -50,6 +53,10 @@ pub(super) enum How {
     Email,
     /// By `://` and `www.`.
     Url,
+    /// By secrets detection: which of its findings belong to the preset.
+    Secret(Belongs),
+    /// By whole words and phrases, in lower case.
+    Terms(&'static [&'static str]),
 }
 
 /// One shape of a preset, and when a match of it counts.
@@ -183,6 +190,7 @@ static TABLES: &[&[Preset]] = &[
     phones::PRESETS,
     cards::PRESETS,
     network::PRESETS,
+    credentials::PRESETS,
     passports::PRESETS,
     person::PRESETS,
     bank::PRESETS,
@@ -197,6 +205,7 @@ static TABLES: &[&[Preset]] = &[
     generic::PRESETS,
     devices::PRESETS,
     vehicles::PRESETS,
+    terms::PRESETS,
 ];
 
 /// Literals whose places the shared scan reports to this kind, ASCII case-insensitive. A place gives the

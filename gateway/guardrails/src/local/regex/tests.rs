@@ -209,3 +209,69 @@ fn all_presets_together_stay_small() {
     let memory = super::shapes::shared(shapes).unwrap().memory();
     assert!(memory < 5 << 20, "{memory} bytes");
 }
+
+#[test]
+fn every_published_preset_is_there() {
+    let published = [
+        "us_ssn",
+        "us_ssn_no_dash",
+        "email",
+        "us_phone",
+        "visa",
+        "mastercard",
+        "amex",
+        "discover",
+        "credit_card",
+        "aws_access_key",
+        "aws_secret_key",
+        "github_token",
+        "slack_token",
+        "generic_api_key",
+        "ipv4",
+        "ipv6",
+        "url",
+        "passport_us",
+        "passport_uk",
+        "passport_germany",
+        "passport_france",
+        "passport_netherlands",
+        "passport_canada",
+        "passport_india",
+        "passport_australia",
+        "passport_china",
+        "passport_japan",
+        "gender_sexual_orientation",
+        "race_ethnicity_national_origin",
+        "religion",
+        "age_discrimination",
+        "disability",
+        "marital_family_status",
+        "military_status",
+        "public_assistance",
+        "weapons_firearms",
+        "weapons_other",
+        "explosives",
+        "violence_threats",
+        "terrorism",
+        "self_harm_suicide",
+        "illegal_activities",
+        "harassment_hate",
+    ];
+    assert_eq!(published.len(), 43);
+    for id in published {
+        assert!(presets::named(id).is_some(), "{id}");
+    }
+}
+
+#[test]
+fn terms_stream_like_the_whole() {
+    let lists = json!({"presetPatterns": {"presets": ["explosives", "religion", "github_token"]}});
+    let guardrail = guardrail(&lists);
+    for text in [
+        "a pipe bomb, pipes and bombs, a bombast, Catholics",
+        "religiously religious religion",
+        "token ghp_x7Kd92LmQwErTyUiOpAsDfGhJkZxCvBn4M5q end",
+    ] {
+        crate::scan::streamed::assert_streams(&*guardrail, text);
+    }
+}

@@ -169,11 +169,7 @@ fn every_cut_gives_the_same_text() {
         for second in (first..=text.len()).filter(|at| text.is_char_boundary(*at)) {
             let pieces = [&text[..first], &text[first..second], &text[second..]];
             let (out, _) = send(&guards, &pieces);
-            assert_eq!(
-                out.unwrap().concat(),
-                "a [X] [X], [X] ünd se",
-                "{pieces:?}"
-            );
+            assert_eq!(out.unwrap().concat(), "a [X] [X], [X] ünd se", "{pieces:?}");
         }
     }
 }
