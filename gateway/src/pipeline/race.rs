@@ -25,7 +25,8 @@ pub(super) struct Answer {
 pub struct Race {
     hook: Hook,
     recording: Recording,
-    running: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
+    /// None until somebody runs: most requests have no slow guardrail, and an empty list allocates.
+    running: Option<FuturesUnordered<LocalBoxFuture<'static, Answer>>>,
     /// Who has not answered yet, by slot.
     waiting: Vec<Option<Tag>>,
 }
@@ -36,7 +37,7 @@ impl Race {
         Self {
             hook,
             recording,
-            running: FuturesUnordered::new(),
+            running: None,
             waiting: Vec::new(),
         }
     }
@@ -46,7 +47,8 @@ impl Race {
         let slot = self.waiting.len();
         let recording = self.recording.clone();
         self.waiting.push(Some(tag));
-        self.running.push(Box::pin(async move {
+        let running = self.running.get_or_insert_with(FuturesUnordered::new);
+        running.push(Box::pin(async move {
             let start_us = recording.now_us();
             let judged = call.await;
             Answer {
@@ -60,7 +62,7 @@ impl Race {
 
     /// Whether everybody has answered.
     pub fn is_done(&self) -> bool {
-        self.running.is_empty()
+        self.running.as_ref().is_none_or(FuturesUnordered::is_empty)
     }
 
     /// Waits for everybody.
@@ -68,7 +70,9 @@ impl Race {
     /// # Errors
     /// The first answer that blocks; the other calls are dropped.
     pub async fn finish(&mut self) -> Result<(), Blocked> {
-        while let Some(answer) = self.running.next().await {
+        while let Some(running) = &mut self.running
+            && let Some(answer) = running.next().await
+        {
             self.take(answer)?;
         }
         Ok(())
@@ -80,8 +84,8 @@ impl Race {
     /// A blocking answer that comes first; `work` is dropped.
     pub async fn alongside<F: Future>(&mut self, work: F) -> Result<F::Output, Blocked> {
         let mut work = pin!(work);
-        while !self.is_done() {
-            match select(self.running.next(), work.as_mut()).await {
+        while let Some(running) = &mut self.running {
+            match select(running.next(), work.as_mut()).await {
                 Either::Left((Some(answer), _)) => self.take(answer)?,
                 Either::Left((None, _)) => break,
                 Either::Right((output, _)) => return Ok(output),
@@ -112,7 +116,7 @@ impl Race {
 
     /// Drops every call that is under way and writes down why.
     pub(super) fn stop(&mut self, reason: SkipReason) {
-        self.running.clear();
+        self.running = None;
         for tag in self.waiting.iter_mut().filter_map(Option::take) {
             tag.record_skipped(&self.recording, reason);
         }

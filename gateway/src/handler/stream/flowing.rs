@@ -7,7 +7,6 @@ use parapet_guardrails::guardrail::{Guardrail, TextGuardrail};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::Outcome;
 use parapet_policy::plan::Planned as Entry;
-use parapet_policy::record::End;
 
 use super::services::{self, Windows};
 use super::{Job, Watchers};
@@ -77,10 +76,11 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
             send(guarded.flow.take(), &frames).await;
         }
         let id = planned.recording.with(|record| record.request_id.clone());
-        planned.recording.end(super::super::end_of(&failure), 200);
+        let status = planned.recording.with(|record| record.status);
+        planned
+            .recording
+            .end(super::super::end_of(&failure), status);
         frames.send(failure.events(dialect, &id)).await;
-    } else {
-        planned.recording.end(End::Allowed, 200);
     }
     drop(guarded);
     windows.report();

@@ -206,8 +206,8 @@ impl Assembly {
                 | ChannelKind::Other(_) => "text",
             };
             block.insert("type".into(), kind.into());
-            match (&key.kind, serde_json::from_str::<Value>(text)) {
-                (ChannelKind::Arguments, Ok(input)) => {
+            match (&key.kind, input(text)) {
+                (ChannelKind::Arguments, Some(input)) => {
                     block.insert("input".into(), input);
                 }
                 (kind, _) => {
@@ -256,19 +256,26 @@ const fn reasoning(call: u32) -> &'static str {
     }
 }
 
-const fn block_member(kind: &ChannelKind) -> &'static str {
+fn block_member(kind: &ChannelKind) -> &str {
     match kind {
         ChannelKind::Reasoning | ChannelKind::SignedReasoning => "thinking",
         ChannelKind::ToolName => "name",
+        // Each unknown member has a place of its own.
+        ChannelKind::Other(name) => name,
         ChannelKind::Text
         | ChannelKind::Refusal
         | ChannelKind::ReasoningDetail
         | ChannelKind::ReasoningSummary
         | ChannelKind::Arguments
         | ChannelKind::CustomInput
-        | ChannelKind::Transcript
-        | ChannelKind::Other(_) => "text",
+        | ChannelKind::Transcript => "text",
     }
+}
+
+/// A tool's input as a value. Not one that says a key twice: a value would keep only the last of them.
+fn input(text: &str) -> Option<Value> {
+    crate::llm::json::Doc::parse(text).ok()?;
+    serde_json::from_str(text).ok()
 }
 
 fn text_of(value: &Value) -> Option<String> {
@@ -333,6 +340,13 @@ mod tests {
             (key(1, ChannelKind::Text, 0), "one"),
             (key(3, ChannelKind::ToolName, 0), "f"),
             (key(3, ChannelKind::Arguments, 0), "{\"a\":1}"),
+            (key(4, ChannelKind::Arguments, 0), "{\"a\":1,\"a\":2}"),
+            (key(5, ChannelKind::Text, 0), "one"),
+            (key(5, ChannelKind::Other("x_delta/one".into()), 0), "two"),
+            (
+                key(5, ChannelKind::Other("x_delta/other".into()), 0),
+                "three",
+            ),
         ];
         for (dialect, channels) in [(Dialect::OpenAi, openai), (Dialect::Anthropic, anthropic)] {
             let channels: Vec<_> = channels
