@@ -1,7 +1,6 @@
 //! Calls to upstreams over real sockets.
 
 use std::cell::{Cell, RefCell};
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,8 +12,10 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::testing::{RawUpstream, answer, on_traffic_thread};
 
+mod answers;
 mod guardrail_client;
 mod tls;
+mod waiting;
 
 pub(super) fn connector() -> Connector {
     Connector::new(&ConnectorConfig::default()).unwrap()
@@ -319,193 +320,6 @@ fn rules_of_the_settings_hold_for_every_call() {
             "{error}"
         );
         assert_eq!(upstream.connections(), 0);
-    });
-}
-
-#[test]
-fn a_slow_first_byte_is_a_timeout_that_closes_the_connection() {
-    on_traffic_thread(async || {
-        let closed = Rc::new(Cell::new(false));
-        let place = Rc::clone(&closed);
-        let upstream = RawUpstream::start(move |mut connection, _| {
-            let place = Rc::clone(&place);
-            async move {
-                connection.request().await;
-                connection.until_closed().await;
-                place.set(true);
-            }
-        })
-        .await;
-        let error = upstreams()
-            .call(&provider(upstream.address), chat("{}"), HASTY)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, UpstreamError::FirstByteTimeout { .. }),
-            "{error}"
-        );
-        assert_eq!(
-            (error.status(), error.word()),
-            (StatusCode::GATEWAY_TIMEOUT, "timeout")
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(closed.get());
-    });
-}
-
-#[test]
-fn silence_in_mid_stream_is_a_timeout() {
-    on_traffic_thread(async || {
-        let upstream = RawUpstream::start(|mut connection, _| async move {
-            connection.request().await;
-            connection
-                .send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
-                .await;
-            connection.until_closed().await;
-        })
-        .await;
-        let mut body = upstreams()
-            .call(&provider(upstream.address), chat("{}"), HASTY)
-            .await
-            .unwrap()
-            .body;
-        assert_eq!(body.chunk().await.unwrap().unwrap(), "hello");
-        let error = body.chunk().await.unwrap_err();
-        assert!(
-            matches!(error, UpstreamError::IdleTimeout { .. }),
-            "{error}"
-        );
-        assert_eq!(body.chunk().await, Ok(None));
-    });
-}
-
-#[test]
-fn a_stream_may_be_slow_as_long_as_something_comes() {
-    on_traffic_thread(async || {
-        let upstream = RawUpstream::start(|mut connection, _| async move {
-            connection.request().await;
-            connection
-                .send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-                .await;
-            for _ in 0..5 {
-                tokio::time::sleep(Duration::from_millis(120)).await;
-                connection.send("2\r\nab\r\n").await;
-            }
-            connection.send("0\r\n\r\n").await;
-        })
-        .await;
-        let body = upstreams()
-            .call(&provider(upstream.address), chat("{}"), HASTY)
-            .await
-            .unwrap()
-            .body;
-        assert_eq!(body.collect(100).await.unwrap(), "ababababab");
-    });
-}
-
-#[test]
-fn dropping_a_call_or_its_body_closes_the_connection() {
-    on_traffic_thread(async || {
-        let closed = Rc::new(Cell::new(0));
-        let place = Rc::clone(&closed);
-        let upstream = RawUpstream::start(move |mut connection, number| {
-            let place = Rc::clone(&place);
-            async move {
-                connection.request().await;
-                if number == 0 {
-                    connection
-                        .send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
-                        .await;
-                }
-                connection.until_closed().await;
-                place.set(place.get() + 1);
-            }
-        })
-        .await;
-        let (upstreams, provider) = (upstreams(), provider(upstream.address));
-        let mut body = upstreams
-            .call(&provider, chat("{}"), PATIENT)
-            .await
-            .unwrap()
-            .body;
-        assert_eq!(body.chunk().await.unwrap().unwrap(), "hello");
-        drop(body);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(closed.get(), 1);
-
-        let call = upstreams.call(&provider, chat("{}"), PATIENT);
-        assert!(
-            tokio::time::timeout(Duration::from_millis(50), call)
-                .await
-                .is_err()
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(
-            (
-                closed.get(),
-                upstream.connections(),
-                upstreams.pool().idle()
-            ),
-            (2, 2, 0)
-        );
-    });
-}
-
-#[test]
-fn compressed_answers_are_decoded_and_bombs_are_not() {
-    on_traffic_thread(async || {
-        let gzip = |data: &[u8]| {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            encoder.write_all(data).unwrap();
-            encoder.finish().unwrap()
-        };
-        let upstream =
-            RawUpstream::answering(answer("content-encoding: gzip\r\n", gzip(b"hello"))).await;
-        let response = upstreams()
-            .call(&provider(upstream.address), chat("{}"), PATIENT)
-            .await
-            .unwrap();
-        assert!(!response.headers.contains_key("content-encoding"));
-        assert_eq!(response.body.collect(100).await.unwrap(), "hello");
-
-        let bomb = gzip(&vec![b' '; 32 << 20]);
-        let upstream = RawUpstream::answering(answer("content-encoding: gzip\r\n", bomb)).await;
-        let response = upstreams()
-            .call(&provider(upstream.address), chat("{}"), PATIENT)
-            .await
-            .unwrap();
-        let error = response.body.collect(1 << 30).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::BadAnswer { .. }), "{error}");
-    });
-}
-
-#[test]
-fn collecting_stops_at_the_limit() {
-    on_traffic_thread(async || {
-        let announced = RawUpstream::answering(answer("", "x".repeat(1000))).await;
-        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n";
-        let chunked = RawUpstream::answering(chunks).await;
-        let upstreams = upstreams();
-        for (upstream, limit, fits) in [
-            (&announced, 1000, true),
-            (&announced, 999, false),
-            (&chunked, 10, true),
-            (&chunked, 9, false),
-        ] {
-            let body = upstreams
-                .call(&provider(upstream.address), chat("{}"), PATIENT)
-                .await
-                .unwrap()
-                .body;
-            match body.collect(limit).await {
-                Ok(_) => assert!(fits, "{limit}"),
-                Err(error) => assert!(
-                    !fits && matches!(error, UpstreamError::TooLarge { .. }),
-                    "{limit}: {error}"
-                ),
-            }
-        }
     });
 }
 

@@ -25,6 +25,8 @@ mod literal;
 #[cfg(feature = "runtime")]
 mod locate;
 #[cfg(feature = "runtime")]
+mod reading;
+#[cfg(feature = "runtime")]
 mod split;
 #[cfg(feature = "runtime")]
 mod statement;
@@ -35,6 +37,10 @@ mod style;
 mod tests;
 #[cfg(feature = "runtime")]
 mod token;
+#[cfg(feature = "runtime")]
+mod tokens;
+#[cfg(feature = "runtime")]
+mod verb;
 #[cfg(feature = "runtime")]
 mod words;
 

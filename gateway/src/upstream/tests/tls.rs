@@ -1,6 +1,7 @@
 //! TLS and HTTP/2 to upstreams.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use http::{Request, Response};

@@ -2,29 +2,16 @@
 
 use std::ops::Range;
 
-use super::apis::{APIS, Api, MODULES, When};
 use super::language::Family;
 use super::token::{Class, Lexer, Token};
 
-/// Tokens of arguments that are looked at.
-const ARGUMENTS: usize = 24;
-/// Imports that are remembered.
-const MAX_IMPORTS: usize = 64;
-/// How far behind a call its use is looked for.
-const NEAR: usize = 400;
+mod forms;
+mod imports;
+
+use imports::Import;
 
 /// A finding in a text: category and bytes.
 pub(super) type Found = (&'static str, Range<usize>);
-
-/// A name that was imported: `import os as o`, `from os import popen as p`.
-#[derive(Debug)]
-struct Import<'t> {
-    /// As it is called in the text; `*` for all of a module.
-    alias: &'t str,
-    module: &'t str,
-    /// The member; none when the alias is the module itself.
-    member: Option<&'t str>,
-}
 
 /// Walks over code.
 struct Walk<'t> {
@@ -180,75 +167,6 @@ impl<'t> Walk<'t> {
         })
     }
 
-    /// `import os, sys as s`
-    fn import_modules(&mut self, lexer: Lexer<'t>) {
-        let mut module: Option<&'t str> = None;
-        let mut renamed = false;
-        for token in lexer.take(24) {
-            match token.class {
-                Class::Name if self.written(&token.range) == "as" => renamed = true,
-                Class::Name => {
-                    let word = self.written(&token.range);
-                    match module {
-                        Some(module) if renamed => self.remember(word, module, None),
-                        _ => module = Some(word),
-                    }
-                }
-                Class::Sign(b',') => (module, renamed) = (None, false),
-                Class::Sign(b'.') => {}
-                _ => return,
-            }
-        }
-    }
-
-    /// `from os import popen as p, system`
-    fn import_members(&mut self, lexer: Lexer<'t>) {
-        let mut tokens = lexer
-            .take(48)
-            .filter(|token| !matches!(token.class, Class::Sign(b'(')));
-        let Some(module) = tokens.next() else { return };
-        let module = self.written(&module.range);
-        if tokens
-            .next()
-            .is_none_or(|token| self.written(&token.range) != "import")
-        {
-            return;
-        }
-        let mut member: Option<&'t str> = None;
-        let mut renamed = false;
-        for token in tokens {
-            match token.class {
-                Class::Name if self.written(&token.range) == "as" => renamed = true,
-                Class::Name => {
-                    let word = self.written(&token.range);
-                    match member {
-                        Some(member) if renamed => {
-                            self.remember(word, module, Some(member));
-                        }
-                        _ => {
-                            member = Some(word);
-                            self.remember(word, module, member);
-                        }
-                    }
-                }
-                Class::Sign(b'*') => self.remember("*", module, None),
-                Class::Sign(b',') => (member, renamed) = (None, false),
-                Class::Line if member.is_none() => {}
-                _ => return,
-            }
-        }
-    }
-
-    fn remember(&mut self, alias: &'t str, module: &'t str, member: Option<&'t str>) {
-        if self.imports.len() < MAX_IMPORTS && MODULES.contains(&module) {
-            self.imports.push(Import {
-                alias,
-                module,
-                member,
-            });
-        }
-    }
-
     /// Judges a call.
     fn call(&self, call: &Called<'_>, arguments: Lexer<'t>, found: &mut Vec<Found>) {
         let (path, at) = (call.path, call.at);
@@ -318,71 +236,6 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Whether what looks like a call is the head of a method: `exec(query: string) {`.
-    fn is_definition(&self, arguments: Lexer<'t>) -> bool {
-        let head: Vec<Token> = arguments.clone().take(3).collect();
-        let class = |n: usize| head.get(n).map(|token| token.class);
-        // `:=` assigns.
-        if class(0) == Some(Class::Name)
-            && class(1) == Some(Class::Sign(b':'))
-            && class(2) != Some(Class::Sign(b'='))
-        {
-            return true;
-        }
-        let mut depth = 1_u32;
-        let mut typed = false;
-        for token in arguments.take(ARGUMENTS) {
-            match token.class {
-                // `exec(query: string): void {`
-                Class::Sign(b':') if depth == 0 && !typed => typed = true,
-                Class::Sign(b'{') if depth == 0 => return self.family != Family::Ruby,
-                Class::Name | Class::Sign(b'.' | b'<' | b'>' | b'[' | b']' | b'|') if typed => {}
-                _ if depth == 0 => return false,
-                Class::Sign(b'(') => depth += 1,
-                Class::Sign(b')') => depth -= 1,
-                _ => {}
-            }
-        }
-        false
-    }
-
-    /// Interfaces of that name, with imports resolved.
-    fn lookup<'s>(
-        &'s self,
-        base: &'s str,
-        name: &'s str,
-    ) -> impl Iterator<Item = &'static Api> + 's {
-        let import = self.imports.iter().rev().find(|import| {
-            if base.is_empty() {
-                import.alias == name || import.alias == "*"
-            } else {
-                import.alias == base && import.member.is_none()
-            }
-        });
-        let (module, member) = match import {
-            Some(import) => (import.module, import.member.unwrap_or(name)),
-            None => ("", ""),
-        };
-        APIS.iter().filter(move |api| {
-            let here = api.families.is_empty() || api.families.contains(&self.family);
-            let direct = (api.base == base || (api.base == "*" && !base.is_empty()))
-                && api.names.contains(&name);
-            let imported = !module.is_empty() && api.base == module && api.names.contains(&member);
-            here && (direct || imported)
-        })
-    }
-
-    /// Whether the parentheses at `at` hold the ending of a word in a sentence.
-    fn is_plural(&self, at: usize) -> bool {
-        let rest = self.text.get(at..).unwrap_or_default();
-        ["s) ", "es) ", "ed) ", "ing) "].iter().any(|ending| {
-            let behind = rest
-                .strip_prefix(ending)
-                .and_then(|rest| rest.chars().next());
-            behind.is_some_and(|c| c.is_ascii_lowercase())
-        })
-    }
-
     /// `getattr(os, 'system')`, also `getattr(os, 'sys' + 'tem')`.
     fn by_name(&self, range: Range<usize>, mut arguments: Lexer<'t>, found: &mut Vec<Found>) {
         let (Some(object), Some(comma)) = (arguments.next(), arguments.next()) else {
@@ -404,78 +257,6 @@ impl<'t> Walk<'t> {
             .next()
             .map(|api| api.category);
         found.extend(api.map(|category| (category, range)));
-    }
-
-    /// Whether the call is the body of an endless loop.
-    fn in_loop(&self, at: usize) -> bool {
-        let bytes = self.text.as_bytes();
-        let before = bytes.get(at.saturating_sub(60)..at).unwrap_or_default();
-        let behind = bytes
-            .get(at..(at + 12).min(bytes.len()))
-            .unwrap_or_default();
-        let heads = [
-            "while True",
-            "while 1",
-            "while(1",
-            "while (1",
-            "for(;;",
-            "for (;;",
-        ];
-        memchr::memmem::find(behind, b") for ").is_some()
-            || heads
-                .iter()
-                .any(|head| memchr::memmem::find(before, head.as_bytes()).is_some())
-    }
-
-    /// Whether the arguments at `at` are as a row wants them.
-    fn fits(&self, when: When, at: usize, arguments: Lexer<'t>) -> bool {
-        let list: Vec<Token> = arguments
-            .filter(|token| token.class != Class::Line)
-            .take(ARGUMENTS)
-            .collect();
-        let class = |n: usize| list.get(n).map(|token| token.class);
-        let given = !matches!(class(0), None | Some(Class::Sign(b')')));
-        let string = class(0) == Some(Class::Text)
-            // f"..", b"..", @"..", L"..".
-            || (class(1) == Some(Class::Text) && list.first().is_some_and(|token| token.range.len() <= 2));
-        let word = |n: usize| list.get(n).map_or("", |token| self.written(&token.range));
-        match when {
-            When::Always => true,
-            // `subprocess.run(shell=True)` is a mention.
-            When::Given => {
-                let keyword = class(0) == Some(Class::Name) && word(1) == "=" && word(2) != "=";
-                given
-                    && word(0) != "..."
-                    && (!keyword || matches!(word(0), "args" | "cmd" | "command" | "path"))
-            }
-            When::Text => string,
-            When::Operand => {
-                let name = class(0) == Some(Class::Name) && word(0).len() > 1;
-                string || name || matches!(class(0), Some(Class::Sign(b'$' | b'@' | b'[' | b'`')))
-            }
-            When::TextAndList => {
-                string && list.iter().any(|token| token.class == Class::Sign(b'['))
-            }
-            When::Recursive => {
-                let options = string && word(0).starts_with('-') && word(0).contains(['r', 'R']);
-                options
-                    || (0..list.len()).any(|n| {
-                        let given = matches!(word(n + 1), "," | "}");
-                        word(n) == "recursive"
-                            && (given || matches!(word(n + 2), "true" | "True" | "!"))
-                    })
-            }
-            When::Request => word(0).starts_with("$_"),
-            When::True => (0..list.len()).any(|n| word(n) == "true"),
-            When::Run => {
-                let end = (at + NEAR).min(self.text.len());
-                let near = self.text.as_bytes().get(at..end).unwrap_or_default();
-                let run = [&b".output()"[..], b".spawn()", b".status()", b".exec()"];
-                run.iter()
-                    .any(|call| memchr::memmem::find(near, call).is_some())
-                    || self.processes
-            }
-        }
     }
 
     /// A string that names a module: `require('child_process')`, `from 'node:child_process'`.

@@ -1,8 +1,10 @@
 //! Whether SQL begins at a place of a text.
 
-use super::statement::{Footing, Tokens, Verb, strong};
+use super::statement::{Footing, strong};
 use super::style::is_upper;
 use super::token::{Class, Lexer};
+use super::tokens::Tokens;
+use super::verb::Verb;
 use super::words::{CLAUSES, OBJECTS, PROSE, STARTS};
 
 /// Tokens looked at to tell whether a statement begins.

@@ -1,7 +1,7 @@
 //! Conditions that are always true: `1=1`, `true`, `'a'='a' OR x`.
 
-use super::statement::Tokens;
 use super::token::Class;
+use super::tokens::Tokens;
 
 /// Parentheses around a condition that are looked through.
 const MAX_DEPTH: u8 = 8;

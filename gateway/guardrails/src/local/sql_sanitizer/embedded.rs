@@ -4,9 +4,11 @@ use super::begin::begins;
 use super::engine::Options;
 use super::literal::{self, Literal};
 use super::locate::{Extent, Found, run};
-use super::statement::{Footing, Tokens, Verb};
+use super::statement::Footing;
 use super::style::is_upper;
 use super::token::{Class, Lexer, Token, word_byte};
+use super::tokens::Tokens;
+use super::verb::Verb;
 use super::words::{OBJECTS, PROSE, STARTS};
 use crate::excerpt::Excerpt;
 

@@ -6,9 +6,11 @@ use super::begin::{AHEAD, begins};
 use super::embedded::quoted;
 use super::engine::Options;
 use super::split::is_batch_end;
-use super::statement::{Footing, Tokens, Verb, executed, judge, strong};
+use super::statement::{Footing, executed, judge, strong};
 use super::style::{is_sentence, is_upper};
 use super::token::{Class, Lexer, Token, word_byte};
+use super::tokens::Tokens;
+use super::verb::Verb;
 use super::words::{CLAUSES, STARTS};
 use crate::excerpt::{Excerpt, Setting};
 

@@ -1,7 +1,7 @@
 //! Cuts SQL into statements.
 
-use super::statement::Tokens;
 use super::token::{Class, Lexer};
+use super::tokens::Tokens;
 
 /// Visits the statements of a text that is SQL throughout: cut at `;` and at lines with `GO` alone.
 pub(super) fn statements(text: &str, each: &mut dyn FnMut(Tokens<'_>)) {

@@ -1,7 +1,7 @@
 //! How words are written, and whether a line reads as SQL or as a sentence.
 
-use super::statement::Tokens;
 use super::token::Class;
+use super::tokens::Tokens;
 use super::words::{ACTIONS, CLAUSES, OBJECTS, STARTS};
 
 /// Whether a word is written in capitals throughout.
