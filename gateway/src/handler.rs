@@ -6,6 +6,7 @@ pub mod error;
 mod models;
 pub(crate) mod payload;
 mod plan;
+pub(crate) mod resolve;
 mod stream;
 
 use std::net::SocketAddr;
@@ -89,6 +90,7 @@ fn end_of(failure: &Failure) -> End {
         Failure::Blocked(blocked) if blocked.status() == 400 => End::BlockedViolation,
         Failure::Blocked(_) => End::BlockedFailure,
         Failure::Upstream(_) | Failure::UpstreamTimeout(_) => End::UpstreamFailed,
+        Failure::ClientGone(_) => End::ClientGone,
         Failure::Invalid(_)
         | Failure::Parameter { .. }
         | Failure::Unauthenticated(_)

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod dependencies;
+mod disconnects;
 mod fakes;
 mod identity;
 mod quality;

@@ -54,9 +54,12 @@ pub enum ReadError {
     /// It is compressed, and so can't be judged.
     #[error("the request body has a content-encoding; send it without one")]
     Encoded,
-    /// The client broke off, or sent something that is not HTTP.
+    /// The client broke off.
     #[error("the request body broke off")]
-    Broken,
+    BrokenOff,
+    /// Its chunks are not HTTP.
+    #[error("the request body is not framed as HTTP says")]
+    BadFraming,
 }
 
 impl ReadError {
@@ -66,7 +69,7 @@ impl ReadError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimedOut { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotUtf8 { .. } | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::NotUtf8 { .. } | Self::BrokenOff | Self::BadFraming => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -108,7 +111,7 @@ pub async fn read_body(
         match next.await {
             Err(()) => return Err(ReadError::TimedOut { idle: limits.idle }),
             Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(ReadError::Broken),
+            Ok(Some(Err(error))) => return Err(broken(&error)),
             Ok(Some(Ok(frame))) => {
                 let Some(data) = frame.data_ref() else {
                     continue;
@@ -125,6 +128,24 @@ pub async fn read_body(
     String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8 {
         at: error.utf8_error().valid_up_to(),
     })
+}
+
+/// Tells a client that left from one that sends nonsense.
+fn broken(error: &hyper::Error) -> ReadError {
+    use std::error::Error as _;
+    use std::io::ErrorKind;
+    let nonsense = error.is_parse()
+        || error
+            .source()
+            .and_then(|source| source.downcast_ref::<std::io::Error>())
+            .is_some_and(|io| {
+                matches!(io.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData)
+            });
+    if nonsense {
+        ReadError::BadFraming
+    } else {
+        ReadError::BrokenOff
+    }
 }
 
 /// How much of an unwanted body is read, so that the client gets to read the answer, and for how long.

@@ -65,7 +65,6 @@ impl Gateway {
         request: Request,
         limits: &llm::Limits,
     ) -> Result<Response<Body>, Failure> {
-        let unreached = NotReached(&planned);
         let guarded = planned.has(Hook::LlmInput);
         let texts = if guarded {
             request.texts(limits)?
@@ -86,12 +85,9 @@ impl Gateway {
             .call(&planned, head, payload.request.dialect(), body, &mut race)
             .await?;
         if !is_event_stream(&answer.headers) {
-            let response = self.whole(&planned, &payload, limits, answer, race).await?;
-            unreached.forget();
-            return Ok(response);
+            return self.whole(&planned, &payload, limits, answer, race).await;
         }
         race.finish().await?;
-        unreached.forget();
         self.stream(planned, payload, *limits, answer).await
     }
 
@@ -158,10 +154,12 @@ impl Gateway {
         let UpstreamResponse {
             status,
             mut headers,
-            body,
+            mut body,
         } = answer;
         let settings = &planned.snapshot.settings;
         if !planned.has(Hook::LlmOutput) {
+            let begun = race.alongside(body.begin()).await?;
+            begun.inspect_err(|error| planned.note_error(error))?;
             race.finish().await?;
             answer::tell(&mut headers, settings.expose_guardrails, &planned.recording);
             return Ok(answer::relayed(
@@ -260,21 +258,6 @@ fn body_for_upstream(planned: &Planned, payload: &mut RequestPayload) -> Bytes {
             .with(|record| record.rewrites.push("store"));
     }
     texts.to_bytes()
-}
-
-/// Writes output guardrails down as not reached, unless they were.
-struct NotReached<'a>(&'a Planned);
-
-impl NotReached<'_> {
-    fn forget(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for NotReached<'_> {
-    fn drop(&mut self) {
-        self.0.skip_what_was_not_reached();
-    }
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -29,6 +29,8 @@ pub enum Failure {
         /// For the `allow` header.
         allow: &'static str,
     },
+    /// The client went away before its body was whole: 400, should it still read.
+    ClientGone(String),
     /// The client stopped sending its body: 408.
     ClientTimeout(String),
     /// The body is too large: 413.
@@ -52,7 +54,7 @@ impl Failure {
     /// The status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) | Self::Parameter { .. } => 400,
+            Self::Invalid(_) | Self::Parameter { .. } | Self::ClientGone(_) => 400,
             Self::Unauthenticated(_) => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
@@ -79,6 +81,7 @@ impl Failure {
             | Self::Parameter { .. }
             | Self::Forbidden(_)
             | Self::NotFound(_)
+            | Self::ClientGone(_)
             | Self::ClientTimeout(_)
             | Self::TooLarge(_)
             | Self::Encoded(_)
@@ -126,6 +129,7 @@ impl Failure {
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::WrongMethod { .. }
+            | Self::ClientGone(_)
             | Self::ClientTimeout(_)
             | Self::TooLarge(_)
             | Self::Encoded(_)
@@ -137,13 +141,14 @@ impl Failure {
     }
 
     /// The text for the client.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Invalid(message)
             | Self::Parameter { message, .. }
             | Self::Unauthenticated(message)
             | Self::Forbidden(message)
             | Self::NotFound(message)
+            | Self::ClientGone(message)
             | Self::ClientTimeout(message)
             | Self::TooLarge(message)
             | Self::Encoded(message)
@@ -162,6 +167,7 @@ impl Failure {
             | Self::Parameter { .. }
             | Self::NotFound(_)
             | Self::WrongMethod { .. }
+            | Self::ClientGone(_)
             | Self::TooLarge(_)
             | Self::Encoded(_) => "invalid_request_error",
             Self::Unauthenticated(_) => "authentication_error",
@@ -198,7 +204,8 @@ impl From<crate::edge::ReadError> for Failure {
             ReadError::TooLarge { .. } => Self::TooLarge(message),
             ReadError::TimedOut { .. } => Self::ClientTimeout(message),
             ReadError::Encoded => Self::Encoded(message),
-            ReadError::NotUtf8 { .. } | ReadError::Broken => Self::Invalid(message),
+            ReadError::NotUtf8 { .. } | ReadError::BadFraming => Self::Invalid(message),
+            ReadError::BrokenOff => Self::ClientGone(message),
         }
     }
 }

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
-use parapet_policy::facts::Facts;
 use parapet_policy::hook::Hook;
-use parapet_policy::outcome::{Operation, SkipReason, Strategy};
-use parapet_policy::overrides::{self, Overrides};
+use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::plan::{Plan, Planned as Entry};
 use parapet_policy::rule::InputExecution;
 
 use super::Gateway;
 use super::error::Failure;
+use super::resolve::{self, Resolved, resolve};
 use crate::identity::Identity;
 use crate::llm::{Request, Texts};
 use crate::pipeline::recording::Recording;
-use crate::pipeline::stage::{Stage, skip_all};
+use crate::pipeline::stage::{self, Stage};
 use crate::policy::ready::Snapshot;
-use crate::route::metadata;
 use crate::upstream::{ReadyProvider, UpstreamError};
 
 /// What is known of a request once its plan is made. It owns what it names: a stream outlives the handler.
@@ -29,7 +27,7 @@ pub(super) struct Planned {
     /// The upstream's own name of the model.
     pub(super) upstream_model: Arc<str>,
     provider: u32,
-    plan: Plan,
+    plan: Arc<Plan>,
     call: Call,
 }
 
@@ -63,33 +61,18 @@ impl Planned {
             record.model = Some(request.model().clone());
             record.stream = request.stream();
         });
-        let model = snapshot
-            .models
-            .resolve(request.model())
-            .map_err(|error| Failure::NotFound(error.to_string()))?;
-        if !snapshot.models.may_use(model.provider, &identity.caller) {
-            let message = format!("this caller may not use the model {:?}", &**request.model());
-            return Err(Failure::Forbidden(message));
-        }
-        let mut pairs =
-            metadata::read(headers).map_err(|error| Failure::Invalid(error.to_string()))?;
-        // What an account or a claim says wins over what a header says.
-        pairs.extend(
-            identity
-                .metadata
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
-        let facts = Facts {
-            caller: identity.caller.clone(),
-            target: model.target(),
-            metadata: pairs,
-        };
-        let overrides = read_overrides(headers)?;
-        let plan = snapshot
-            .planner
-            .plan(&facts, overrides.as_ref())
-            .map_err(|error| Failure::Invalid(error.to_string()))?;
+        let Resolved {
+            facts,
+            plan,
+            provider,
+            upstream_model,
+        } = resolve(
+            &snapshot,
+            identity.caller.clone(),
+            &identity.metadata,
+            headers,
+            request,
+        )?;
         let call = Call {
             hook: Hook::LlmInput,
             caller: facts.caller,
@@ -98,35 +81,24 @@ impl Planned {
             mcp: None,
             request_id: recording.with(|record| record.request_id.clone()),
         };
-        let planned = Self {
-            provider: model.provider,
-            upstream_model: model.upstream,
+        let plan = Arc::new(plan);
+        let (of, guardrails) = (plan.clone(), snapshot.clone());
+        recording.before_handing_on(move |record| {
+            stage::complete(record, &of.hooks, &guardrails.guardrails);
+        });
+        Ok(Self {
+            provider,
+            upstream_model,
             recording: recording.clone(),
             snapshot,
             plan,
             call,
-        };
-        planned.check_dialect(request)?;
-        Ok(planned)
-    }
-
-    fn check_dialect(&self, request: &Request) -> Result<(), Failure> {
-        if self.provider()?.speaks(request.dialect()) {
-            return Ok(());
-        }
-        let model = &**request.model();
-        Err(Failure::Invalid(format!(
-            "the provider of {model:?} does not speak this route's dialect: call OpenAI-compatible models at \
-             /v1/chat/completions and Anthropic's at /v1/messages"
-        )))
+        })
     }
 
     /// The provider to call.
     pub(super) fn provider(&self) -> Result<&ReadyProvider, Failure> {
-        let provider = self.snapshot.providers.get(self.provider as usize);
-        provider
-            .and_then(Option::as_ref)
-            .ok_or_else(|| Failure::Upstream("the model's provider is not usable".to_owned()))
+        resolve::provider(&self.snapshot, self.provider)
     }
 
     /// Whether any guardrail runs at a hook.
@@ -216,46 +188,4 @@ impl Planned {
             }
         });
     }
-
-    /// Output guardrails that a failure kept from running show in the record all the same.
-    pub(super) fn skip_what_was_not_reached(&self) {
-        let ran = self.recording.with(|record| {
-            record
-                .guardrails
-                .iter()
-                .any(|guardrail| guardrail.hook == Hook::LlmOutput)
-        });
-        if !ran {
-            skip_all(
-                Hook::LlmOutput,
-                &self.plan.hooks.llm_output,
-                &self.snapshot.guardrails,
-                &self.recording,
-                SkipReason::NotReached,
-            );
-        }
-    }
-}
-
-/// The two headers about guardrails, in either spelling.
-fn read_overrides(headers: &HeaderMap) -> Result<Option<Overrides>, Failure> {
-    let either = |published, ours| {
-        let value = metadata::either(headers, published, ours);
-        value.map_err(|error| Failure::Invalid(error.to_string()))
-    };
-    let guardrails = either("x-tfy-guardrails", "x-parapet-guardrails")?;
-    let scope = either("x-tfy-guardrails-scope", "x-parapet-guardrails-scope")?;
-    if guardrails.is_none() && scope.is_none() {
-        return Ok(None);
-    }
-    overrides::parse(text(guardrails)?, text(scope)?)
-        .map(Some)
-        .map_err(|error| Failure::Invalid(error.to_string()))
-}
-
-fn text(value: Option<&HeaderValue>) -> Result<Option<&str>, Failure> {
-    value
-        .map(HeaderValue::to_str)
-        .transpose()
-        .map_err(|_| Failure::Invalid("a guardrails header is not plain text".to_owned()))
 }

@@ -122,9 +122,3 @@ impl Race {
         }
     }
 }
-
-impl Drop for Race {
-    fn drop(&mut self) {
-        self.stop(SkipReason::ClientGone);
-    }
-}

@@ -14,6 +14,9 @@ use parapet_policy::record::{Attempt, End, GuardrailRecord, RECORD_VERSION, Reco
 /// Takes finished records. Must not block.
 pub type Sink = Rc<dyn Fn(Record)>;
 
+/// Adds what is still missing before a record is handed on.
+type LastLook = Box<dyn FnOnce(&mut Record)>;
+
 /// A shared handle on the record of one request.
 #[derive(Clone)]
 pub struct Recording {
@@ -22,6 +25,7 @@ pub struct Recording {
 
 struct Inner {
     record: RefCell<Record>,
+    last_look: RefCell<Option<LastLook>>,
     began: Instant,
     sink: Sink,
 }
@@ -52,6 +56,7 @@ impl Recording {
         Self {
             inner: Rc::new(Inner {
                 record: RefCell::new(record),
+                last_look: RefCell::new(None),
                 began: Instant::now(),
                 sink,
             }),
@@ -66,6 +71,12 @@ impl Recording {
     /// Changes the record. The closure must not call this recording again.
     pub fn with<R>(&self, change: impl FnOnce(&mut Record) -> R) -> R {
         change(&mut self.inner.record.borrow_mut())
+    }
+
+    /// Has `look` see the record when nobody holds it any more: to add what a request that broke off
+    /// anywhere left unsaid.
+    pub fn before_handing_on(&self, look: impl FnOnce(&mut Record) + 'static) {
+        *self.inner.last_look.borrow_mut() = Some(Box::new(look));
     }
 
     /// Adds what one guardrail did.
@@ -97,6 +108,9 @@ impl Drop for Inner {
         let record = self.record.get_mut();
         if record.total_us == 0 {
             record.total_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        }
+        if let Some(look) = self.last_look.get_mut().take() {
+            look(record);
         }
         // The sort is stable: guardrails that began at the same microsecond keep their order.
         record
@@ -137,6 +151,15 @@ mod tests {
         drop(recording);
         assert_eq!(records.borrow()[0].end, End::ClientGone);
         assert_eq!(&*records.borrow()[0].request_id, "r1");
+    }
+
+    #[test]
+    fn the_last_look_comes_when_nobody_holds_the_record() {
+        let (recording, records) = recording();
+        recording.before_handing_on(|record| record.response_bytes = record.request_bytes + 1);
+        recording.with(|record| record.request_bytes = 6);
+        drop(recording);
+        assert_eq!(records.borrow()[0].response_bytes, 7);
     }
 
     #[test]

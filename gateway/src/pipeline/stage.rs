@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
-use parapet_policy::hook::Hook;
+use parapet_policy::hook::{Hook, PerHook};
 use parapet_policy::outcome::{FailureClass, Outcome, SkipReason};
 use parapet_policy::plan::Planned;
-use parapet_policy::record::GuardrailRecord;
+use parapet_policy::record::{End, GuardrailRecord, Record};
 
 use super::block::Blocker;
 use super::judge::Judged;
@@ -59,16 +59,28 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Writes down, for every guardrail of a hook that was never reached, that it did not run.
-pub fn skip_all(
-    hook: Hook,
-    plan: &[Planned],
-    guardrails: &[ReadyGuardrail],
-    recording: &Recording,
-    reason: SkipReason,
-) {
-    for planned in plan {
-        tag(hook, guardrails, planned).record_skipped(recording, reason);
+/// Writes down, for every guardrail of a plan that has no entry yet, that it did not run: a client can go
+/// away, and an upstream fail, at any point.
+pub fn complete(record: &mut Record, hooks: &PerHook<Vec<Planned>>, guardrails: &[ReadyGuardrail]) {
+    let reason = match record.end {
+        End::ClientGone => SkipReason::ClientGone,
+        End::Allowed => SkipReason::NothingToJudge,
+        End::BlockedViolation | End::BlockedFailure | End::Refused | End::UpstreamFailed => {
+            SkipReason::NotReached
+        }
+    };
+    for hook in Hook::ALL {
+        for planned in hooks.get(hook) {
+            let tag = tag(hook, guardrails, planned);
+            let known =
+                |entry: &GuardrailRecord| entry.hook == hook && entry.selector == tag.selector;
+            if !record.guardrails.iter().any(known) {
+                let judged = Judged::of(Outcome::Skipped(reason));
+                record
+                    .guardrails
+                    .push(tag.entry(&judged, record.total_us, 0));
+            }
+        }
     }
 }
 
@@ -91,12 +103,16 @@ impl Tag {
         start_us: u64,
         took_us: u64,
     ) {
+        recording.guardrail(self.entry(judged, start_us, took_us));
+    }
+
+    fn entry(&self, judged: &Judged, start_us: u64, took_us: u64) -> GuardrailRecord {
         let (failure, skipped): (Option<FailureClass>, Option<SkipReason>) = match &judged.outcome {
             Outcome::Failed(class) => (Some(*class), None),
             Outcome::Skipped(reason) => (None, Some(*reason)),
             Outcome::Clean | Outcome::Changed | Outcome::Violation { .. } => (None, None),
         };
-        recording.guardrail(GuardrailRecord {
+        GuardrailRecord {
             selector: self.selector.clone(),
             kind: self.kind,
             hook: self.hook,
@@ -115,7 +131,7 @@ impl Tag {
             took_us,
             cached: false,
             rules: self.planned.rules.clone(),
-        });
+        }
     }
 
     /// Writes down that the guardrail did not run.

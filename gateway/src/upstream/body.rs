@@ -17,7 +17,11 @@ use super::pool::{Lease, cut};
 use crate::timer::Lazy;
 
 /// An answer's body, decoded. Dropping it before its end stops the upstream.
-pub struct UpstreamBody(Source);
+pub struct UpstreamBody {
+    source: Source,
+    /// What [`UpstreamBody::begin`] has read.
+    ahead: Option<Bytes>,
+}
 
 enum Source {
     Done,
@@ -40,15 +44,22 @@ struct Http {
 impl UpstreamBody {
     /// A body that is already here.
     pub fn whole(bytes: Bytes) -> Self {
-        Self(if bytes.is_empty() {
+        Self::of(if bytes.is_empty() {
             Source::Done
         } else {
             Source::Whole(bytes)
         })
     }
 
+    const fn of(source: Source) -> Self {
+        Self {
+            source,
+            ahead: None,
+        }
+    }
+
     pub(super) const fn demo(playback: Playback) -> Self {
-        Self(Source::Demo(playback))
+        Self::of(Source::Demo(playback))
     }
 
     pub(super) fn http(
@@ -60,9 +71,9 @@ impl UpstreamBody {
     ) -> Self {
         if incoming.is_end_stream() {
             lease.into_iter().for_each(Lease::give_back);
-            return Self(Source::Done);
+            return Self::of(Source::Done);
         }
-        Self(Source::Http(Http {
+        Self::of(Source::Http(Http {
             incoming,
             lease,
             origin,
@@ -77,7 +88,10 @@ impl UpstreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, UpstreamError>> {
-        let (result, over) = match &mut self.0 {
+        if let Some(bytes) = self.ahead.take() {
+            return Poll::Ready(Ok(Some(bytes)));
+        }
+        let (result, over) = match &mut self.source {
             Source::Done => return Poll::Ready(Ok(None)),
             Source::Whole(bytes) => (Ok(Some(std::mem::take(bytes))), true),
             Source::Demo(playback) => {
@@ -88,7 +102,7 @@ impl UpstreamBody {
             Source::Http(http) => ready!(http.poll_chunk(cx)),
         };
         if over {
-            self.0 = Source::Done;
+            self.source = Source::Done;
         }
         Poll::Ready(result)
     }
@@ -99,6 +113,20 @@ impl UpstreamBody {
     /// [`UpstreamError::IdleTimeout`], [`UpstreamError::Cut`], [`UpstreamError::BadAnswer`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
         poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Reads ahead to the first piece, when the answer is compressed: whether it can be read at all shows
+    /// there, and can still be told by a status.
+    ///
+    /// # Errors
+    /// As [`UpstreamBody::chunk`].
+    pub async fn begin(&mut self) -> Result<(), UpstreamError> {
+        if matches!(&self.source, Source::Http(http) if http.decoder.is_some())
+            && self.ahead.is_none()
+        {
+            self.ahead = self.chunk().await?;
+        }
+        Ok(())
     }
 
     /// All of it.
@@ -138,22 +166,23 @@ impl UpstreamBody {
 
     /// Whether it is known that nothing more comes.
     pub const fn is_end(&self) -> bool {
-        matches!(self.0, Source::Done)
+        matches!(self.source, Source::Done) && self.ahead.is_none()
     }
 
     /// How many bytes are left, when known.
     pub fn exact_len(&self) -> Option<u64> {
-        match &self.0 {
+        let left = match &self.source {
             Source::Done => Some(0),
             Source::Whole(bytes) => Some(bytes.len() as u64),
             Source::Demo(_) => None,
             Source::Http(http) if http.decoder.is_some() => None,
             Source::Http(http) => http.incoming.size_hint().exact(),
-        }
+        };
+        left.map(|left| left + self.ahead.as_ref().map_or(0, |ahead| ahead.len() as u64))
     }
 
     fn host(&self) -> String {
-        match &self.0 {
+        match &self.source {
             Source::Http(http) => http.origin.name().to_owned(),
             Source::Done | Source::Whole(_) | Source::Demo(_) => "demo".to_owned(),
         }

@@ -210,17 +210,32 @@ pub struct Tally {
     pub categories: Vec<(Cow<'static, str>, u32)>,
     /// Findings that were rewritten, or under audit would have been.
     pub edits: u32,
+    /// Whether a finding could not be rewritten; any violation wins over changes.
+    pub violated: bool,
 }
 
 impl Tally {
+    /// What all of it comes to; `stopped`: this guardrail ended the stream.
+    fn outcome(&self, stopped: bool) -> Outcome {
+        if stopped || self.violated {
+            let explanation = "".into();
+            Outcome::Violation { explanation }
+        } else if self.categories.is_empty() {
+            Outcome::Clean
+        } else {
+            Outcome::Changed
+        }
+    }
+
     /// Counts what a judgement of complete texts came to.
     fn add(&mut self, judged: &Judged) {
         for (category, count) in &judged.categories {
             for _ in 0..*count {
-                self.count(category, false);
+                self.note(category);
             }
         }
         self.edits += u32::try_from(judged.edits.len()).unwrap_or(u32::MAX);
+        self.violated |= matches!(judged.outcome, Outcome::Violation { .. });
     }
 
     /// Counts a finding.
@@ -229,6 +244,16 @@ impl Tally {
         reason = "a category that is new here is cloned, mostly without a copy"
     )]
     pub fn count(&mut self, category: &Cow<'static, str>, edited: bool) {
+        self.note(category);
+        self.edits += u32::from(edited);
+        self.violated |= !edited;
+    }
+
+    #[expect(
+        clippy::ptr_arg,
+        reason = "a category that is new here is cloned, mostly without a copy"
+    )]
+    fn note(&mut self, category: &Cow<'static, str>) {
         match self
             .categories
             .iter_mut()
@@ -237,7 +262,6 @@ impl Tally {
             Some((_, count)) => *count += 1,
             None => self.categories.push((category.clone(), 1)),
         }
-        self.edits += u32::from(edited);
     }
 }
 
@@ -250,15 +274,7 @@ pub fn record_stream(
     stopped: bool,
     (start_us, took_us): (u64, u64),
 ) {
-    let found = !tally.categories.is_empty();
-    let rewrites = planned.operation == Operation::Mutate && tally.edits > 0;
-    let outcome = match (stopped, found, rewrites) {
-        (true, _, _) | (false, true, false) => Outcome::Violation {
-            explanation: "".into(),
-        },
-        (false, true, true) => Outcome::Changed,
-        (false, false, _) => Outcome::Clean,
-    };
+    let outcome = tally.outcome(stopped);
     let nothing = Edit {
         segment: 0,
         range: 0..0,
@@ -302,5 +318,26 @@ impl Payload for Whole<'_> {
 
     fn diff(&self, _: &serde_json::Value) -> Result<Vec<Edit>, String> {
         Err("$".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_violation_wins_over_changes() {
+        let (found, refused) = ("aws_access_key".into(), "us_ssn".into());
+        let mut tally = Tally::default();
+        assert_eq!(tally.outcome(false), Outcome::Clean);
+        tally.count(&found, true);
+        assert_eq!(tally.outcome(false), Outcome::Changed);
+        tally.count(&refused, false);
+        tally.count(&found, true);
+        assert!(matches!(tally.outcome(false), Outcome::Violation { .. }));
+        assert_eq!(
+            (tally.edits, tally.categories),
+            (2, vec![(found, 2), (refused, 1)])
+        );
     }
 }
