@@ -13,14 +13,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parapet_policy::diagnostic::Severity;
 use parapet_policy::facts::{Caller, Facts, Subject};
 use parapet_policy::hook::Hook;
-use parapet_policy::overrides;
 use parapet_policy::plan::Plan;
 
 use crate::args::Try;
+use crate::handler::resolve::resolve;
 use crate::llm::{self, Request, Response};
 use crate::policy::ready::Snapshot;
 use crate::policy::source::{Outcome, Source};
-use crate::route::metadata;
 use crate::route::{Route, dialect_of};
 
 mod judge;
@@ -113,81 +112,21 @@ fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
         }
     };
     let (caller, own_metadata) = caller(args, &snapshot)?;
-    Ok(
-        plan(args, &headers, &snapshot, &request, caller, own_metadata).map(
-            |(facts, plan, upstream_model)| Trial {
-                snapshot,
-                facts,
-                plan,
-                request,
-                response,
-                upstream_model,
-                limits,
-            },
-        ),
-    )
-}
-
-/// Resolves the model and plans, as a request would.
-fn plan(
-    args: &Try,
-    headers: &HeaderMap,
-    snapshot: &Snapshot,
-    request: &Request,
-    caller: Caller,
-    own_metadata: BTreeMap<String, String>,
-) -> Result<(Facts, Plan, Arc<str>), String> {
-    let model = snapshot
-        .models
-        .resolve(request.model())
-        .map_err(|error| error.to_string())?;
-    if !snapshot.models.may_use(model.provider, &caller) {
-        return Err(format!(
-            "this caller may not use the model {:?}",
-            &**request.model()
-        ));
-    }
-    let provider = snapshot
-        .providers
-        .get(model.provider as usize)
-        .and_then(Option::as_ref);
-    if !provider.is_some_and(|provider| provider.speaks(request.dialect())) {
-        return Err(format!(
-            "the provider of {:?} does not speak this route's dialect",
-            &**request.model()
-        ));
-    }
-    let mut pairs = metadata::read(headers).map_err(|error| error.to_string())?;
-    pairs.extend(args.metadata.iter().cloned());
-    pairs.extend(own_metadata);
-    let facts = Facts {
-        caller,
-        target: model.target(),
-        metadata: pairs,
+    let mut metadata: BTreeMap<String, String> = args.metadata.iter().cloned().collect();
+    metadata.extend(own_metadata);
+    let resolved = match resolve(&snapshot, caller, &metadata, &headers, &request) {
+        Ok(resolved) => resolved,
+        Err(failure) => return Ok(Err(failure.message())),
     };
-    let text = |published, ours| {
-        let value =
-            metadata::either(headers, published, ours).map_err(|error| error.to_string())?;
-        Ok::<_, String>(
-            value
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
-        )
-    };
-    let named = text("x-tfy-guardrails", "x-parapet-guardrails")?;
-    let scope = text("x-tfy-guardrails-scope", "x-parapet-guardrails-scope")?;
-    let overrides = match (&named, &scope) {
-        (None, None) => None,
-        _ => Some(
-            overrides::parse(named.as_deref(), scope.as_deref())
-                .map_err(|error| error.to_string())?,
-        ),
-    };
-    let plan = snapshot
-        .planner
-        .plan(&facts, overrides.as_ref())
-        .map_err(|error| error.to_string())?;
-    Ok((facts, plan, model.upstream))
+    Ok(Ok(Trial {
+        facts: resolved.facts,
+        plan: resolved.plan,
+        upstream_model: resolved.upstream_model,
+        snapshot,
+        request,
+        response,
+        limits,
+    }))
 }
 
 /// The caller of `--subject`, with what an account brings along.
