@@ -53,6 +53,11 @@ fn main() -> Result<()> {
         row(kind, &[*guardrail]);
     }
     row("all in one scan", &all);
+    let every: Vec<&str> = parapet_guardrails::local::regex::catalogue()
+        .map(|preset| preset.id)
+        .collect();
+    let every = build("regex", &json!({"presetPatterns": {"presets": every}}))?;
+    row("regex, every preset", &[&*every]);
     Ok(())
 }
 

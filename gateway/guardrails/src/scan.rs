@@ -94,6 +94,12 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// A layer whose literals nobody has looked for.
+    #[cfg(test)]
+    pub(crate) const fn bare(text: &'a str) -> Self {
+        Self::new(text, &[], 0)
+    }
+
     /// The layer's text.
     pub const fn text(&self) -> &'a str {
         self.text

@@ -69,14 +69,6 @@ impl<'a> Near<'a> {
         self.known(context, reach)
     }
 
-    /// Whether a word of `context` stands near at all.
-    pub(super) fn has(&mut self, context: Context) -> bool {
-        while self.read < REACH {
-            self.next_word();
-        }
-        self.groups.iter().fold(0, |all, groups| all | groups) & context.0 != 0
-    }
-
     fn known(&self, context: Context, reach: usize) -> Option<usize> {
         self.groups
             .iter()

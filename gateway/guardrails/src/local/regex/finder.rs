@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::addresses::{self, Sign};
-use super::context::{Context, REACH_BYTES, table};
+use super::context::{REACH_BYTES, table};
 use super::presets::{How, Preset, Rule};
 use super::shapes::{self, Shapes};
 use crate::finding::{Hit, Rank};
@@ -17,44 +17,45 @@ use crate::scan::{Layer, Wants};
 use crate::segment::Segment;
 
 mod places;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
 
 use places::{LONGEST_TOKEN, Places, may_begin};
 
-/// Rules whose shapes are walked together.
-#[derive(Default)]
+/// The rules of the presets that find by shape, and what their shapes make it unnecessary to look at.
 struct Rules {
     list: Vec<(&'static Preset, &'static Rule)>,
-    shapes: Option<Arc<Shapes>>,
-    /// The words of all of them.
-    context: u128,
+    shapes: Arc<Shapes>,
     /// The longest match.
     longest: usize,
+    /// Whether a value may begin with what may stand before digits: a month, the code of a country.
+    leads: bool,
+    /// Whether a value may be groups with colons between.
+    colons: bool,
+    /// Whether a value may be without digits.
+    letters: bool,
 }
 
 impl Rules {
-    fn prepare(&mut self) -> Result<(), String> {
-        let list: Vec<&'static str> = self.list.iter().map(|(_, rule)| rule.shape).collect();
-        for (_, rule) in &self.list {
-            self.context |= rule.context.0;
-            self.longest = self.longest.max(shapes::longest(rule.shape));
-        }
-        if !list.is_empty() {
-            self.shapes = Some(shapes::shared(list)?);
-        }
-        Ok(())
-    }
-
-    const fn context(&self) -> Context {
-        Context(self.context)
+    fn new(list: Vec<(&'static Preset, &'static Rule)>) -> Result<Self, String> {
+        let shapes = shapes::shared(list.iter().map(|(_, rule)| rule.shape).collect())?;
+        let longest = list.iter().map(|(_, rule)| shapes::longest(rule.shape));
+        Ok(Self {
+            longest: longest.max().unwrap_or_default(),
+            leads: (0..=u8::MAX).any(|byte| places::is_lead(byte) && shapes.begin_with(byte)),
+            colons: places::may_have_colons(&shapes),
+            letters: list.iter().any(|(_, rule)| rule.letters),
+            list,
+            shapes,
+        })
     }
 
     /// Whether more text could make a match at `at`, or unmake one.
     fn undecided(&self, text: &str, at: usize) -> bool {
-        let Some(shapes) = &self.shapes else {
-            return false;
-        };
         let mut undecided = false;
-        let alive = shapes.walk(text.as_bytes(), at, |rule, end, _| {
+        let alive = self.shapes.walk(text.as_bytes(), at, |rule, end, _| {
             if let Some((_, rule)) = self.list.get(rule) {
                 undecided |= rule.edge.undecided(text, end);
             }
@@ -65,16 +66,11 @@ impl Rules {
 
 /// The presets of one guardrail, ready.
 pub(super) struct Finder {
-    /// Rules that need no word beside them.
-    free: Rules,
-    /// Rules that do. Their shapes are walked only where one of their words stands near.
-    bound: Rules,
+    rules: Option<Rules>,
     email: Option<&'static Preset>,
     url: Option<&'static Preset>,
     credentials: Option<Credentials>,
     terms: Option<Terms>,
-    /// Whether a value may be without digits.
-    letters: bool,
     replacement: Arc<str>,
 }
 
@@ -82,21 +78,19 @@ impl Finder {
     /// Makes ready to find presets.
     pub(super) fn new(presets: &[&'static Preset], replacement: Arc<str>) -> Result<Self, String> {
         let mut finder = Self {
-            free: Rules::default(),
-            bound: Rules::default(),
+            rules: None,
             email: None,
             url: None,
             credentials: None,
             terms: None,
-            letters: false,
             replacement,
         };
-        let (mut secrets, mut lists) = (Vec::new(), Vec::new());
+        let (mut secrets, mut lists, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for preset in presets {
             match preset.how {
                 How::Secret(belongs) => secrets.push((*preset, belongs)),
                 How::Terms(list) => lists.push((*preset, list)),
-                How::Shapes(rules) => finder.take(preset, rules),
+                How::Shapes(rules) => rows.extend(rules.iter().map(|rule| (*preset, rule))),
                 How::Email => finder.email = Some(preset),
                 How::Url => finder.url = Some(preset),
             }
@@ -107,35 +101,18 @@ impl Finder {
         if !lists.is_empty() {
             finder.terms = Some(Terms::new(&lists)?);
         }
-        finder.free.prepare()?;
-        finder.bound.prepare()?;
-        Ok(finder)
-    }
-
-    fn take(&mut self, preset: &'static Preset, rules: &'static [Rule]) {
-        for rule in rules {
-            self.letters |= rule.letters;
-            let group = if rule.needs_context {
-                &mut self.bound
-            } else {
-                &mut self.free
-            };
-            group.list.push((preset, rule));
+        if !rows.is_empty() {
+            // Of two that find the same, those that need no word come first, and the later row: see `Places::try_at`.
+            rows.sort_by_key(|(_, rule)| !rule.needs_context);
+            finder.rules = Some(Rules::new(rows)?);
         }
-    }
-
-    fn has_shapes(&self) -> bool {
-        self.free.shapes.is_some() || self.bound.shapes.is_some()
-    }
-
-    /// The longest match of a shape.
-    fn longest(&self) -> usize {
-        self.free.longest.max(self.bound.longest)
+        Ok(finder)
     }
 
     /// The shared literals that it needs.
     pub(super) fn wants(&self) -> Wants {
-        let presets = if self.url.is_some() || self.letters {
+        let letters = self.rules.as_ref().is_some_and(|rules| rules.letters);
+        let presets = if self.url.is_some() || letters {
             Wants::PRESETS
         } else {
             Wants::NONE
@@ -147,11 +124,7 @@ impl Finder {
     /// How many bytes of a stream it holds back at most.
     pub(super) fn hold_back(&self) -> usize {
         // Two characters after a match decide whether it is one.
-        let shapes = if self.has_shapes() {
-            self.longest() + 8
-        } else {
-            0
-        };
+        let shapes = self.rules.as_ref().map_or(0, |rules| rules.longest + 8);
         let email = self.email.map_or(0, |_| addresses::LONGEST_EMAIL + 1);
         let url = self.url.map_or(0, |_| addresses::LONGEST_HELD_URL);
         let terms = self.terms.as_ref().map_or(0, Terms::longest);
@@ -194,8 +167,8 @@ impl Finder {
                 hits.push(self.hit(preset, range, Rank::Pattern, 0.5));
             });
         }
-        if self.has_shapes() {
-            Places::new(self, text, segment.key.as_deref(), hits).all(layer);
+        if let Some(rules) = &self.rules {
+            Places::new(self, rules, text, segment.key.as_deref(), hits).all(layer);
         }
     }
 
@@ -224,12 +197,9 @@ impl Finder {
         if let Some(terms) = &self.terms {
             pending = pending.min(terms.pending_from(text));
         }
-        if self.has_shapes() {
-            let window = text.len().saturating_sub(self.longest() + 8).max(from);
-            let open = |at: &usize| {
-                may_begin(text.as_bytes(), *at)
-                    && (self.free.undecided(text, *at) || self.bound.undecided(text, *at))
-            };
+        if let Some(rules) = &self.rules {
+            let window = text.len().saturating_sub(rules.longest + 8).max(from);
+            let open = |at: &usize| may_begin(text.as_bytes(), *at) && rules.undecided(text, *at);
             pending = (window..pending).find(open).unwrap_or(pending);
         }
         pending.max(from)
@@ -260,7 +230,7 @@ impl Finder {
     /// How far before a match its context and its neighbours reach, in bytes.
     pub(super) fn reach_back(&self, text: &str) -> usize {
         let words = REACH_BYTES + 2 * LONGEST_TOKEN;
-        if self.has_shapes() && table::in_table(text) {
+        if self.rules.is_some() && table::in_table(text) {
             words + table::ABOVE + table::LINE
         } else {
             words

@@ -73,11 +73,14 @@ impl Tables {
             }
             let start =
                 memchr::memrchr(b'\n', bytes.get(floor..end)?).map(|start| floor + start + 1);
-            // A line that is cut is not the first one.
             let start = match start {
                 Some(start) => start,
                 None if floor == 0 => 0,
-                None => return None,
+                // A line that is cut is not the first one. What is too far above stays so for the rows below.
+                None => {
+                    top = Some(floor..floor);
+                    break;
+                }
             };
             if memchr::memchr(delimiter, bytes.get(start..end)?).is_none() {
                 break;

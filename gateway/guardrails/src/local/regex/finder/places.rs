@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::super::context::table::Tables;
 use super::super::context::{self, Context, Near, REACH};
 use super::super::presets::{Check, FIRST_LABEL, Preset, Rule};
+use super::super::shapes::Shapes;
 use super::{Finder, Rules};
 use crate::finding::{Hit, Rank};
 use crate::scan::{Layer, Wants};
@@ -23,10 +24,12 @@ const MOST_ENDS: usize = 6;
 /// One text, and what is remembered while it is read.
 pub(super) struct Places<'a> {
     finder: &'a Finder,
+    rules: &'a Rules,
     text: &'a str,
-    /// What the JSON key above says.
-    above: Context,
-    has_key: bool,
+    /// The JSON key above.
+    key: Option<&'a str>,
+    /// What it says.
+    above: Option<Context>,
     tables: Tables,
     hits: &'a mut Vec<Hit>,
     /// Rules and ends of the matches at one place; kept to be used again.
@@ -38,15 +41,17 @@ pub(super) struct Places<'a> {
 impl<'a> Places<'a> {
     pub(super) fn new(
         finder: &'a Finder,
+        rules: &'a Rules,
         text: &'a str,
-        key: Option<&str>,
+        key: Option<&'a str>,
         hits: &'a mut Vec<Hit>,
     ) -> Self {
         Self {
             finder,
+            rules,
             text,
-            above: key.map_or(Context::NONE, context::above),
-            has_key: key.is_some(),
+            key,
+            above: None,
             tables: Tables::default(),
             hits,
             ends: Vec::new(),
@@ -58,8 +63,10 @@ impl<'a> Places<'a> {
     pub(super) fn all(mut self, layer: &Layer<'_>) {
         self.tokens();
         self.proven_to = 0;
-        self.colons();
-        if self.finder.letters {
+        if self.rules.colons {
+            self.colons();
+        }
+        if self.rules.letters {
             self.labels(layer);
         }
     }
@@ -92,6 +99,9 @@ impl<'a> Places<'a> {
         if let Some(b'+' | b'(' | b'-') = byte(start, 1) {
             self.try_at(start - 1);
         }
+        if !self.rules.leads {
+            return;
+        }
         let mut end = start;
         for _ in 0..MOST_LEADS {
             end -= match (byte(end, 2), byte(end, 1)) {
@@ -101,9 +111,7 @@ impl<'a> Places<'a> {
             };
             let lead = lead_start(bytes, end);
             let run = bytes.get(lead..end).unwrap_or_default();
-            let code = run
-                .first()
-                .is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80);
+            let code = run.first().is_some_and(|byte| is_code(*byte));
             let pair = run.len() == 2 && run.iter().all(u8::is_ascii_hexdigit);
             if !(code || pair) || run.len() > LONGEST_LEAD || run.iter().any(u8::is_ascii_digit) {
                 return;
@@ -154,7 +162,7 @@ impl<'a> Places<'a> {
     /// Values without digits, after a label or below a key.
     fn labels(&mut self, layer: &Layer<'_>) {
         let bytes = self.text.as_bytes();
-        if self.has_key {
+        if self.key.is_some() {
             self.try_at(0);
         }
         for trigger in layer.triggers(Wants::PRESETS) {
@@ -186,64 +194,39 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Judges every match that begins at a place.
+    /// Judges every match that begins at a place. Matches are judged from the last rule to the first.
     fn try_at(&mut self, at: usize) {
-        let finder = self.finder;
-        let mut near = None;
-        self.walk(&finder.free, at, &mut near);
-        if finder.bound.shapes.is_some() {
-            let (text, above, tables) = (self.text, self.above, &mut self.tables);
-            let near_here = near.get_or_insert_with(|| Self::look(tables, text, above, at));
-            if near_here.has(finder.bound.context()) {
-                self.walk(&finder.bound, at, &mut near);
-            }
+        let (rules, text) = (self.rules, self.text);
+        self.ends.clear();
+        let ends = &mut self.ends;
+        rules
+            .shapes
+            .walk(text.as_bytes(), at, |index, end, digits| {
+                let Some((_, rule)) = rules.list.get(index) else {
+                    return;
+                };
+                let fits =
+                    end - at >= rule.least && (rule.digits.0..=rule.digits.1).contains(&digits);
+                if fits
+                    && rule.edge.closes(text, end)
+                    && let (Ok(index), Ok(end)) = (u16::try_from(index), u32::try_from(end))
+                {
+                    ends.push((index, end));
+                }
+            });
+        if !ends.is_empty() {
+            self.judge_all(at);
         }
     }
 
-    /// The words near a place.
-    fn look(tables: &mut Tables, text: &'a str, above: Context, at: usize) -> Near<'a> {
-        let header = tables.header_cell(text, at).and_then(|cell| text.get(cell));
-        Near::new(
-            text,
-            at,
-            above.or(header.map_or(Context::NONE, context::above)),
-        )
-    }
-
-    fn walk(&mut self, rules: &Rules, at: usize, near: &mut Option<Near<'a>>) {
-        let Some(shapes) = &rules.shapes else {
-            return;
-        };
+    /// Judges the matches at a place. Of one rule the longest match that passes counts.
+    fn judge_all(&mut self, at: usize) {
+        let rules = self.rules;
         let mut ends = std::mem::take(&mut self.ends);
-        ends.clear();
-        // The rule whose context has been looked for last, and whether it was there.
-        let mut asked = (usize::MAX, false);
-        let (text, above, tables) = (self.text, self.above, &mut self.tables);
-        shapes.walk(text.as_bytes(), at, |index, end, digits| {
-            let Some((_, rule)) = rules.list.get(index) else {
-                return;
-            };
-            let fits = end - at >= rule.least && (rule.digits.0..=rule.digits.1).contains(&digits);
-            if !fits || !rule.edge.closes(text, end) {
-                return;
-            }
-            if rule.needs_context {
-                if asked.0 != index {
-                    let near = near.get_or_insert_with(|| Self::look(tables, text, above, at));
-                    asked = (index, near.distance(rule.context, rule.reach).is_some());
-                }
-                if !asked.1 {
-                    return;
-                }
-            }
-            if let (Ok(index), Ok(end)) = (u16::try_from(index), u32::try_from(end)) {
-                ends.push((index, end));
-            }
-        });
-        // Of one rule the longest match that passes counts.
         if ends.len() > 1 {
             ends.sort_unstable_by(|a, b| b.cmp(a));
         }
+        let mut near = None;
         let (mut current, mut tries) = (u16::MAX, 0);
         for (index, end) in &ends {
             if *index != current {
@@ -252,12 +235,26 @@ impl<'a> Places<'a> {
             tries += 1;
             if tries <= MOST_ENDS
                 && let Some((preset, rule)) = rules.list.get(usize::from(*index))
-                && self.judge(preset, rule, at..*end as usize, near)
+                && self.judge(preset, rule, at..*end as usize, &mut near)
             {
                 tries = MOST_ENDS;
             }
         }
         self.ends = ends;
+    }
+
+    /// The words near a place.
+    fn near(&mut self, at: usize) -> Near<'a> {
+        let above = *self
+            .above
+            .get_or_insert_with(|| self.key.map_or(Context::NONE, context::above));
+        let header = self.tables.header_cell(self.text, at);
+        let header = header.and_then(|cell| self.text.get(cell));
+        Near::new(
+            self.text,
+            at,
+            above.or(header.map_or(Context::NONE, context::above)),
+        )
     }
 
     /// Whether a match counts; then it is a hit.
@@ -274,10 +271,15 @@ impl<'a> Places<'a> {
         if !rule.edge.opens(self.text, range.start) {
             return false;
         }
+        // Check digits are cheaper than words, and refuse more.
+        let proven = match rule.check {
+            Check::Proves(check) if !check(value) => return false,
+            Check::Proves(_) => true,
+            Check::Fits(_) | Check::Nothing => false,
+        };
         let mut distance = None;
         if rule.context.or(rule.unless) != Context::NONE {
-            let (text, above, tables) = (self.text, self.above, &mut self.tables);
-            let near = near.get_or_insert_with(|| Self::look(tables, text, above, range.start));
+            let near = near.get_or_insert_with(|| self.near(range.start));
             distance = near.distance(rule.context, rule.reach);
             if distance.is_none() && rule.needs_context {
                 return false;
@@ -288,12 +290,9 @@ impl<'a> Places<'a> {
                 return false;
             }
         }
-        let (fits, proven) = match rule.check {
-            Check::Nothing => (true, false),
-            Check::Fits(check) => (check(value), false),
-            Check::Proves(check) => (check(value), true),
-        };
-        if !fits {
+        if let Check::Fits(check) = rule.check
+            && !check(value)
+        {
             return false;
         }
         let (rank, sure) = match (proven, distance) {
@@ -312,6 +311,24 @@ impl<'a> Places<'a> {
             .push(self.finder.hit(preset, range, rank, sure - far));
         true
     }
+}
+
+/// The first byte of a code or a month that may stand before the digits of a value.
+const fn is_code(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte >= 0x80
+}
+
+/// The first byte of what may stand before a token and belong to a value.
+pub(super) const fn is_lead(byte: u8) -> bool {
+    is_code(byte) || byte.is_ascii_hexdigit() && byte.is_ascii_alphabetic()
+}
+
+/// Whether matches of these shapes may be hexadecimal groups with colons between and no digit in the first one.
+pub(super) fn may_have_colons(shapes: &Shapes) -> bool {
+    let letter = |byte: u8| byte.is_ascii_hexdigit() && byte.is_ascii_alphabetic();
+    let colon = |byte| byte == b':';
+    let begins: [&dyn Fn(u8) -> bool; 5] = [&letter, &letter, &letter, &letter, &colon];
+    (0..begins.len()).any(|from| shapes.admit(begins.get(from..).unwrap_or_default()))
 }
 
 /// Whether a value may begin at a place, judged by its byte and the one before.

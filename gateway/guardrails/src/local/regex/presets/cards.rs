@@ -89,13 +89,7 @@ pub(super) static PRESETS: &[Preset] = &[
             grouped("3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}", card).base(0.4),
             grouped("[56][0-9]{3}[ -][0-9]{4}[ -][0-9]{5}", card).base(0.4),
             bare("[2-6][0-9]{14,15}", major).base(0.4),
-            rule("[2-6][0-9]+")
-                .digits(12, 19)
-                .proves(card)
-                .only_with(CARD)
-                .base(0.4),
-            rule("[2-6][0-9]*([ -][0-9]+)+")
-                .digits(12, 19)
+            rule("[2-6]([ -]?[0-9]){11,18}")
                 .proves(card)
                 .only_with(CARD)
                 .base(0.4),
