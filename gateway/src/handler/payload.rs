@@ -7,6 +7,7 @@ use parapet_guardrails::finding::Edit;
 use parapet_guardrails::segment::Segments;
 use serde_json::Value;
 
+use crate::llm::stream::assembly::Assembly;
 use crate::llm::{Request, Response, Texts};
 use crate::pipeline::payload::{ChatBodies, Payload};
 
@@ -21,6 +22,47 @@ pub(crate) struct ResponsePayload<'a> {
     pub(crate) request: &'a RequestPayload,
     pub(crate) response: Option<&'a Response>,
     pub(crate) texts: Texts,
+}
+
+/// An answer that was put together from a stream. It takes only edits that the stream's events can follow.
+pub(crate) struct AssembledPayload<'a> {
+    pub(crate) answer: ResponsePayload<'a>,
+    pub(crate) assembly: &'a Assembly,
+}
+
+impl Payload for AssembledPayload<'_> {
+    fn segments(&self) -> &Segments {
+        self.answer.segments()
+    }
+
+    fn place(&self, segment: usize) -> String {
+        self.answer.place(segment)
+    }
+
+    fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+        self.answer.leaf_of_raw(segment, range)
+    }
+
+    fn apply(&mut self, edits: &[Edit]) -> bool {
+        let mut texts = self.answer.texts.clone();
+        if texts.apply(edits).is_err() {
+            return false;
+        }
+        let followed = std::str::from_utf8(&texts.to_bytes())
+            .is_ok_and(|body| self.assembly.changes(body).is_ok());
+        if followed {
+            self.answer.texts = texts;
+        }
+        followed
+    }
+
+    fn chat_bodies(&self) -> ChatBodies {
+        self.answer.chat_bodies()
+    }
+
+    fn diff(&self, returned: &Value) -> Result<Vec<Edit>, String> {
+        self.answer.diff(returned)
+    }
 }
 
 impl Payload for RequestPayload {

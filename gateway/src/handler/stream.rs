@@ -1,5 +1,6 @@
 //! An answer that streams: relayed as it comes, guarded as it flows, or judged whole before it goes.
 
+mod delivery;
 mod flowing;
 mod services;
 

@@ -25,7 +25,10 @@
 //! - a held tool call: give the whole arguments to the first of its deltas and nothing to the others. Judge
 //!   them before with [`arguments_texts`];
 //! - the end after a violation: `ErrorBody::to_events`.
+//!
+//! [`assembly`] puts a whole answer together, for those who judge answers.
 
+pub mod assembly;
 mod event;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,15 @@
 //! A stream that is guarded as it flows.
 
+use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
 use parapet_guardrails::guardrail::{Guardrail, TextGuardrail};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::Outcome;
 use parapet_policy::plan::Planned as Entry;
 
-use super::services::{self, Windows};
+use super::delivery::Delivery;
+use super::services::Windows;
 use super::{Job, Watchers};
 use crate::edge::{Cut, Frames};
 use crate::handler::error::Failure;
@@ -16,7 +17,6 @@ use crate::handler::plan::Planned;
 use crate::llm::sse::Decoder;
 use crate::llm::stream::Event;
 use crate::pipeline::block::{Blocked, Blocker};
-use crate::pipeline::stream::assembly::Assembly;
 use crate::pipeline::stream::flow::{Flow, FlowError};
 use crate::pipeline::stream::guards::{Guards, Tally, record_stream};
 
@@ -29,6 +29,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         mut upstream,
         client,
     } = job;
+    let (planned, request) = (Rc::new(planned), Rc::new(request));
     let settings = &planned.snapshot.settings;
     let dialect = request.request.dialect();
     let guards = Guards::new(texts(&planned, &watchers.flowing), settings.hold_back_bytes);
@@ -41,7 +42,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
     );
     let mut guarded = Guarded::new(&planned, &watchers.flowing, flow);
     let mut windows = Windows::new(&planned, &request, &watchers.windowed, client.clone());
-    let mut assembly = (!watchers.observing.is_empty()).then(|| Assembly::new(dialect));
+    let delivery = Delivery::new(frames, &planned, &request, watchers.observing, client);
     let mut decoder = Decoder::new(settings.stream_event_bytes);
     let result = async {
         while let Some(chunk) = upstream
@@ -53,19 +54,20 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
             while let Some(frame) = decoder.next_frame().map_err(|_| unreadable())? {
                 let event = Event::read(dialect, frame);
                 note(&planned, &event);
-                if let Some(assembly) = &mut assembly {
-                    assembly.push(&event);
-                }
                 guarded.event(event)?;
             }
-            windows.send(guarded.flow.take(), dialect, &frames).await?;
+            windows
+                .send(guarded.flow.take(), dialect, &delivery)
+                .await?;
         }
         if let Some(frame) = decoder.finish() {
             guarded.event(Event::read(dialect, frame))?;
         }
         guarded.finish()?;
-        windows.send(guarded.flow.take(), dialect, &frames).await?;
-        windows.finish(dialect, &frames).await
+        windows
+            .send(guarded.flow.take(), dialect, &delivery)
+            .await?;
+        windows.finish(dialect, &delivery).await
     }
     .await;
     if let Err(failure) = result {
@@ -73,36 +75,18 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         drop(upstream);
         // What was judged before still goes.
         if !windows.is_active() {
-            send(guarded.flow.take(), &frames).await;
+            delivery.send(guarded.flow.take()).await;
         }
         let id = planned.recording.with(|record| record.request_id.clone());
         let status = planned.recording.with(|record| record.status);
         planned
             .recording
             .end(super::super::end_of(&failure), status);
-        frames.send(failure.events(dialect, &id)).await;
+        delivery.say(failure.events(dialect, &id)).await;
     }
     drop(guarded);
     windows.report();
-    if let Some(assembly) = assembly {
-        services::observe(&planned, &request, &watchers.observing, &assembly, client).await;
-    }
     Ok(())
-}
-
-/// Sends what is ready in one piece.
-pub(super) async fn send(mut out: Vec<Bytes>, frames: &Frames) {
-    match out.len() {
-        0 => {}
-        1 => frames.send(out.remove(0)).await,
-        _ => {
-            let mut joined = BytesMut::with_capacity(out.iter().map(Bytes::len).sum());
-            for piece in &out {
-                joined.extend_from_slice(piece);
-            }
-            frames.send(joined.freeze()).await;
-        }
-    }
 }
 
 /// Notes tokens and the time to the first text.

@@ -10,14 +10,14 @@ use parapet_policy::plan::Planned as Entry;
 use super::flowing::note;
 use super::{Job, Watchers};
 use crate::handler::error::Failure;
-use crate::handler::payload::{RequestPayload, ResponsePayload};
+use crate::handler::payload::{AssembledPayload, RequestPayload, ResponsePayload};
 use crate::handler::plan::Planned;
 use crate::llm::sse::Decoder;
-use crate::llm::stream::{Event, EventKind};
+use crate::llm::stream::assembly::{Assembly, Changes};
+use crate::llm::stream::{ChannelKey, Event, EventKind};
 use crate::llm::{self, Response};
 use crate::pipeline::hook;
 use crate::pipeline::stage::Stage;
-use crate::pipeline::stream::assembly::Assembly;
 
 mod windows;
 
@@ -91,98 +91,72 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
         .entries(Hook::LlmOutput)
         .iter()
         .filter(|entry| !asked(entry))
-        .cloned()
+        .map(|entry| {
+            // Who observes does so under audit, in whatever company.
+            let mut observing = watchers.observing.iter();
+            observing
+                .find(|observing| observing.guardrail == entry.guardrail)
+                .unwrap_or(entry)
+                .clone()
+        })
         .collect();
     let stage = planned.stage_of(Hook::LlmOutput, &entries, client);
-    let body = judge(&stage, &request, &assembly, &limits).await?;
-    judge_structure(&stage, &request, &mut events).await?;
-    Ok(write(&events, &assembly, &body))
+    let changes = judge(&stage, &request, &assembly, &limits).await?;
+    Ok(write(&mut events, changes))
 }
 
-/// Runs guardrails over an assembled answer, and gives what it reads like afterwards.
+/// Runs guardrails over an assembled answer, and gives what they changed.
 async fn judge(
     stage: &Stage<'_>,
     request: &RequestPayload,
     assembly: &Assembly,
     limits: &llm::Limits,
-) -> Result<serde_json::Value, Failure> {
+) -> Result<Changes, Failure> {
     let response = Response::parse(request.request.dialect(), Arc::new(assembly.body()))
         .map_err(|_| unreadable())?;
     let texts = response
         .texts(Some(&request.request), limits)
         .map_err(|_| unreadable())?;
-    let mut payload = ResponsePayload {
+    let answer = ResponsePayload {
         request,
         response: Some(&response),
         texts,
     };
+    let mut payload = AssembledPayload { answer, assembly };
     hook::run(stage, &mut payload).await?.finish().await?;
-    serde_json::from_slice(&payload.texts.to_bytes()).map_err(|_| unreadable())
+    let texts = payload.answer.texts;
+    if !texts.is_edited() {
+        return Ok(Changes::default());
+    }
+    let body = texts.to_bytes();
+    let body = std::str::from_utf8(&body).map_err(|_| unreadable())?;
+    assembly.changes(body).map_err(|_| unreadable())
 }
 
-/// Texts that come whole in an event (citations, results of the provider's tools) are not part of the
-/// assembled answer; the local guardrails judge them in their place.
-async fn judge_structure(
-    stage: &Stage<'_>,
-    request: &RequestPayload,
-    events: &mut [Event],
-) -> Result<(), Failure> {
-    let local: Vec<Entry> = stage
-        .plan
-        .iter()
-        .filter(|entry| !stage.is_slow(entry))
-        .cloned()
+/// The events with what was changed, each channel's text as a whole.
+fn write(events: &mut [Event], changes: Changes) -> Bytes {
+    let Changes {
+        channels,
+        values,
+        answers,
+    } = changes;
+    for (event, at, json) in values {
+        if let Some(event) = events.get_mut(event) {
+            event.put(&at, json);
+        }
+    }
+    let mut changed: Vec<(ChannelKey, Option<String>)> = channels
+        .into_iter()
+        .map(|(key, text)| (key, Some(text)))
         .collect();
-    if local.is_empty() {
-        return Ok(());
-    }
-    for event in events {
-        if let Some(whole) = event.whole_mut() {
-            let mut payload = ResponsePayload {
-                request,
-                response: None,
-                texts: whole.clone(),
-            };
-            let stage = Stage {
-                plan: &local,
-                ..stage.clone()
-            };
-            hook::run(&stage, &mut payload).await?.finish().await?;
-            *whole = payload.texts;
-        }
-    }
-    Ok(())
-}
-
-/// The events, each channel's text replaced as a whole where it was changed.
-fn write(events: &[Event], assembly: &Assembly, body: &serde_json::Value) -> Bytes {
-    let mut changed: Vec<(&llm::stream::ChannelKey, String, bool)> = Vec::new();
-    for (key, text) in assembly.channels() {
-        if let Some(now) = assembly.read_back(body, key)
-            && !same(key, &now, text)
-        {
-            changed.push((key, now, false));
-        }
-    }
-    let answers: Vec<u32> = changed.iter().map(|(key, _, _)| key.answer).collect();
     let mut out = BytesMut::new();
     for event in events {
         let mut replaced: Vec<(usize, String)> = Vec::new();
         for (index, delta) in event.deltas.iter().enumerate() {
-            if let Some((_, text, begun)) = changed
-                .iter_mut()
-                .find(|(key, _, _)| **key == delta.channel)
-            {
+            let changed = changed.iter_mut().find(|(key, _)| *key == delta.channel);
+            if let Some((_, text)) = changed {
                 // All of the new text goes with the first piece of the old one.
-                let first = !std::mem::replace(begun, true);
-                replaced.push((
-                    index,
-                    if first {
-                        std::mem::take(text)
-                    } else {
-                        String::new()
-                    },
-                ));
+                replaced.push((index, text.take().unwrap_or_default()));
             }
         }
         let empty =
@@ -199,24 +173,16 @@ fn write(events: &[Event], assembly: &Assembly, body: &serde_json::Value) -> Byt
     out.freeze()
 }
 
-/// Arguments that went through JSON may be spaced in another way without having changed.
-fn same(key: &llm::stream::ChannelKey, now: &str, before: &str) -> bool {
-    if now == before {
-        return true;
-    }
-    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    key.kind.is_json() && value(now).is_some_and(|now| Some(now) == value(before))
-}
-
-/// Shows services an answer that has gone. They hold nothing, and nothing waits for them but the record.
+/// Shows services an answer, or what of it has gone. They hold nothing, and nothing waits for them but the
+/// record.
 pub(super) async fn observe(
     planned: &Planned,
     request: &RequestPayload,
     entries: &[Entry],
-    assembly: &Assembly,
+    body: String,
     client: Arc<dyn HttpClient>,
 ) {
-    let Ok(response) = Response::parse(request.request.dialect(), Arc::new(assembly.body())) else {
+    let Ok(response) = Response::parse(request.request.dialect(), Arc::new(body)) else {
         return;
     };
     let Ok(texts) = response.texts(Some(&request.request), &llm::Limits::default()) else {

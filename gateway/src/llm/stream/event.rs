@@ -52,7 +52,6 @@ struct Copy {
 }
 
 /// One event of a stream, read.
-#[derive(Debug)]
 pub struct Event {
     frame: Frame,
     data: Arc<String>,
@@ -67,6 +66,15 @@ pub struct Event {
     whole: Option<Texts>,
     copies: Vec<Copy>,
     bare: bool,
+    /// Values that have been replaced.
+    put: Vec<RawEdit>,
+}
+
+/// Text stays out of debug output.
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} with {} deltas", self.kind, self.deltas.len())
+    }
 }
 
 /// Collects what an event says. The dialects fill it.
@@ -178,6 +186,7 @@ impl Event {
             whole: None,
             copies: Vec::new(),
             bare: false,
+            put: Vec::new(),
         }
     }
 
@@ -228,6 +237,7 @@ impl Event {
             whole,
             copies,
             bare,
+            put: Vec::new(),
         }
     }
 
@@ -249,6 +259,24 @@ impl Event {
     /// The event's data; empty when there is none.
     pub fn data(&self) -> &str {
         &self.data
+    }
+
+    /// Its name in the stream's framing; empty when it has none.
+    pub fn name(&self) -> &str {
+        &self.frame.event
+    }
+
+    /// The delta whose content, without quotes, is these bytes of the data.
+    pub(super) fn delta_at(&self, at: &Range<u32>) -> Option<&Delta> {
+        self.deltas.iter().find(|delta| delta.at == *at)
+    }
+
+    /// Puts JSON in the place of a value of the data; [`Event::with`] writes it.
+    pub fn put(&mut self, at: &Range<u32>, json: String) {
+        self.put.push(RawEdit {
+            range: range(at),
+            text: json,
+        });
     }
 
     /// Whether it says nothing besides its deltas, so that it can be left out once they are empty.
@@ -280,8 +308,8 @@ impl Event {
         .text()
     }
 
-    /// The event with other text in some of its deltas (index and text), and with the edits of its whole
-    /// texts. What repeats a changed answer's text (log probabilities, annotations) is dropped, for answers
+    /// The event with other text in some of its deltas (index and text), with the edits of its whole
+    /// texts and with what was [put](Event::put) in it. What repeats a changed answer's text (log probabilities, annotations) is dropped, for answers
     /// that change here and for those in `changed`, which did before. If nothing changes it is [`Event::raw`].
     pub fn with(&self, replaced: &[(usize, &str)], changed: &[u32]) -> Bytes {
         let whole = self
@@ -290,6 +318,7 @@ impl Event {
             .map(Texts::body_edits)
             .unwrap_or_default();
         let mut edits: Vec<RawEdit> = whole;
+        edits.extend(self.put.iter().cloned());
         let mut answers = changed.to_vec();
         for (index, text) in replaced {
             let Some(delta) = self.deltas.get(*index) else {

@@ -8,27 +8,32 @@ use bytes::Bytes;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::bundle::StreamMode;
 use parapet_policy::hook::Hook;
+use parapet_policy::outcome::FailureClass;
 use parapet_policy::plan::Planned as Entry;
 use parapet_policy::record::{GuardrailRecord, Record};
 
-use super::super::flowing::send;
-use super::{judge, write};
-use crate::edge::Frames;
+use super::super::delivery::Delivery;
+use super::{judge, unreadable, write};
 use crate::handler::error::Failure;
 use crate::handler::payload::RequestPayload;
 use crate::handler::plan::Planned;
 use crate::llm::sse::Decoder;
-use crate::llm::stream::{ChannelKey, Event};
+use crate::llm::stream::assembly::{Assembly, Changes};
+use crate::llm::stream::{ChannelKey, ChannelKind, Event, EventKind};
 use crate::llm::{self, Dialect};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
-use crate::pipeline::stream::assembly::Assembly;
+
+/// How much of a tool's name is kept at most.
+const TOOL_NAME: usize = 256;
 
 /// The windowed guardrails of one stream. Without any, everything passes at once.
 pub(in crate::handler::stream) struct Windows<'a> {
     planned: &'a Planned,
     request: &'a RequestPayload,
-    entries: &'a [Entry],
+    /// Those that are asked. One that did not answer in time is not asked again: each window would wait for it.
+    entries: Vec<Entry>,
+    active: bool,
     client: Arc<dyn HttpClient>,
     /// Bytes of new text that make a window, and of earlier text that go with it: the smallest window and
     /// the largest overlap of all guardrails.
@@ -37,7 +42,7 @@ pub(in crate::handler::stream) struct Windows<'a> {
     decoder: Decoder,
     waiting: Vec<Event>,
     waiting_text: usize,
-    /// The end of each text that has gone.
+    /// The end of each text that has gone, as it left.
     context: Vec<(ChannelKey, String)>,
     records: Vec<GuardrailRecord>,
 }
@@ -61,7 +66,8 @@ impl<'a> Windows<'a> {
         Self {
             planned,
             request,
-            entries,
+            entries: entries.to_vec(),
+            active: !entries.is_empty(),
             client,
             size: smallest,
             overlap: largest,
@@ -75,7 +81,7 @@ impl<'a> Windows<'a> {
 
     /// Whether anything is held here.
     pub(in crate::handler::stream) const fn is_active(&self) -> bool {
-        !self.entries.is_empty()
+        self.active
     }
 
     /// Takes events that the local guardrails have let go, and sends those whose window is judged.
@@ -83,26 +89,20 @@ impl<'a> Windows<'a> {
         &mut self,
         out: Vec<Bytes>,
         dialect: Dialect,
-        frames: &Frames,
+        delivery: &Delivery,
     ) -> Result<(), Failure> {
         if !self.is_active() {
-            send(out, frames).await;
+            delivery.send(out).await;
             return Ok(());
         }
         for piece in out {
             self.decoder.push(piece);
             while let Ok(Some(frame)) = self.decoder.next_frame() {
-                let event = Event::read(dialect, frame);
-                self.waiting_text += event
-                    .deltas
-                    .iter()
-                    .map(|delta| event.text(delta).len())
-                    .sum::<usize>();
-                self.waiting.push(event);
+                self.wait(Event::read(dialect, frame))?;
             }
         }
-        if self.waiting_text >= self.size {
-            self.judge(dialect, frames).await
+        if self.waiting_text >= self.size || self.entries.is_empty() {
+            self.judge(dialect, delivery).await
         } else {
             Ok(())
         }
@@ -112,35 +112,50 @@ impl<'a> Windows<'a> {
     pub(in crate::handler::stream) async fn finish(
         &mut self,
         dialect: Dialect,
-        frames: &Frames,
+        delivery: &Delivery,
     ) -> Result<(), Failure> {
-        if self.is_active() {
-            self.judge(dialect, frames).await
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn judge(&mut self, dialect: Dialect, frames: &Frames) -> Result<(), Failure> {
-        let events = std::mem::take(&mut self.waiting);
-        self.waiting_text = 0;
-        let mut fresh = Assembly::new(dialect);
-        for event in &events {
-            fresh.push(event);
-        }
-        if fresh.channels().is_empty() {
-            send(
-                events.iter().map(|event| event.raw().clone()).collect(),
-                frames,
-            )
-            .await;
+        if !self.is_active() {
             return Ok(());
         }
-        let window = fresh.with_context(&self.context);
+        if let Some(frame) = self.decoder.finish() {
+            self.wait(Event::read(dialect, frame))?;
+        }
+        self.judge(dialect, delivery).await
+    }
+
+    fn wait(&mut self, event: Event) -> Result<(), Failure> {
+        if event.kind == EventKind::Broken {
+            return Err(unreadable());
+        }
+        let texts = event.deltas.iter().map(|delta| event.text(delta).len());
+        self.waiting_text += texts.sum::<usize>();
+        if let Some(whole) = event.whole() {
+            let texts = whole.segments();
+            let lengths = (0..texts.list().len()).map(|index| texts.text(index).len());
+            self.waiting_text += lengths.sum::<usize>();
+        }
+        self.waiting.push(event);
+        Ok(())
+    }
+
+    async fn judge(&mut self, dialect: Dialect, delivery: &Delivery) -> Result<(), Failure> {
+        let mut events = std::mem::take(&mut self.waiting);
+        self.waiting_text = 0;
+        let says = |event: &Event| !event.deltas.is_empty() || event.whole().is_some();
+        if self.entries.is_empty() || !events.iter().any(says) {
+            let raw = events.iter().map(|event| event.raw().clone());
+            delivery.send(raw.collect()).await;
+            return Ok(());
+        }
+        let mut window = Assembly::new(dialect);
+        for event in &events {
+            window.push(event);
+        }
+        window.set_context(&self.context);
         let (recording, records) = self.recording();
         let stage = self
             .planned
-            .stage_of(Hook::LlmOutput, self.entries, self.client.clone());
+            .stage_of(Hook::LlmOutput, &self.entries, self.client.clone());
         let stage = Stage {
             recording: &recording,
             ..stage
@@ -149,25 +164,17 @@ impl<'a> Windows<'a> {
         drop(stage);
         drop(recording);
         self.merge(records.take());
-        let body = result?;
-        let Some(body) = window.without_context(&self.context, &body) else {
-            // A service that changes what has gone already: that cannot be done, so it must not go on.
-            return Err(Failure::Upstream(
-                "a guardrail changed text that has left already".to_owned(),
-            ));
-        };
-        send(vec![write(&events, &fresh, &body)], frames).await;
-        self.remember(&fresh);
+        let changes = result?;
+        self.remember(&window, &changes);
+        delivery.send(vec![write(&mut events, changes)]).await;
         Ok(())
     }
 
-    /// Keeps the end of each text for the next window.
-    fn remember(&mut self, fresh: &Assembly) {
-        for (key, text) in fresh
-            .channels()
-            .iter()
-            .filter(|(key, _)| !key.kind.is_json())
-        {
+    /// Keeps the end of each text, as it leaves, for the next window.
+    fn remember(&mut self, window: &Assembly, changes: &Changes) {
+        for (key, text) in window.channels().filter(|(key, _)| !key.kind.is_json()) {
+            let changed = changes.channels.iter().find(|(changed, _)| changed == key);
+            let text = changed.map_or(text, |(_, text)| text);
             let known = self.context.iter().position(|(known, _)| known == key);
             let index = known.unwrap_or_else(|| {
                 self.context.push((key.clone(), String::new()));
@@ -175,7 +182,12 @@ impl<'a> Windows<'a> {
             });
             if let Some((_, kept)) = self.context.get_mut(index) {
                 kept.push_str(text);
-                let mut cut = kept.len().saturating_sub(self.overlap);
+                // The name of a tool goes with its arguments, however late they come.
+                let keep = match key.kind {
+                    ChannelKind::ToolName => TOOL_NAME,
+                    _ => self.overlap,
+                };
+                let mut cut = kept.len().saturating_sub(keep);
                 while !kept.is_char_boundary(cut) {
                     cut += 1;
                 }
@@ -198,6 +210,14 @@ impl<'a> Windows<'a> {
 
     fn merge(&mut self, records: Vec<Record>) {
         for mut entry in records.into_iter().flat_map(|record| record.guardrails) {
+            if entry.failure == Some(FailureClass::Timeout) {
+                let guardrails = &self.planned.snapshot.guardrails;
+                self.entries.retain(|asked| {
+                    guardrails
+                        .get(asked.guardrail as usize)
+                        .is_none_or(|ready| ready.selector != entry.selector)
+                });
+            }
             let known = self
                 .records
                 .iter_mut()
