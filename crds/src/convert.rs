@@ -10,6 +10,8 @@ use parapet_policy::compile::{
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
 use serde_json::Value as Json;
 
+pub use parapet_policy::secret::secret_refs;
+
 use crate::collaborator::subjects;
 use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::{GuardrailIntegrationSpec, GuardrailSpec, StreamingMode};
@@ -213,39 +215,5 @@ fn secret_id(name: &str, key: &str, namespace: &Arc<str>) -> SecretId {
         namespace: namespace.clone(),
         name: name.into(),
         key: key.into(),
-    }
-}
-
-/// Every `secretKeyRef` below `value`, with its path.
-pub fn secret_refs(value: &Json, namespace: &Arc<str>) -> Vec<(String, SecretId)> {
-    let mut found = Vec::new();
-    collect(value, String::new(), namespace, &mut found);
-    found
-}
-
-fn collect(value: &Json, path: String, namespace: &Arc<str>, found: &mut Vec<(String, SecretId)>) {
-    match value {
-        Json::Object(fields) => {
-            for (name, below) in fields {
-                let path = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
-                };
-                let text = |field: &str| below.get(field).and_then(Json::as_str);
-                match (name.as_str(), text("name"), text("key")) {
-                    ("secretKeyRef", Some(secret), Some(key)) => {
-                        found.push((path, secret_id(secret, key, namespace)))
-                    }
-                    _ => collect(below, path, namespace, found),
-                }
-            }
-        }
-        Json::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect(item, format!("{path}[{index}]"), namespace, found);
-            }
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }

@@ -1,4 +1,10 @@
-//! Policy as *sent*: compiled, resolved, without any secret value. It serializes.
+//! Policy as *sent*: compiled, resolved, without any secret value. It serializes; [`wire`] says in which shape it travels.
+
+mod refusal;
+mod secret_ids;
+pub mod wire;
+
+pub use refusal::{Refusal, RefusalCode};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -23,6 +23,7 @@ mod tests;
 mod when;
 mod written;
 
+pub(crate) use digest::of_value as canonical_digest;
 pub use kinds::{HoldBack, KindReport, Kinds, Problem};
 pub use written::{
     Created, Written, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration,

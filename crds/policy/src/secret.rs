@@ -1,7 +1,12 @@
 //! References to values that are kept in Secrets.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::bundle::SecretId;
 
 /// A value kept in a Secret of the resource's own namespace.
 #[derive(
@@ -51,5 +56,44 @@ impl JsonSchema for PlainOrSecret {
             "description": "A plain text, or `{secretKeyRef: {name, key}}`.",
             "x-kubernetes-preserve-unknown-fields": true
         })
+    }
+}
+
+/// Every `secretKeyRef` below `value`, with its path.
+pub fn secret_refs(value: &Value, namespace: &Arc<str>) -> Vec<(String, SecretId)> {
+    let mut found = Vec::new();
+    collect(value, String::new(), namespace, &mut found);
+    found
+}
+
+fn collect(value: &Value, path: String, namespace: &Arc<str>, found: &mut Vec<(String, SecretId)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, below) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                let text = |field: &str| below.get(field).and_then(Value::as_str);
+                match (name.as_str(), text("name"), text("key")) {
+                    ("secretKeyRef", Some(secret), Some(key)) => {
+                        let id = SecretId {
+                            namespace: namespace.clone(),
+                            name: secret.into(),
+                            key: key.into(),
+                        };
+                        found.push((path, id));
+                    }
+                    _ => collect(below, path, namespace, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, format!("{path}[{index}]"), namespace, found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

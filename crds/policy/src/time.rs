@@ -41,6 +41,25 @@ impl Serialize for Rfc3339 {
     }
 }
 
+/// For `#[serde(with = "rfc3339")]`: a point in time that is written as [`Rfc3339`] and read back.
+pub mod rfc3339 {
+    use std::time::SystemTime;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer};
+
+    pub use super::as_rfc3339 as serialize;
+
+    /// Reads a point in time.
+    ///
+    /// # Errors
+    /// When it is not RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(from)?;
+        super::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("this is not an RFC 3339 time"))
+    }
+}
+
 /// Year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap day is
 /// a year's last, in periods of 400 years, which all have 146,097 days.
 const fn date_of(days: u64) -> (u64, u64, u64) {

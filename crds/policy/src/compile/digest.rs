@@ -53,6 +53,13 @@ pub(super) fn of_guardrail(entry: &GuardrailEntry, names_secrets: bool) -> Strin
     canonical.finish()
 }
 
+/// The digest of any value.
+pub(crate) fn of_value(value: &Value) -> String {
+    let mut canonical = Canonical::default();
+    canonical.value(value);
+    canonical.finish()
+}
+
 /// Writes canonical JSON into a hash.
 #[derive(Default)]
 struct Canonical {

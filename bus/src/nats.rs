@@ -1,0 +1,22 @@
+//! Bundles and reports over NATS.
+//!
+//! The bucket `rules` is a stream that republishes what is stored, so that a gateway needs no consumer: it gets what is
+//! stored directly, and listens to what is republished. Getting is the guarantee, listening the latency.
+
+mod bucket;
+mod connect;
+mod fleet;
+mod objects;
+mod publisher;
+mod reader;
+mod server_config;
+mod subjects;
+
+pub use connect::{ConnectConfig, Connection, Credentials, LinkState, Role, UserKey, connect};
+pub use fleet::Fleet;
+pub use publisher::{Checked, PublishError, Published, Publisher, PublisherConfig};
+pub use reader::{BundleReader, ReadError};
+pub use server_config::{ServerConfig, Users};
+pub use subjects::{is_token, status_subject};
+
+pub use subjects::CONTROL_STATUS;

@@ -1,0 +1,328 @@
+//! One connection, kept up for good.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, ServerError};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// Patience with a server that does not answer the first bytes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Patience with an answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often silence is tested. Two that are not answered are a broken connection.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Messages that wait in one subscription. A bundle may have a megabyte, and only the newest counts.
+const WAITING_MESSAGES: usize = 16;
+
+/// Who connects: the permissions differ, and with them the inbox.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// It publishes bundles.
+    Operator,
+    /// It reads them.
+    Gateway,
+}
+
+impl Role {
+    /// Answers come below this subject, so that no role can listen to another's.
+    pub const fn inbox_prefix(self) -> &'static str {
+        match self {
+            Self::Operator => "_INBOX_op",
+            Self::Gateway => "_INBOX_gw",
+        }
+    }
+}
+
+/// How somebody proves who they are. Files are read again at every connection.
+#[derive(Clone, Debug, Default)]
+pub enum Credentials {
+    /// Not at all.
+    #[default]
+    None,
+    /// By a file with an nkey's seed (`SU...`).
+    NkeySeedFile(PathBuf),
+    /// By a file with a JWT and a seed, as `nsc` writes it.
+    CredsFile(PathBuf),
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct ConnectConfig {
+    /// Servers, e.g. `tls://nats:4222`; the others of their cluster are learned from them.
+    pub urls: Vec<String>,
+    /// What the server's monitoring calls the connection.
+    pub name: String,
+    /// Who connects.
+    pub role: Role,
+    /// How it is proved.
+    pub credentials: Credentials,
+    /// A PEM file with authorities to trust beside the system's. With it TLS is demanded.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A connection as it is now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LinkState {
+    /// Whether it is up.
+    pub connected: bool,
+    /// How often it came up.
+    pub connects: u64,
+    /// How often something was sent or asked for that the server does not permit.
+    pub refused: u64,
+    /// How often messages were dropped because they were not taken up in time.
+    pub slow: u64,
+}
+
+/// A connection that comes up by itself, again and again.
+#[derive(Clone)]
+pub struct Connection {
+    client: Client,
+    state: watch::Receiver<LinkState>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &*self.state.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// The client, for what this crate has no function for.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The connection as it is now; it can be waited for changes.
+    pub const fn state(&self) -> &watch::Receiver<LinkState> {
+        &self.state
+    }
+}
+
+/// Why a connection cannot even be tried. It shows no secret.
+#[derive(Debug, thiserror::Error)]
+#[error("connecting to NATS: {0}")]
+pub struct ConnectError(String);
+
+/// Begins to connect, and returns at once: whether it is up says [`Connection::state`].
+///
+/// # Errors
+/// When an address is none, or the file of authorities cannot be used.
+pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError> {
+    let (send, state) = watch::channel(LinkState::default());
+    let send = Arc::new(send);
+    let attempts = AtomicU64::new(u64::from(std::process::id()));
+    let mut options = options(&config.credentials)
+        .name(&config.name)
+        .custom_inbox_prefix(config.role.inbox_prefix())
+        .connection_timeout(CONNECT_TIMEOUT)
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .ping_interval(PING_INTERVAL)
+        .subscription_capacity(WAITING_MESSAGES)
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(move |attempt| {
+            pause(attempt, attempts.fetch_add(1, Ordering::Relaxed))
+        })
+        .event_callback(move |event| {
+            let send = Arc::clone(&send);
+            async move { note(&send, &event) }
+        });
+    if let Some(file) = &config.ca_file {
+        options = options
+            .add_root_certificates(file.clone())
+            .require_tls(true);
+    }
+    let client = options
+        .connect(config.urls.as_slice())
+        .await
+        .map_err(|error| ConnectError(error.to_string()))?;
+    Ok(Connection { client, state })
+}
+
+/// Not all at once: after a restart of the server everybody comes back.
+fn pause(attempt: usize, salt: u64) -> Duration {
+    let doubled = Duration::from_millis(4 << attempt.min(7));
+    let most = doubled.min(LONGEST_PAUSE);
+    // Between a half and all of it.
+    let part = salt.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+    most / 2 + most.mul_f64(f64::from(u8::try_from(part).unwrap_or(0)) / 512.0)
+}
+
+fn note(state: &watch::Sender<LinkState>, event: &Event) {
+    match event {
+        Event::Connected => {
+            tracing::info!("connected to NATS");
+            state.send_modify(|state| {
+                state.connected = true;
+                state.connects += 1;
+            });
+        }
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is down");
+            state.send_modify(|state| state.connected = false);
+        }
+        Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => {
+            state.send_modify(|state| state.slow += 1);
+        }
+        Event::ServerError(ServerError::AuthorizationViolation) => {
+            tracing::warn!("NATS does not accept the credentials");
+            state.send_modify(|state| state.refused += 1);
+        }
+        Event::ServerError(ServerError::Other(error)) => {
+            tracing::warn!(%error, "NATS refuses something");
+            state.send_modify(|state| state.refused += 1);
+        }
+        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+        Event::LameDuckMode => tracing::info!("the NATS server is about to end"),
+        Event::Draining => {}
+    }
+}
+
+fn options(credentials: &Credentials) -> ConnectOptions {
+    match credentials {
+        Credentials::None => ConnectOptions::new(),
+        Credentials::NkeySeedFile(path) => {
+            let path = path.clone();
+            ConnectOptions::with_auth_callback(move |nonce| {
+                let auth = nkey_auth(&path, &nonce);
+                async move { auth }
+            })
+        }
+        Credentials::CredsFile(path) => {
+            let path = path.clone();
+            ConnectOptions::with_auth_callback(move |nonce| {
+                let auth = creds_auth(&path, &nonce);
+                async move { auth }
+            })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, AuthError> {
+    std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| AuthError::new(format!("reading {}: {error}", path.display())))
+}
+
+fn key_pair(seed: &str) -> Result<nkeys::KeyPair, AuthError> {
+    nkeys::KeyPair::from_seed(seed.trim())
+        .map_err(|_| AuthError::new("the file of credentials holds no seed of an nkey"))
+}
+
+fn signature(pair: &nkeys::KeyPair, nonce: &[u8]) -> Result<Vec<u8>, AuthError> {
+    pair.sign(nonce)
+        .map_err(|_| AuthError::new("the nkey cannot sign"))
+}
+
+fn nkey_auth(path: &Path, nonce: &[u8]) -> Result<Auth, AuthError> {
+    let pair = key_pair(&read(path)?)?;
+    let mut auth = Auth::new();
+    auth.signature = Some(signature(&pair, nonce)?);
+    auth.nkey = Some(pair.public_key());
+    Ok(auth)
+}
+
+fn creds_auth(path: &Path, nonce: &[u8]) -> Result<Auth, AuthError> {
+    let text = read(path)?;
+    let missing = || AuthError::new("the file of credentials holds no JWT and seed");
+    let (jwt, seed) = (
+        between(&text, "NATS USER JWT").ok_or_else(missing)?,
+        between(&text, "USER NKEY SEED").ok_or_else(missing)?,
+    );
+    let mut auth = Auth::new();
+    auth.signature = Some(signature(&key_pair(seed)?, nonce)?);
+    auth.jwt = Some(jwt.to_owned());
+    Ok(auth)
+}
+
+/// The line after `-----BEGIN <what>-----`.
+fn between<'a>(text: &'a str, what: &str) -> Option<&'a str> {
+    let begin = format!("BEGIN {what}");
+    let mut lines = text.lines().skip_while(|line| !line.contains(&begin));
+    lines.next()?;
+    lines.next().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// A NATS user, made here: its seed belongs into a Secret, its public half into the server's configuration.
+pub struct UserKey {
+    /// `SU...`
+    pub seed: Zeroizing<String>,
+    /// `U...`
+    pub public: String,
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserKey")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UserKey {
+    /// A new user; none when the system gives no random bytes.
+    pub fn generate() -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        aws_lc_rs::rand::fill(bytes.as_mut()).ok()?;
+        let pair = nkeys::KeyPair::new_from_raw(nkeys::KeyPairType::User, *bytes).ok()?;
+        Some(Self {
+            seed: Zeroizing::new(pair.seed().ok()?),
+            public: pair.public_key(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_differ() {
+        for attempt in 0..100 {
+            for salt in 0..20 {
+                let pause = pause(attempt, salt);
+                assert!(pause >= Duration::from_millis(2) && pause <= LONGEST_PAUSE);
+            }
+        }
+        assert_ne!(pause(9, 1), pause(9, 2));
+    }
+
+    #[test]
+    fn credentials_are_read_and_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let user = UserKey::generate().unwrap();
+        let seed = dir.path().join("seed");
+        std::fs::write(&seed, format!("{}\n", *user.seed)).unwrap();
+        let auth = nkey_auth(&seed, b"nonce").unwrap();
+        assert_eq!(auth.nkey.as_deref(), Some(user.public.as_str()));
+        let pair = nkeys::KeyPair::from_public_key(&user.public).unwrap();
+        pair.verify(b"nonce", &auth.signature.unwrap()).unwrap();
+        let creds = dir.path().join("creds");
+        std::fs::write(
+            &creds,
+            format!(
+                "-----BEGIN NATS USER JWT-----\nj.w.t\n------END NATS USER JWT------\n\n*** IMPORTANT ***\n\n\
+                 -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+                *user.seed
+            ),
+        )
+        .unwrap();
+        let auth = creds_auth(&creds, b"nonce").unwrap();
+        assert_eq!(auth.jwt.as_deref(), Some("j.w.t"));
+        std::fs::write(&seed, "hush").unwrap();
+        for result in [nkey_auth(&seed, b""), creds_auth(&seed, b"")] {
+            let error = result.err().unwrap().to_string();
+            assert!(!error.contains("hush"), "{error}");
+        }
+        assert!(!format!("{user:?}").contains(user.seed.as_str()));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a gateway says about the policy that it runs.
+//!
+//! Reports are hints: whoever has a gateway's credential can send another's. They steer statuses, never safety.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parapet_policy::bundle::{RefusalCode, Revision};
+use parapet_policy::diagnostic::Reason;
+use parapet_policy::time::rfc3339;
+use serde::{Deserialize, Serialize};
+
+/// The version of [`Report`] that this build writes.
+pub const REPORT_VERSION: u32 = 1;
+
+/// So many problems are in one report at most; `more` says how many were left out.
+pub const MAX_PROBLEMS: usize = 20;
+
+/// What one gateway runs and has refused.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub v: u32,
+    /// The pod's name.
+    pub pod: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The gateway's version.
+    pub build: String,
+    /// Counts the reports of one process.
+    pub seq: u64,
+    /// What is in force; absent before the first good bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+    /// The newest bundle, when it was refused; absent once a good one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
+    /// Seconds since a good manifest was last seen.
+    pub age_s: u64,
+}
+
+/// A policy in force.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Applied {
+    /// Epoch and generation.
+    #[serde(flatten)]
+    pub revision: Revision,
+    /// The manifest's digest.
+    pub digest: Arc<str>,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// Whether its manifest has run out since.
+    pub stale: bool,
+    /// What of it counts as failed in this gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// How many problems are left out here.
+    #[serde(default)]
+    pub more: usize,
+}
+
+/// A policy that was refused.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejected {
+    /// Epoch and generation, as far as they were signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The manifest's digest, as far as it was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Arc<str>>,
+    /// Why.
+    pub code: RefusalCode,
+    /// Why, for people.
+    pub message: String,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+}
+
+/// One thing that one resource says and that this gateway cannot do: it counts as failed, and its strategy decides.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// The resource.
+    pub source: ProblemSource,
+    /// Where in it.
+    pub path: String,
+    /// A word from a closed list.
+    pub reason: Reason,
+    /// For people. Never a secret.
+    pub message: String,
+}
+
+/// A resource in the form that the bundle was compiled from.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemSource {
+    /// Its kind.
+    pub kind: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its uid; empty when the bundle does not list it.
+    pub uid: Arc<str>,
+    /// Its `metadata.generation`; 0 when the bundle does not list it.
+    pub generation: i64,
+}
