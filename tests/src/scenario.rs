@@ -48,5 +48,43 @@ pub fn read_dir(dir: &Path) -> Result<Vec<(PathBuf, File)>> {
 pub fn read(path: &Path) -> Result<File> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = repeated(&text).with_context(|| format!("reading {}", path.display()))?;
     serde_saphyr::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Writes out every `${repeat COUNT TEXT}`: what is about size would otherwise be unreadable.
+fn repeated(text: &str) -> Result<String> {
+    const BEGIN: &str = "${repeat ";
+    let mut all = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once(BEGIN) {
+        let (inside, after) = from
+            .split_once('}')
+            .with_context(|| format!("{BEGIN:?} without its end"))?;
+        let (count, what) = inside
+            .split_once(' ')
+            .with_context(|| format!("{BEGIN:?} wants a count and a text"))?;
+        let count: usize = count
+            .parse()
+            .with_context(|| format!("{count:?} is no count"))?;
+        all.push_str(before);
+        all.push_str(&what.repeat(count));
+        rest = after;
+    }
+    all.push_str(rest);
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeated;
+
+    #[test]
+    fn what_is_repeated_is_written_out() {
+        let text = repeated("a ${repeat 3 xy }b ${llm} ${repeat 0 c}d").unwrap();
+        assert_eq!(text, "a xy xy xy b ${llm} d");
+        for wrong in ["${repeat 3 x", "${repeat x y}", "${repeat 3}"] {
+            assert!(repeated(wrong).is_err(), "{wrong}");
+        }
+    }
 }
