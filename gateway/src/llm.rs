@@ -60,12 +60,14 @@ mod texts;
 mod tools;
 mod turn;
 mod unjudged;
+mod usage;
 
 pub use projection::Unmappable;
 pub use request::Request;
-pub use response::{Response, Usage, texts_of_other};
+pub use response::{Response, texts_of_other};
 pub use texts::{NotRewritable, Texts};
 pub use unjudged::{Unjudged, UnjudgedCounts};
+pub use usage::{Usage, UsageTap};
 
 use json::JsonError;
 

@@ -33,6 +33,9 @@ pub struct Ended {
 /// Called once, when the response body has ended or was dropped.
 pub type OnEnd = Box<dyn FnOnce(Ended)>;
 
+/// Sees every piece of an upstream's body before it goes.
+type OnPiece = Box<dyn FnMut(&Bytes)>;
+
 /// What ends a body whose upstream breaks off.
 type LastWords = Box<dyn FnOnce(UpstreamError) -> Bytes>;
 
@@ -46,6 +49,7 @@ pub struct Body {
     sent: u64,
     cut: bool,
     on_end: Option<OnEnd>,
+    on_piece: Option<OnPiece>,
     last_words: Option<LastWords>,
     lease: Option<Lease>,
 }
@@ -67,6 +71,7 @@ impl Body {
             sent: 0,
             cut: false,
             on_end: None,
+            on_piece: None,
             last_words: None,
             lease: None,
         }
@@ -97,6 +102,13 @@ impl Body {
     #[must_use]
     pub fn last_words(mut self, words: impl FnOnce(UpstreamError) -> Bytes + 'static) -> Self {
         self.last_words = Some(Box::new(words));
+        self
+    }
+
+    /// With [`Body::upstream`]: `hook` sees every piece before it goes.
+    #[must_use]
+    pub fn on_piece(mut self, hook: impl FnMut(&Bytes) + 'static) -> Self {
+        self.on_piece = Some(Box::new(hook));
         self
     }
 
@@ -148,7 +160,12 @@ impl Body {
                 Poll::Ready(Some(Ok(bytes)))
             }
             Content::Upstream(body) => match std::task::ready!(body.poll_chunk(cx)) {
-                Ok(chunk) => Poll::Ready(chunk.map(Ok)),
+                Ok(chunk) => {
+                    if let (Some(hook), Some(piece)) = (&mut self.on_piece, &chunk) {
+                        hook(piece);
+                    }
+                    Poll::Ready(chunk.map(Ok))
+                }
                 Err(error) => {
                     tracing::debug!(%error, "upstream answer cut");
                     self.content = Content::Done;

@@ -1,6 +1,8 @@
 //! Building responses.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -12,8 +14,9 @@ use parapet_policy::record::{End, GuardrailRecord, Record};
 use super::end_of;
 use super::error::Failure;
 use crate::edge::{Body, Ended};
-use crate::llm::Dialect;
+use crate::llm::{Dialect, UsageTap};
 use crate::pipeline::recording::Recording;
+use crate::upstream::UpstreamBody;
 
 /// The response of a failure, in the route's dialect; the record ends with it.
 pub(super) fn failed(failure: &Failure, dialect: Dialect, recording: &Recording) -> Response<Body> {
@@ -85,6 +88,28 @@ pub(super) fn relayed(
         response.headers_mut().insert("x-upstream-request-id", id);
     }
     response
+}
+
+/// An upstream's body that is passed on as it comes. What it says about tokens, and how long it took, goes
+/// into the record.
+pub(super) fn passed_on(body: UpstreamBody, recording: &Recording) -> Body {
+    let tap = Rc::new(RefCell::new(UsageTap::default()));
+    let (taps, recording) = (tap.clone(), recording.clone());
+    Body::upstream(body)
+        .on_piece(move |piece| taps.borrow_mut().pass(piece))
+        .on_end(move |_| {
+            let (now, usage) = (recording.now_us(), tap.borrow().usage());
+            recording.with(|record| {
+                let Some(attempt) = record.attempts.last_mut() else {
+                    return;
+                };
+                attempt.took_us = now.saturating_sub(attempt.start_us);
+                if let Some(usage) = usage {
+                    attempt.input_tokens = Some(usage.input);
+                    attempt.output_tokens = Some(usage.output);
+                }
+            });
+        })
 }
 
 /// Tells which guardrails ran before the head leaves, as far as the settings allow.

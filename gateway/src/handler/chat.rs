@@ -165,7 +165,7 @@ impl Gateway {
             return Ok(answer::relayed(
                 status,
                 headers,
-                Body::upstream(body),
+                answer::passed_on(body, &planned.recording),
                 &planned.recording,
             ));
         }

@@ -95,7 +95,8 @@ impl Gateway {
         if !planned.has(Hook::LlmOutput) {
             answer::tell(&mut headers, expose, &recording);
             let dialect = request.request.dialect();
-            let body = Body::upstream(body).last_words(move |error| cut(&planned, dialect, error));
+            let body = answer::passed_on(body, &recording)
+                .last_words(move |error| cut(&planned, dialect, error));
             return Ok(answer::relayed(status, headers, body, &recording));
         }
         let watchers = Watchers::of(&planned);

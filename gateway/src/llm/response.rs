@@ -9,45 +9,8 @@ use super::locate::{Context, Locator};
 use super::request::Request;
 use super::texts::Texts;
 use super::tools::Tools;
+use super::usage::Usage;
 use super::{Dialect, Limits, LlmError, chat, messages};
-
-/// Tokens that an answer cost, as the upstream counts them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Usage {
-    /// Tokens of the request; for Anthropic without those read from or written to its cache.
-    pub input: u64,
-    /// Tokens of the answer.
-    pub output: u64,
-}
-
-impl Usage {
-    /// Both: of what two events of one stream say, the later and larger count is the whole.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            input: self.input.max(other.input),
-            output: self.output.max(other.output),
-        }
-    }
-
-    /// Reads a `usage` object of either dialect; none when it has no counts.
-    pub(super) fn read(usage: Value<'_>) -> Option<Self> {
-        let count = |a, b| {
-            usage
-                .get(a)
-                .or_else(|| usage.get(b))
-                .and_then(Value::as_u64)
-        };
-        let input = count("prompt_tokens", "input_tokens");
-        let output = count("completion_tokens", "output_tokens");
-        if input.is_none() && output.is_none() {
-            return None;
-        }
-        Some(Self {
-            input: input.unwrap_or(0),
-            output: output.unwrap_or(0),
-        })
-    }
-}
 
 /// A response, parsed in place.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! A chunk of a streamed answer.
 
 use crate::llm::json::{Kind, Value};
-use crate::llm::response::Usage;
 use crate::llm::stream::{ChannelKind, EventKind, LEGACY_CALL, Reading};
 use crate::llm::unjudged::Unjudged;
+use crate::llm::usage::Usage;
 
 /// Reads a chunk.
 pub(in crate::llm) fn chunk(root: Value<'_>, out: &mut Reading) {

@@ -5,9 +5,9 @@ use parapet_guardrails::segment::Role;
 use super::block;
 use crate::llm::json::Value;
 use crate::llm::locate::Context;
-use crate::llm::response::Usage;
 use crate::llm::stream::{ChannelKind, EventKind, Reading};
 use crate::llm::tools::Tools;
+use crate::llm::usage::Usage;
 
 /// Reads an event. `name` is its SSE event field, for data without a type.
 pub(in crate::llm) fn event(root: Value<'_>, name: &str, out: &mut Reading) {
