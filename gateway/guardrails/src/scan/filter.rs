@@ -2,12 +2,18 @@
 //!
 //! Every literal is known by two three-byte anchors, one at an even and one at an odd distance from its
 //! start, so that an occurrence meets an even place of the text wherever it begins. A bit table says
-//! whether an anchor may stand at a place, a second one whether the byte beside it fits too; only what
-//! passes both is compared with literals. Unlike in an automaton no step waits for the one before and no
+//! whether an anchor may stand at a place, a second one whether the byte beside it fits too; what passes
+//! both is compared with the eight bytes around each anchor, and only then with literals. Unlike in an automaton no step waits for the one before and no
 //! branch depends on the text, which makes it two to three times faster on texts that hold few literals
 //! (`docs/performance.md`).
 
+mod window;
+
 use super::common::commonness;
+use window::{
+    BITS, BUCKET_BITS, Table, after_hash, around, before_hash, bucket, eight_at, first_hash,
+    folded, four_at, mark, pair, test,
+};
 
 /// What is searched for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,20 +24,12 @@ pub(super) struct Literal {
     pub(super) exact: bool,
 }
 
-/// Bits of an index into a table: 16 KiB each, so that they stay in the first-level cache.
-const BITS: u32 = 17;
-/// Bits of a bucket's index.
-const BUCKET_BITS: u32 = 12;
-/// Clears the case bit of four bytes.
-const FOLD: u32 = 0xdfdf_dfdf;
 /// Drops the fourth byte.
 const GRAM: u32 = 0x00ff_ffff;
 /// Places that are gathered before they are confirmed.
-const GATHERED: usize = 256;
+const GATHERED: usize = 64;
 /// Bytes that one step looks at.
 const STEP: usize = 16;
-
-type Table = [u64; 1 << (BITS - 6)];
 
 /// The literals, prepared.
 pub(super) struct Filter {
@@ -44,12 +42,33 @@ pub(super) struct Filter {
     anchors: Vec<Anchor>,
     /// Literals of three bytes, whose odd anchor begins before them, by their first two bytes.
     short: Vec<(u16, u16)>,
+    /// Which of their first two bytes occur, by their low ten bits.
+    short_pairs: [u64; 16],
     literals: Vec<Literal>,
+}
+
+/// Places of a text where an anchor may stand.
+struct Places {
+    list: [usize; GATHERED],
+    count: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            list: [0; GATHERED],
+            count: 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Anchor {
-    gram: u32,
+    /// The bytes around the anchor as far as they are the literal's, see [`eight_at`].
+    around: u64,
+    /// Which bits of them count.
+    mask: u64,
+    bucket: u16,
     literal: u16,
     /// Distance from the literal's start.
     distance: u8,
@@ -65,16 +84,26 @@ impl Filter {
             buckets: Box::new([0; (1 << BUCKET_BITS) + 1]),
             anchors: Vec::new(),
             short: Vec::new(),
+            short_pairs: [0; 16],
             literals,
         };
-        for index in 0..u16::try_from(filter.literals.len()).unwrap_or(u16::MAX) {
+        let mut order: Vec<u16> =
+            (0..u16::try_from(filter.literals.len()).unwrap_or(u16::MAX)).collect();
+        // Short ones have no choice of anchors; longer ones prefer those that are marked already.
+        order.sort_by_key(|index| {
+            filter
+                .literals
+                .get(usize::from(*index))
+                .map(|literal| literal.text.len())
+        });
+        for index in order {
             filter.add(index, 0);
             filter.add(index, 1);
         }
         filter.short.sort_unstable();
-        filter.anchors.sort_by_key(|anchor| bucket(anchor.gram));
+        filter.anchors.sort_by_key(|anchor| anchor.bucket);
         for anchor in &filter.anchors {
-            filter.buckets[bucket(anchor.gram) + 1] += 1;
+            filter.buckets[usize::from(anchor.bucket) + 1] += 1;
         }
         for at in 1..filter.buckets.len() {
             filter.buckets[at] += filter.buckets[at - 1];
@@ -91,11 +120,20 @@ impl Filter {
         let anchor = (odd..bytes.len().min(200))
             .step_by(2)
             .filter_map(|distance| Some((distance, bytes.get(distance..)?.first_chunk::<3>()?)))
-            .min_by_key(|(_, gram)| commonness(gram.map(|byte| byte.to_ascii_uppercase())));
+            .min_by_key(|(_, gram)| {
+                let marked = test(
+                    &self.first,
+                    first_hash(folded([gram[0], gram[1], gram[2], 0])),
+                );
+                (marked == 0).then(|| commonness(gram.map(|byte| byte.to_ascii_uppercase())))
+            });
         if let Some((distance, gram)) = anchor {
             let gram = folded([gram[0], gram[1], gram[2], 0]);
+            let (around, mask) = around(literal, distance);
             self.anchors.push(Anchor {
-                gram,
+                around,
+                mask,
+                bucket: bucket(gram) as u16,
                 literal: index,
                 distance: distance as u8,
             });
@@ -119,7 +157,9 @@ impl Filter {
                 }
             }
         } else if let (1, &[a, b, c]) = (odd, bytes) {
-            self.short.push((pair(folded([0, a, b, 0])), index));
+            let pair = pair(folded([0, a, b, 0]));
+            self.short.push((pair, index));
+            self.short_pairs[usize::from(pair % 1024 / 64)] |= 1 << (pair % 64);
             for before in 0..=255 {
                 mark(&mut self.first, first_hash(folded([before, a, b, 0])));
                 mark(&mut self.second, after_hash(folded([before, a, b, c])));
@@ -130,62 +170,73 @@ impl Filter {
     /// Calls `found` with the start of every occurrence and the literal's index, not in order.
     pub(super) fn find(&self, text: &str, mut found: impl FnMut(usize, u16)) {
         let bytes = text.as_bytes();
-        let mut places = [0usize; GATHERED];
-        let mut count = 0;
+        let mut places = Places::default();
         let mut at = 0;
         while let Some(block) = bytes
             .get(at..)
             .and_then(<[u8]>::first_chunk::<{ STEP + 4 }>)
         {
-            for place in (0..STEP).step_by(2) {
-                let four = [
-                    block[place],
-                    block[place + 1],
-                    block[place + 2],
-                    block[place + 3],
-                ];
-                places[count % GATHERED] = at + place;
-                count += test(&self.first, first_hash(folded(four) & GRAM));
-            }
+            self.gather(block, at, &mut places);
             at += STEP;
-            if count > GATHERED - STEP {
-                self.confirm(text, &mut places[..count % GATHERED], &mut found);
-                count = 0;
+            if places.count > GATHERED - STEP {
+                self.confirm(text, &mut places, &mut found);
             }
         }
-        while at + 1 < bytes.len() {
-            let byte = |offset: usize| bytes.get(at + offset).copied().unwrap_or(0);
-            places[count % GATHERED] = at;
-            count += test(
-                &self.first,
-                first_hash(folded([byte(0), byte(1), byte(2), 0])),
-            );
-            at += 2;
+        // What is left is shorter than a block; what comes after it counts as zeros.
+        let rest = bytes.get(at..).unwrap_or_default();
+        let mut last = [0; 2 * STEP + 4];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        for offset in (0..rest.len()).step_by(STEP) {
+            if let Some(block) = last
+                .get(offset..)
+                .and_then(<[u8]>::first_chunk::<{ STEP + 4 }>)
+            {
+                self.gather(block, at + offset, &mut places);
+            }
         }
-        self.confirm(text, &mut places[..count % GATHERED], &mut found);
+        self.confirm(text, &mut places, &mut found);
     }
 
-    fn confirm(&self, text: &str, places: &mut [usize], found: &mut impl FnMut(usize, u16)) {
+    /// Notes the places of a block where an anchor may stand.
+    fn gather(&self, block: &[u8; STEP + 4], at: usize, places: &mut Places) {
+        for place in (0..STEP).step_by(2) {
+            // A load of its own for each place: four bytes out of a block would be put together one by one.
+            let four = block.get(place..).and_then(<[u8]>::first_chunk::<4>);
+            let gram = four.map_or(0, |four| folded(*four) & GRAM);
+            places.list[places.count % GATHERED] = at + place;
+            places.count += test(&self.first, first_hash(gram));
+        }
+    }
+
+    /// Compares what stands at the places with literals, and forgets the places.
+    fn confirm(&self, text: &str, places: &mut Places, found: &mut impl FnMut(usize, u16)) {
+        let noted = places.count.min(GATHERED);
         let mut count = 0;
-        for index in 0..places.len() {
-            let place = places[index];
+        for index in 0..noted {
+            let place = places.list[index];
             let four = four_at(text, place);
             let before = place
                 .checked_sub(1)
                 .map_or(four << 8, |place| four_at(text, place));
-            places[count] = place;
+            places.list[count] = place;
             count += test(&self.second, after_hash(four)) | test(&self.second, before_hash(before));
         }
-        for place in places.iter().take(count) {
-            let gram = four_at(text, *place) & GRAM;
+        places.count = 0;
+        for place in places.list.iter().take(count) {
+            let four = four_at(text, *place);
+            let gram = four & GRAM;
             let bucket = bucket(gram);
             let anchors = usize::from(self.buckets[bucket])..usize::from(self.buckets[bucket + 1]);
+            let around = eight_at(text, *place);
             for anchor in self.anchors.get(anchors).unwrap_or_default() {
-                if anchor.gram == gram
+                if (anchor.around ^ around) & anchor.mask == 0
                     && let Some(start) = place.checked_sub(usize::from(anchor.distance))
                 {
                     self.compare(text, start, anchor.literal, found);
                 }
+            }
+            if self.short_pairs[usize::from(pair(gram) % 1024 / 64)] >> (pair(gram) % 64) & 1 == 0 {
+                continue;
             }
             let first = self.short.partition_point(|(of, _)| *of < pair(gram));
             let same = self
@@ -215,52 +266,6 @@ impl Filter {
             found(start, index);
         }
     }
-}
-
-/// Four bytes without their case bit, the first one lowest. It merges more than upper and lower case,
-/// which the comparison sorts out.
-fn folded(four: [u8; 4]) -> u32 {
-    u32::from_le_bytes(four) & FOLD
-}
-
-/// The four bytes at a place, folded; missing ones are 0.
-fn four_at(text: &str, place: usize) -> u32 {
-    let rest = text.as_bytes().get(place..).unwrap_or_default();
-    folded(rest.first_chunk::<4>().copied().unwrap_or_else(|| {
-        let byte = |at: usize| rest.get(at).copied().unwrap_or(0);
-        [byte(0), byte(1), byte(2), byte(3)]
-    }))
-}
-
-/// The last two of an anchor's three bytes.
-fn pair(gram: u32) -> u16 {
-    (gram >> 8) as u16
-}
-
-fn first_hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1) >> (32 - BITS)
-}
-
-/// Of an anchor and the byte after it.
-fn after_hash(four: u32) -> u32 {
-    four.wrapping_mul(0x85eb_ca6b) >> (32 - BITS)
-}
-
-/// Of the byte before an anchor and the anchor.
-fn before_hash(four: u32) -> u32 {
-    four.wrapping_mul(0xc2b2_ae35) >> (32 - BITS)
-}
-
-fn bucket(gram: u32) -> usize {
-    (first_hash(gram) >> (BITS - BUCKET_BITS)) as usize
-}
-
-fn test(table: &Table, hash: u32) -> usize {
-    (table[(hash >> 6) as usize % (1 << (BITS - 6))] >> (hash & 63) & 1) as usize
-}
-
-fn mark(table: &mut Table, hash: u32) {
-    table[(hash >> 6) as usize % (1 << (BITS - 6))] |= 1 << (hash & 63);
 }
 
 #[cfg(test)]

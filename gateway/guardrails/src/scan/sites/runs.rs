@@ -57,13 +57,23 @@ fn run_at(text: &str, at: usize, floor: usize, sites: &mut Sites) -> usize {
     }
     let head = bytes.get(floor..at).unwrap_or_default();
     let start = at - digits_before(head);
+    let line = bytes.get(start..).unwrap_or_default();
+    let line = line.get(..BASE64.run(line)).unwrap_or(line);
+    // Nearly all runs end here: names, paths, identifiers. Only a long line may go on in the next one.
+    if line.len() < SHORTEST || !may_be_readable(line) {
+        return start + line.len();
+    }
     let run = Run::at(bytes, start);
-    if run.digits.len() >= SHORTEST
-        && let Some(decoded) = run.decode()
-    {
+    if let Some(decoded) = run.decode() {
         sites.add(start..run.end, |arena| arena.push_str(&decoded));
     }
     run.end
+}
+
+/// Whether what begins with these digits may stand for readable text.
+fn may_be_readable(digits: &[u8]) -> bool {
+    readable_start(digits, base64_byte)
+        || (digits.iter().all(u8::is_ascii_hexdigit) && readable_start(digits, hex_byte))
 }
 
 /// How many digits stand at the end of `head`.
@@ -133,8 +143,7 @@ impl<'a> Run<'a> {
         };
         loop {
             let rest = bytes.get(run.end..).unwrap_or_default();
-            let (line, rest) =
-                rest.split_at(rest.iter().take_while(|byte| BASE64.has(**byte)).count());
+            let (line, rest) = rest.split_at(BASE64.run(rest));
             let first = run.line == 0;
             run.line = line.len();
             run.hex &= line.iter().all(u8::is_ascii_hexdigit);
@@ -243,6 +252,11 @@ const START: usize = 32;
 
 /// Whether the beginnings of up to [`START`] bytes are readable.
 fn readable_start(digits: &[u8], decode: Decode) -> bool {
+    if let (Some(first), Some(second)) = (decode(digits, 0), decode(digits, 1))
+        && !may_begin(first, second)
+    {
+        return false;
+    }
     let mut start = [0; START];
     let mut length = 0;
     let mut step = 1;
@@ -260,6 +274,15 @@ fn readable_start(digits: &[u8], decode: Decode) -> bool {
         step *= 2;
     }
     true
+}
+
+/// Whether readable text may begin with these two bytes: a quick no for most names and numbers.
+fn may_begin(first: u8, second: u8) -> bool {
+    match first {
+        0..0x80 => shown(char::from(first)),
+        0xc2..=0xf4 => second & 0xc0 == 0x80,
+        _ => false,
+    }
 }
 
 /// All of what the digits stand for, unless one of its longer beginnings is not readable.
@@ -280,6 +303,10 @@ fn beginnings(digits: &[u8], decode: Decode) -> Option<Vec<u8>> {
 
 /// Whether the bytes are UTF-8, but for a last character that is cut off, and nearly all of it shows.
 fn mostly_shown(bytes: &[u8]) -> bool {
+    if bytes.is_ascii() {
+        let hidden = bytes.iter().filter(|byte| !shown(char::from(**byte)));
+        return hidden.count() <= bytes.len() / 20;
+    }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => bytes
