@@ -13,7 +13,7 @@ mod string;
 mod tests;
 mod value;
 
-pub use string::{RawCursor, escape_into, text_range, unescape, unescape_into};
+pub use string::{RawCursor, escape_into, text_of, text_range, unescape, unescape_into};
 pub use value::{Children, Members, RawStr, Value};
 
 /// How deep arrays and objects may nest.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText, Segments};
 
-use super::json::{Doc, RawStr, Value, unescape_into};
+use super::json::{Doc, RawStr, Value, text_of, unescape_into};
 use super::schema::Budget;
 use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
 use super::unjudged::{Unjudged, UnjudgedCounts};
@@ -92,7 +92,8 @@ impl Source {
 /// Collects the texts of one payload.
 pub(super) struct Locator {
     body: Arc<String>,
-    unescaped: String,
+    /// Texts that do not stand in the body as they are, in UTF-8.
+    unescaped: Vec<u8>,
     list: Vec<Segment>,
     places: Vec<Place>,
     parts: Vec<Part>,
@@ -111,7 +112,7 @@ impl Locator {
     pub(super) fn new(body: Arc<String>, limits: &Limits) -> Self {
         Self {
             body,
-            unescaped: String::new(),
+            unescaped: Vec::new(),
             list: Vec::new(),
             places: Vec::new(),
             parts: Vec::new(),
@@ -133,8 +134,8 @@ impl Locator {
                 limit: self.max_segments,
             });
         }
-        let segments =
-            Segments::with_unescaped(self.body.clone(), Arc::new(self.unescaped), self.list);
+        let unescaped = Arc::new(text_of(self.unescaped));
+        let segments = Segments::with_unescaped(self.body.clone(), unescaped, self.list);
         let mut texts = Texts::none(self.body, doc);
         texts.segments = segments;
         texts.places = self.places;

@@ -6,6 +6,8 @@ use std::ops::Range;
 /// Bytes of a word, for arithmetic on all of them at once.
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
+/// Bytes that are copied at once where there is no escape.
+const BLOCK: usize = 32;
 
 /// Bytes up to the first quote, backslash or control character; all of them when there is none.
 pub(super) fn special(bytes: &[u8]) -> usize {
@@ -15,11 +17,9 @@ pub(super) fn special(bytes: &[u8]) -> usize {
     let (blocks, words) = words.as_chunks::<4>();
     let mut at = 0;
     for block in blocks {
-        if block
-            .as_flattened()
-            .iter()
-            .fold(false, |any, byte| any | is_special(*byte))
-        {
+        // Numbers, not truth values, are what it makes vectors of.
+        let all = block.as_flattened().iter();
+        if all.fold(0, |any, byte| any | u8::from(is_special(*byte))) != 0 {
             return at + in_words(block).unwrap_or(0);
         }
         at += 32;
@@ -58,23 +58,67 @@ fn in_words(words: &[[u8; 8]]) -> Option<usize> {
 
 /// The text that a string's content means. Half a surrogate pair reads as U+FFFD.
 pub fn unescape(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
+    let mut text = Vec::with_capacity(raw.len());
     unescape_into(raw, &mut text);
-    text
+    text_of(text)
 }
 
-/// Appends the text that a string's content means.
-pub fn unescape_into(raw: &str, out: &mut String) {
-    out.reserve(raw.len());
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let (character, length) = read_escape(escape);
-        out.push(character);
-        rest = escape.get(length..).unwrap_or_default();
+/// What [`unescape_into`] has put together, as text.
+pub fn text_of(unescaped: Vec<u8>) -> String {
+    // Nothing but whole characters went in, so nothing is ever lost here.
+    String::from_utf8(unescaped)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Appends the text that a string's content means, in UTF-8. Bytes, because whether a text is UTF-8 is cheaper
+/// to ask once for all of it; see [`text_of`].
+pub fn unescape_into(raw: &str, out: &mut Vec<u8>) {
+    out.reserve(raw.len() + BLOCK);
+    let bytes = raw.as_bytes();
+    let mut at = 0;
+    // JSON in strings has an escape every few bytes. Copying a whole word and taking back what is too much
+    // is cheaper than looking for the end first.
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        let escapes = block
+            .iter()
+            .fold(0, |any, byte| any | u8::from(*byte == b'\\'));
+        if escapes == 0 {
+            out.extend_from_slice(block);
+            at += BLOCK;
+            continue;
+        }
+        for word in block.as_chunks::<8>().0 {
+            out.extend_from_slice(word);
+            let backslash = u64::from_le_bytes(*word) ^ (ONES * b'\\' as u64);
+            let marks = backslash.wrapping_sub(ONES) & !backslash & HIGH;
+            if marks != 0 {
+                let plain = (marks.trailing_zeros() / 8) as usize;
+                out.truncate(out.len() - 8 + plain);
+                at += plain;
+                at += push_escape(raw, at, out);
+                break;
+            }
+            at += 8;
+        }
     }
-    out.push_str(rest);
+    while let Some(byte) = bytes.get(at) {
+        if *byte == b'\\' {
+            at += push_escape(raw, at, out);
+        } else {
+            out.push(*byte);
+            at += 1;
+        }
+    }
+}
+
+/// Appends the character of the escape at `at`; gives the escape's length.
+fn push_escape(raw: &str, at: usize, out: &mut Vec<u8>) -> usize {
+    let (character, length) = read_escape(raw.get(at..).unwrap_or_default());
+    match u8::try_from(character) {
+        Ok(ascii) if ascii.is_ascii() => out.push(ascii),
+        _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+    length
 }
 
 /// The character at the head of `escape`, which starts with a backslash, and the bytes it takes.

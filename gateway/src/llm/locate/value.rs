@@ -163,7 +163,7 @@ impl Locator {
     fn host(&mut self, string: &RawStr<'_>, text: &str) -> u32 {
         let text = if string.escaped {
             let start = self.unescaped.len() as u32;
-            self.unescaped.push_str(text);
+            self.unescaped.extend_from_slice(text.as_bytes());
             SegmentText::Unescaped(start..self.unescaped.len() as u32)
         } else {
             SegmentText::Body(string.range.clone())
