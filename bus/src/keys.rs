@@ -130,6 +130,13 @@ impl TrustedKeys {
         Ok(Self { keys })
     }
 
+    /// Adds the public half of a signing key.
+    pub fn add(&mut self, key: &SigningKey) {
+        if let Ok(public) = <[u8; KEY_BYTES]>::try_from(key.pair.public_key().as_ref()) {
+            self.keys.insert(key.id.clone(), public);
+        }
+    }
+
     /// The ids of all of them, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.keys.keys().map(String::as_str)

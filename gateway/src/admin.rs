@@ -10,15 +10,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
-use crate::policy::live::LivePolicy;
+use crate::policy::live::PolicyStatus;
 
 /// What the admin routes answer from.
 #[derive(Clone)]
 pub struct Admin {
     /// The policy in force.
-    pub policy: Arc<LivePolicy>,
-    /// Whether traffic is wanted.
-    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub policy: Arc<dyn Fn() -> PolicyStatus + Send + Sync>,
+    /// Whether traffic is wanted; why not, when not.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// All metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -48,10 +48,12 @@ pub async fn serve(
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
-    if (admin.ready)() {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    match (admin.ready)() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => {
+            let text = format!("not ready: {why}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
     }
 }
 
@@ -61,5 +63,5 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 async fn policy(State(admin): State<Admin>) -> Response {
-    Json(admin.policy.status()).into_response()
+    Json((admin.policy)()).into_response()
 }

@@ -1,9 +1,11 @@
 //! `serve`: puts everything together, and takes it apart again.
 //!
-//! Traffic runs on threads of its own. The main runtime has the admin routes and the guardrails' client; the
-//! policy's files and the records have a thread each.
+//! Traffic runs on threads of its own. The main runtime has the admin routes, the guardrails' client and the way to an
+//! operator; the policy's files and the records have a thread each. The admin routes come first: in a cluster they say why
+//! there is no policy yet, and traffic's listener waits for it.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +16,26 @@ use parapet_policy::diagnostic::Severity;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::admin::{self, Admin};
-use crate::args::{Records as Where, Serve};
-use crate::edge::{
-    DrainTimes, EdgeLimits, ListenerConfig, Readiness, Server, TlsFiles, asked_to_end,
-};
+use crate::admin;
+use crate::args::{Manifests, Records as Where, Serve};
+use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
+use crate::policy::remote::follow::Following;
 use crate::policy::settings::Settings;
 use crate::policy::source::{Loaded, Outcome, Source};
-use crate::policy::watch::watch;
+use crate::policy::watch::{Watching, watch};
 use crate::telemetry::log::{self, Lines};
-use crate::telemetry::metrics::{Metrics, Now};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::queue::{Consumer, Counts, Records};
 use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upstreams};
 
+mod bus;
 mod hints;
+mod stage;
+
+use stage::Stage;
 
 /// How long the last records may take to be written.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
@@ -44,23 +49,12 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     parapet_guardrails::scan::warm();
-    let mut source = Source::new(args.manifests.read_options());
-    let first = match source.load(Severity::Warning) {
-        Loaded {
-            outcome: Outcome::New(snapshot),
-            remarks,
-        } => {
-            crate::policy::live::log(&remarks, &args.manifests.manifests);
-            *snapshot
-        }
-        Loaded { remarks, .. } => {
-            let mut err = std::io::stderr().lock();
-            for remark in &remarks {
-                writeln!(err, "{}", remark.render(&args.manifests.manifests))?;
-            }
-            writeln!(err, "error: the policy has errors, so nothing is served")?;
-            return Ok(ExitCode::FAILURE);
-        }
+    let policy = match args.policy.files() {
+        None => Policy::Bus,
+        Some(files) => match first(&files)? {
+            Some(files) => Policy::Files(Box::new(files)),
+            None => return Ok(ExitCode::FAILURE),
+        },
     };
     let threads = threads(args);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -69,8 +63,49 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("starting the main runtime")?;
-    runtime.block_on(serve(args, threads, source, first))?;
+    runtime.block_on(serve(args, threads, policy))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where policy comes from.
+enum Policy {
+    /// A folder, with what it said first.
+    Files(Box<Files>),
+    /// An operator.
+    Bus,
+}
+
+/// A folder, read once.
+struct Files {
+    manifests: PathBuf,
+    source: Source,
+    first: Snapshot,
+}
+
+/// The first policy of a folder; none when it has errors, which are printed.
+fn first(files: &Manifests) -> anyhow::Result<Option<Files>> {
+    let mut source = Source::new(files.read_options());
+    match source.load(Severity::Warning) {
+        Loaded {
+            outcome: Outcome::New(snapshot),
+            remarks,
+        } => {
+            crate::policy::live::log(&remarks, &files.manifests);
+            Ok(Some(Files {
+                manifests: files.manifests.clone(),
+                source,
+                first: *snapshot,
+            }))
+        }
+        Loaded { remarks, .. } => {
+            let mut err = std::io::stderr().lock();
+            for remark in &remarks {
+                writeln!(err, "{}", remark.render(&files.manifests))?;
+            }
+            writeln!(err, "error: the policy has errors, so nothing is served")?;
+            Ok(None)
+        }
+    }
 }
 
 fn threads(args: &Serve) -> usize {
@@ -80,23 +115,7 @@ fn threads(args: &Serve) -> usize {
     )
 }
 
-async fn serve(
-    args: &Serve,
-    threads: usize,
-    source: Source,
-    first: Snapshot,
-) -> anyhow::Result<()> {
-    let connector = Connector::new(&ConnectorConfig {
-        extra_ca: args.ca_file.clone(),
-        timeout: first.settings.connect_timeout,
-    })?;
-    // Before the first call can be made.
-    connector.configure(
-        first.settings.egress.clone(),
-        first.settings.connect_timeout,
-    );
-    let limits = edge_limits(&first.settings);
-    let live = Arc::new(LivePolicy::new(first));
+async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("registering metrics")?);
     let counts = Arc::new(Counts::default());
     let (records, consumer) =
@@ -104,7 +123,46 @@ async fn serve(
     let admin_listener = TcpListener::bind(args.admin_listen)
         .await
         .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
+    let stage = Arc::new(Stage::default());
+    let (end_admin, admin_ends) = oneshot::channel::<()>();
+    let admin = stage.admin(Arc::clone(&metrics), Arc::clone(&counts));
+    let admin_task = tokio::spawn(admin::serve(admin_listener, admin, async {
+        // Whether it was asked to or the asker is gone: it ends.
+        let _ = admin_ends.await;
+    }));
+    // From the first moment: somebody may ask the process to end while it waits for policy.
+    let mut ending = std::pin::pin!(asked_to_end());
 
+    let (live, kept_up, manifests) = match policy {
+        Policy::Files(files) => {
+            let live = Arc::new(LivePolicy::new(files.first));
+            let watching = watch(files.source, Arc::clone(&live))
+                .context("starting to watch the policy's files")?;
+            (live, KeptUp::Files(watching), Some(files.manifests))
+        }
+        Policy::Bus => {
+            let (following, mut first) = bus::follow(&args.policy.bus, &stage).await?;
+            let live = tokio::select! {
+                live = bus::first(&mut first) => live?,
+                ended = &mut ending => {
+                    ended.context("waiting for a signal")?;
+                    tracing::info!("asked to end before there was any policy");
+                    return Ok(());
+                }
+            };
+            (live, KeptUp::Bus(following), None)
+        }
+    };
+    let (connector, limits) = {
+        let settings = &live.snapshot().load().settings;
+        let connector = Connector::new(&ConnectorConfig {
+            extra_ca: args.ca_file.clone(),
+            timeout: settings.connect_timeout,
+        })?;
+        // Before the first call can be made.
+        connector.configure(settings.egress.clone(), settings.connect_timeout);
+        (connector, edge_limits(settings))
+    };
     let server = start_traffic(args, threads, limits, &live, &connector, records)?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({
@@ -117,55 +175,29 @@ async fn serve(
             in_flight.set_max(snapshot.settings.concurrent_requests);
         }
     });
-    let watching =
-        watch(source, Arc::clone(&live)).context("starting to watch the policy's files")?;
-
-    let readiness = Readiness::default();
-    let (end_admin, admin_ends) = oneshot::channel::<()>();
-    let admin = Admin {
-        policy: Arc::clone(&live),
-        ready: {
-            let readiness = readiness.clone();
-            Arc::new(move || readiness.is_ready())
-        },
-        metrics: {
-            let live = Arc::clone(&live);
-            Arc::new(move || {
-                metrics.render(&Now {
-                    in_flight: in_flight.now(),
-                    records: &counts,
-                    policy: &live,
-                })
-            })
-        },
-    };
-    let admin_task = tokio::spawn(admin::serve(admin_listener, admin, async {
-        // Whether it was asked to or the asker is gone: it ends.
-        let _ = admin_ends.await;
-    }));
+    stage.serving(Arc::clone(&live), in_flight);
+    let readiness = stage.readiness();
     readiness.set(true);
     tracing::info!(listen = %server.local_addr(), admin = %args.admin_listen, threads, revision = %live.revision(), "serving");
-    hints::print(
-        &live.snapshot().load(),
-        &args.manifests.manifests,
-        server.local_addr(),
-        args.tls_cert.is_some(),
-    );
+    if let Some(manifests) = &manifests {
+        let tls = args.tls_cert.is_some();
+        hints::print(&live.snapshot().load(), manifests, server.local_addr(), tls);
+    }
 
-    asked_to_end().await.context("waiting for a signal")?;
+    ending.await.context("waiting for a signal")?;
     tracing::info!("asked to end: finishing what is in flight");
     let times = DrainTimes {
         notice: args.drain_notice,
         limit: args.drain_timeout,
     };
-    let cut = server.drain(&readiness, times).await;
+    let cut = server.drain(readiness, times).await;
     if cut > 0 {
         tracing::warn!(
             cut,
             "connections were cut: they took longer than the drain timeout"
         );
     }
-    drop(watching);
+    drop(kept_up);
     let last = tokio::task::spawn_blocking(move || consumer.finish());
     if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
         tracing::warn!("the last records were not written in time");
@@ -173,6 +205,15 @@ async fn serve(
     let _ = end_admin.send(());
     admin_task.abort();
     Ok(())
+}
+
+/// What keeps the policy up, until it is dropped.
+#[expect(dead_code, reason = "held for what dropping does")]
+enum KeptUp {
+    /// The thread that watches files.
+    Files(Watching),
+    /// The task that follows an operator.
+    Bus(Following),
 }
 
 /// Starts the traffic threads. What they hold of the records' queue goes with them.

@@ -10,6 +10,10 @@ use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 use parapet_policy::hook::Hook;
 
+mod bus;
+
+pub use bus::BusArgs;
+
 /// An AI gateway that enforces guardrails on model traffic.
 #[derive(Debug, Parser)]
 #[command(name = "parapet-gateway", version, propagate_version = true)]
@@ -22,7 +26,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve traffic with the policy of a folder, and reload it when files change.
+    /// Serve traffic with the policy of a folder, which is read again when files change, or of a NATS server.
     Serve(Box<Serve>),
     /// Compile a folder and print what there is to say; exit 1 on an error.
     Check(Check),
@@ -60,12 +64,51 @@ impl Manifests {
     }
 }
 
+/// Where the policy to serve is: in a folder, or in a cluster.
+#[derive(Args, Clone, Debug)]
+pub struct PolicySource {
+    /// The folder with the resources, YAML or JSON, or one file.
+    #[arg(
+        long,
+        env = "PARAPET_MANIFESTS",
+        value_name = "DIR",
+        required_unless_present = "urls",
+        conflicts_with = "urls"
+    )]
+    pub manifests: Option<PathBuf>,
+    /// A folder with the layout of mounted Secrets, DIR/<name>/<key>.
+    #[arg(long, env = "PARAPET_SECRETS", value_name = "DIR")]
+    pub secrets: Option<PathBuf>,
+    /// The namespace whose resources govern the whole installation; documents without one belong to it.
+    #[arg(
+        long,
+        env = "PARAPET_POLICY_NAMESPACE",
+        value_name = "NAME",
+        default_value = "default"
+    )]
+    pub policy_namespace: String,
+    /// Policy over NATS.
+    #[command(flatten)]
+    pub bus: BusArgs,
+}
+
+impl PolicySource {
+    /// The folder, when policy comes from one.
+    pub fn files(&self) -> Option<Manifests> {
+        self.manifests.as_ref().map(|manifests| Manifests {
+            manifests: manifests.clone(),
+            secrets: self.secrets.clone(),
+            policy_namespace: self.policy_namespace.clone(),
+        })
+    }
+}
+
 /// `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
     /// Where the policy is.
     #[command(flatten)]
-    pub manifests: Manifests,
+    pub policy: PolicySource,
     /// Where traffic comes in.
     #[arg(
         long,
@@ -237,7 +280,39 @@ mod tests {
         assert_eq!(serve.listen.to_string(), "0.0.0.0:8787");
         assert_eq!(serve.admin_listen.to_string(), "0.0.0.0:9787");
         assert_eq!(serve.drain_timeout, Duration::from_secs(25));
-        assert_eq!(&*serve.manifests.read_options().policy_namespace, "default");
+        let files = serve.policy.files().unwrap();
+        assert_eq!(&*files.read_options().policy_namespace, "default");
+    }
+
+    #[test]
+    fn policy_comes_from_a_folder_or_from_nats() {
+        let nats = [
+            "serve",
+            "--nats",
+            "tls://a:4222,tls://b:4222",
+            "--trusted-keys",
+            "t",
+            "--gateway-keys",
+            "k",
+            "--installation",
+            "i",
+        ];
+        let Command::Serve(serve) = parse(&nats).unwrap().command else {
+            panic!()
+        };
+        assert!(serve.policy.files().is_none());
+        assert_eq!(serve.policy.bus.urls.len(), 2);
+        assert_eq!(serve.policy.bus.class, "default");
+        for missing in ["--trusted-keys", "--gateway-keys", "--installation"] {
+            let at = nats.iter().position(|arg| *arg == missing).unwrap();
+            let mut args = nats.to_vec();
+            args.drain(at..at + 2);
+            assert!(parse(&args).is_err(), "without {missing}");
+        }
+        let both = [&nats[..], &["--manifests", "m"]].concat();
+        assert!(parse(&both).is_err());
+        let no_token = [&nats[..], &["--class", "a.b"]].concat();
+        assert!(parse(&no_token).is_err());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub struct Setup {
     binary: Option<PathBuf>,
     core: Option<String>,
     discard_stdout: bool,
+    without_manifests: bool,
 }
 
 impl Setup {
@@ -83,6 +84,13 @@ impl Setup {
         self
     }
 
+    /// The same without a folder of resources: its arguments say where policy comes from.
+    #[must_use]
+    pub const fn without_manifests(mut self) -> Self {
+        self.without_manifests = true;
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
@@ -116,9 +124,11 @@ impl Setup {
                 taskset
             }
         };
+        command.arg("serve");
+        if !self.without_manifests {
+            command.arg("--manifests").arg(dir.path());
+        }
         command
-            .args(["serve", "--manifests"])
-            .arg(dir.path())
             .args([
                 "--listen",
                 &traffic.to_string(),

@@ -1,7 +1,8 @@
 //! The bucket: how it is made, and what it serves.
 
+use async_nats::StatusCode;
 use async_nats::jetstream::stream::{
-    Config, DirectGetErrorKind, DiscardPolicy, Republish, StorageType,
+    Config, DirectGetError, DirectGetErrorKind, DiscardPolicy, Republish, StorageType,
 };
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
@@ -47,21 +48,43 @@ pub(super) struct Stored {
 
 /// Why nothing could be got.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct GetError(pub(super) String);
+pub(super) enum GetError {
+    /// Nobody answers for the stream: it does not exist, or its server is not ready yet.
+    #[error("the bucket does not exist, or is not ready yet")]
+    NoStream,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
 
-/// Gets what is stored, without any consumer; none when nothing is, or the stream does not exist.
+impl GetError {
+    pub(super) fn of(error: &DirectGetError) -> Self {
+        match error.kind() {
+            DirectGetErrorKind::ErrorResponse(status, _) if status == StatusCode::NO_RESPONDERS => {
+                Self::NoStream
+            }
+            DirectGetErrorKind::NotFound
+            | DirectGetErrorKind::InvalidSubject
+            | DirectGetErrorKind::TimedOut
+            | DirectGetErrorKind::Request
+            | DirectGetErrorKind::ErrorResponse(..)
+            | DirectGetErrorKind::Other => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Gets what is stored, without any consumer; none when nothing is.
 pub(super) async fn get(context: &Context, subject: String) -> Result<Option<Stored>, GetError> {
     let stream = context
         .get_stream_no_info(BUCKET_STREAM)
         .await
-        .map_err(|error| GetError(error.to_string()))?;
+        .map_err(|error| GetError::Failed(error.to_string()))?;
     match stream.direct_get_last_for_subject(subject).await {
         Ok(found) => Ok(Some(Stored {
             sequence: found.sequence,
             message: found.payload,
         })),
         Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
-        Err(error) => Err(GetError(error.to_string())),
+        Err(error) => Err(GetError::of(&error)),
     }
 }

@@ -96,16 +96,15 @@ struct Info {
 
 /// Gets a body; none when it is not there, or not whole. Whether it is the right one says its hash.
 pub(super) async fn get(context: &Context, name: &str) -> Result<Option<Bytes>, GetError> {
-    let failed = |error: &dyn std::fmt::Display| GetError(error.to_string());
     let stream = context
         .get_stream_no_info(OBJECT_STREAM)
         .await
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| GetError::Failed(error.to_string()))?;
     let record = format!("$O.{OBJECT_STORE}.M.{}", URL_SAFE.encode(name));
     let found = match stream.direct_get_last_for_subject(record).await {
         Ok(found) => found,
         Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(&error)),
+        Err(error) => return Err(GetError::of(&error)),
     };
     let Ok(info) = serde_json::from_slice::<Info>(&found.payload) else {
         return Ok(None);
@@ -132,7 +131,7 @@ pub(super) async fn get(context: &Context, name: &str) -> Result<Option<Bytes>, 
             }
             // It is being replaced.
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(GetError::of(&error)),
         }
     }
     Ok((body.len() == size).then(|| body.freeze()))

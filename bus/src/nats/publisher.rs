@@ -9,7 +9,7 @@ use async_nats::jetstream::{self, Context};
 use parapet_policy::bundle::wire::{Body, FORMAT, Manifest, VALIDITY};
 use parapet_policy::bundle::{Refusal, Revision};
 
-use super::bucket::{self, Stored};
+use super::bucket::{self, GetError, Stored};
 use super::connect::Connection;
 use super::{objects, subjects};
 use crate::envelope::{Expected, Issue, Signed, Verified, sign, verify};
@@ -30,6 +30,8 @@ pub struct PublisherConfig {
     pub class: Arc<str>,
     /// Signs. Several while keys are rotated.
     pub keys: Vec<SigningKey>,
+    /// Whose signatures count on what is stored, beside the own ones: the keys before, while keys are rotated.
+    pub trusted: TrustedKeys,
     /// Copies of what is stored: as many as there are servers, up to three.
     pub replicas: usize,
     /// Bytes that the bucket may have; below what the account may store.
@@ -47,6 +49,7 @@ impl PublisherConfig {
             installation,
             class,
             keys,
+            trusted: TrustedKeys::default(),
             replicas: 1,
             bucket_bytes: 32 * 1024 * 1024,
             object_bytes: 128 * 1024 * 1024,
@@ -120,13 +123,14 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher that has published nothing.
     pub fn new(connection: &Connection, config: PublisherConfig) -> Self {
-        let texts: Vec<_> = config.keys.iter().map(SigningKey::public_text).collect();
-        let trusted = TrustedKeys::from_texts(texts.iter().map(String::as_str));
+        let mut trusted = config.trusted.clone();
+        for key in &config.keys {
+            trusted.add(key);
+        }
         Self {
             context: jetstream::new(connection.client().clone()),
             config,
-            // The keys were made from texts of their own.
-            trusted: trusted.unwrap_or_default(),
+            trusted,
             last: None,
             before: None,
         }
@@ -265,9 +269,12 @@ impl Publisher {
     }
 
     async fn stored(&self) -> Result<Option<Stored>, PublishError> {
-        bucket::get(&self.context, self.subject())
-            .await
-            .map_err(|error| PublishError::Unavailable(error.to_string()))
+        match bucket::get(&self.context, self.subject()).await {
+            Ok(stored) => Ok(stored),
+            // Whatever is there after all is not overwritten: a publication says what it expects.
+            Err(GetError::NoStream) => Ok(None),
+            Err(GetError::Failed(error)) => Err(PublishError::Unavailable(error)),
+        }
     }
 
     /// Only one format is published so far; see [`parapet_policy::bundle::wire::PUBLISHED_FORMATS`].

@@ -39,13 +39,13 @@ pub struct Rejected {
     pub reasons: BTreeMap<String, usize>,
 }
 
-/// What `/policy` answers.
-#[derive(Clone, Debug, Serialize)]
+/// What `/policy` answers. Before the first policy there is neither revision nor digest.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PolicyStatus {
     /// `epoch.generation`.
-    pub revision: String,
+    pub revision: Option<String>,
     /// The bundle's digest.
-    pub digest: Arc<str>,
+    pub digest: Option<Arc<str>>,
     /// The last attempt to change the policy, when it failed.
     pub rejected: Option<Rejected>,
 }
@@ -103,8 +103,8 @@ impl LivePolicy {
     pub fn status(&self) -> PolicyStatus {
         let snapshot = self.snapshot.load();
         PolicyStatus {
-            revision: snapshot.revision.to_string(),
-            digest: snapshot.digest.clone(),
+            revision: Some(snapshot.revision.to_string()),
+            digest: Some(snapshot.digest.clone()),
             rejected: lock(&self.rejected).clone(),
         }
     }
@@ -114,25 +114,30 @@ impl LivePolicy {
         *lock(&self.counts)
     }
 
+    /// Puts another snapshot in force.
+    pub fn put(&self, snapshot: Box<Snapshot>) {
+        say_in_force(&snapshot);
+        lock(&self.on_change)
+            .iter()
+            .for_each(|hook| hook(&snapshot));
+        self.snapshot.store(Arc::from(snapshot));
+        lock(&self.counts).accepted += 1;
+        *lock(&self.rejected) = None;
+    }
+
+    /// Notes that the newest policy was refused; none: that what is in force is the newest again.
+    pub fn note_rejected(&self, rejected: Option<Rejected>) {
+        if rejected.is_some() {
+            lock(&self.counts).rejected += 1;
+        }
+        *lock(&self.rejected) = rejected;
+    }
+
     /// Takes what came of a change of files, and says it in the log.
     pub fn take(&self, loaded: Loaded, root: &Path) {
         log(&loaded.remarks, root);
         match loaded.outcome {
-            Outcome::New(snapshot) => {
-                tracing::info!(
-                    revision = %snapshot.revision,
-                    digest = &*snapshot.digest,
-                    guardrails = snapshot.guardrails.len(),
-                    rules = snapshot.planner.bundle().rules.len(),
-                    "policy in force"
-                );
-                lock(&self.on_change)
-                    .iter()
-                    .for_each(|hook| hook(&snapshot));
-                self.snapshot.store(Arc::from(snapshot));
-                lock(&self.counts).accepted += 1;
-                *lock(&self.rejected) = None;
-            }
+            Outcome::New(snapshot) => self.put(snapshot),
             Outcome::Unchanged => {
                 if lock(&self.rejected).take().is_some() {
                     tracing::info!(revision = %self.revision(), "the errors are gone: the policy in force is what the files say");
@@ -156,6 +161,17 @@ impl LivePolicy {
         tracing::error!(revision = %self.revision(), "reading the policy failed inside the gateway: the last good one stays in force");
         lock(&self.counts).failed += 1;
     }
+}
+
+/// Says in the log what is put in force.
+pub(super) fn say_in_force(snapshot: &Snapshot) {
+    tracing::info!(
+        revision = %snapshot.revision,
+        digest = &*snapshot.digest,
+        guardrails = snapshot.guardrails.len(),
+        rules = snapshot.planner.bundle().rules.len(),
+        "policy in force"
+    );
 }
 
 /// Nothing that panics runs while these are held, and what they hold is whole at every moment.
@@ -187,11 +203,15 @@ pub fn log(remarks: &[Remark], root: &Path) {
 
 impl Rejected {
     fn of(remarks: &[Remark]) -> Self {
+        let errors = remarks.iter().filter(|remark| remark.is_error());
+        Self::now(errors.map(|remark| format!("{:?}", remark.diagnostic.reason)))
+    }
+
+    /// Something that was refused now, for these reasons.
+    pub(super) fn now(all: impl Iterator<Item = String>) -> Self {
         let mut reasons = BTreeMap::new();
-        for remark in remarks.iter().filter(|remark| remark.is_error()) {
-            *reasons
-                .entry(format!("{:?}", remark.diagnostic.reason))
-                .or_default() += 1;
+        for reason in all {
+            *reasons.entry(reason).or_default() += 1;
         }
         Self {
             at: SystemTime::now()

@@ -41,9 +41,23 @@ pub struct Snapshot {
     pub settings: Settings,
 }
 
+/// Who has compiled a bundle, and so has said what the compiler can say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compiled {
+    /// This process, from files.
+    Here,
+    /// An operator, which may be of another version and know other kinds.
+    Elsewhere,
+}
+
 /// Makes a bundle ready. What cannot be made ready is said; the snapshot stands all the same, because a
 /// guardrail that does not build leaves its strategy to decide.
-pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot, Vec<Diagnostic>) {
+pub fn build(
+    bundle: Bundle,
+    secrets: &Secrets,
+    kinds: &KindCache,
+    compiled: Compiled,
+) -> (Snapshot, Vec<Diagnostic>) {
     let mut said = Vec::new();
     let settings = settings(&bundle, &mut said);
     let providers = bundle
@@ -56,7 +70,7 @@ pub fn build(bundle: Bundle, secrets: &Secrets, kinds: &KindCache) -> (Snapshot,
     let guardrails = bundle
         .guardrails
         .iter()
-        .map(|entry| guardrail(entry, secrets, kinds, &settings, &mut said))
+        .map(|entry| guardrail(entry, secrets, kinds, &settings, compiled, &mut said))
         .collect();
     let snapshot = Snapshot {
         revision: bundle.revision,
@@ -101,13 +115,14 @@ fn guardrail(
     secrets: &Secrets,
     kinds: &KindCache,
     settings: &Settings,
+    compiled: Compiled,
     said: &mut Vec<Diagnostic>,
 ) -> ReadyGuardrail {
     let result = kinds.build(entry, secrets);
     let built = match &*result {
         Ok(built) => Some(built.clone()),
         Err(problems) => {
-            if was_expected_to_build(entry, secrets, kinds) {
+            if was_expected_to_build(entry, secrets, kinds, compiled) {
                 said.extend(problems.iter().map(|problem| not_built(entry, problem)));
             }
             None
@@ -124,14 +139,24 @@ fn guardrail(
 }
 
 /// Whether the compiler said nothing: it checks without the Secrets' values, and names those that are missing.
-fn was_expected_to_build(entry: &GuardrailEntry, secrets: &Secrets, kinds: &KindCache) -> bool {
-    let report = kinds.check(&entry.kind, &entry.config, entry.operation);
-    let fits = report
-        .problems
-        .iter()
-        .all(|problem| problem.severity != Severity::Error);
+fn was_expected_to_build(
+    entry: &GuardrailEntry,
+    secrets: &Secrets,
+    kinds: &KindCache,
+    compiled: Compiled,
+) -> bool {
     let refs = secret_refs(&entry.config, &entry.source.namespace);
-    fits && refs.iter().all(|(_, id)| secrets.get(id).is_some())
+    if refs.iter().any(|(_, id)| secrets.get(id).is_none()) {
+        return false;
+    }
+    match compiled {
+        Compiled::Elsewhere => true,
+        Compiled::Here => kinds
+            .check(&entry.kind, &entry.config, entry.operation)
+            .problems
+            .iter()
+            .all(|problem| problem.severity != Severity::Error),
+    }
 }
 
 fn not_built(entry: &GuardrailEntry, problem: &Problem) -> Diagnostic {

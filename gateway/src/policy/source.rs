@@ -7,7 +7,7 @@ use parapet_policy::diagnostic::{Diagnostic, Reason, Severity};
 use sha2::{Digest as _, Sha256};
 
 use super::kinds::KindCache;
-use super::ready::{self, Snapshot};
+use super::ready::{self, Compiled, Snapshot};
 
 /// Reads a folder, again and again, into snapshots whose generation counts up.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Source {
             epoch: 0,
             generation: self.generation + 1,
         };
-        let (snapshot, said) = ready::build(bundle, &read.secrets, &self.kinds);
+        let (snapshot, said) = ready::build(bundle, &read.secrets, &self.kinds, Compiled::Here);
         let mut diagnostics = compiled.diagnostics;
         diagnostics.extend(said);
         diagnostics.retain(|diagnostic| {

@@ -13,6 +13,11 @@ use prometheus::{
 
 use super::queue::Counts;
 use crate::policy::live::LivePolicy;
+use crate::policy::remote::status::Numbers;
+
+mod remote;
+
+use remote::RemoteMetrics;
 
 /// Seconds: a gateway's own work takes microseconds, a model's answer minutes.
 const REQUEST_BUCKETS: [f64; 14] = [
@@ -42,8 +47,10 @@ pub struct Metrics {
     in_flight: IntGauge,
     records_lost: IntCounterVec,
     policy_loads: IntCounterVec,
+    policy_epoch: IntGauge,
     policy_generation: IntGauge,
     policy_rejected: IntGauge,
+    remote: RemoteMetrics,
 }
 
 impl Metrics {
@@ -135,6 +142,10 @@ impl Metrics {
                 "Attempts to change the policy since the start, by how they ended.",
                 &["result"],
             )?,
+            policy_epoch: gauge(
+                "parapet_policy_epoch",
+                "The epoch of the policy in force; 0 for policy from files.",
+            )?,
             policy_generation: gauge(
                 "parapet_policy_generation",
                 "The generation of the policy in force.",
@@ -143,6 +154,7 @@ impl Metrics {
                 "parapet_policy_rejected",
                 "1 while the newest policy has errors and an older one is in force.",
             )?,
+            remote: RemoteMetrics::new()?,
             known: Mutex::default(),
             registry,
         })
@@ -196,19 +208,25 @@ impl Metrics {
         for (why, count) in lost {
             raise(&self.records_lost.with_label_values(&[why]), count);
         }
-        let loads = now.policy.counts();
-        let loads = [
-            ("accepted", loads.accepted),
-            ("rejected", loads.rejected),
-            ("failed", loads.failed),
-        ];
-        for (result, count) in loads {
-            raise(&self.policy_loads.with_label_values(&[result]), count);
+        if let Some(policy) = now.policy {
+            let loads = policy.counts();
+            let loads = [
+                ("accepted", loads.accepted),
+                ("rejected", loads.rejected),
+                ("failed", loads.failed),
+            ];
+            for (result, count) in loads {
+                raise(&self.policy_loads.with_label_values(&[result]), count);
+            }
+            let revision = policy.revision();
+            self.policy_epoch.set(gauge_of(revision.epoch));
+            self.policy_generation.set(gauge_of(revision.generation));
+            self.policy_rejected
+                .set(i64::from(policy.status().rejected.is_some()));
         }
-        self.policy_generation
-            .set(gauge_of(now.policy.revision().generation));
-        self.policy_rejected
-            .set(i64::from(now.policy.status().rejected.is_some()));
+        if let Some(numbers) = &now.remote {
+            self.remote.show(&self.registry, numbers);
+        }
         let families = self.registry.gather();
         TextEncoder::new()
             .encode_to_string(&families)
@@ -298,8 +316,10 @@ pub struct Now<'a> {
     pub in_flight: usize,
     /// Of the records' queue.
     pub records: &'a Arc<Counts>,
-    /// The policy in force.
-    pub policy: &'a LivePolicy,
+    /// The policy in force, as soon as there is one.
+    pub policy: Option<&'a LivePolicy>,
+    /// The way from the operator, when there is one.
+    pub remote: Option<Numbers>,
 }
 
 /// Brings a counter to a value that is counted elsewhere and only grows.

@@ -1,0 +1,73 @@
+//! How far the process has come: what the admin routes answer before there is policy, and after.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::admin::Admin;
+use crate::edge::{InFlight, Readiness};
+use crate::policy::live::{LivePolicy, PolicyStatus};
+use crate::policy::remote::status::SharedStatus;
+use crate::telemetry::metrics::{Metrics, Now};
+use crate::telemetry::queue::Counts;
+
+/// Shared with the admin routes.
+#[derive(Default)]
+pub(super) struct Stage {
+    readiness: Readiness,
+    serving: OnceLock<(Arc<LivePolicy>, Arc<InFlight>)>,
+    remote: OnceLock<SharedStatus>,
+}
+
+impl Stage {
+    pub(super) const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// From now on traffic is served.
+    pub(super) fn serving(&self, live: Arc<LivePolicy>, in_flight: Arc<InFlight>) {
+        // It begins once.
+        let _ = self.serving.set((live, in_flight));
+    }
+
+    /// The policy comes from an operator.
+    pub(super) fn following(&self, status: SharedStatus) {
+        let _ = self.remote.set(status);
+    }
+
+    pub(super) fn admin(self: &Arc<Self>, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Admin {
+        let (ready, policy, shown) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        Admin {
+            ready: Arc::new(move || ready.ready()),
+            policy: Arc::new(move || policy.status()),
+            metrics: Arc::new(move || {
+                let serving = shown.serving.get();
+                metrics.render(&Now {
+                    in_flight: serving.map_or(0, |(_, in_flight)| in_flight.now()),
+                    records: &counts,
+                    policy: serving.map(|(live, _)| &**live),
+                    remote: shown.remote.get().map(|status| status.numbers()),
+                })
+            }),
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.readiness.is_ready() {
+            return Ok(());
+        }
+        Err(match (self.serving.get(), self.remote.get()) {
+            (Some(_), _) => "the process is ending".to_owned(),
+            (None, Some(remote)) => remote.why_not_ready(),
+            (None, None) => "the process is starting".to_owned(),
+        })
+    }
+
+    fn status(&self) -> PolicyStatus {
+        match self.serving.get() {
+            Some((live, _)) => live.status(),
+            None => PolicyStatus {
+                rejected: self.remote.get().and_then(|remote| remote.rejected()),
+                ..PolicyStatus::default()
+            },
+        }
+    }
+}

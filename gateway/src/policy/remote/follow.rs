@@ -1,0 +1,393 @@
+//! One task that follows the operator. What takes time runs beside it, one at a time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use parapet_bus::envelope::{Order, Verified};
+use parapet_bus::nats::{BundleReader, Connection, ReadError};
+use parapet_policy::bundle::wire::Manifest;
+use parapet_policy::bundle::{Refusal, RefusalCode};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+
+use super::RemoteConfig;
+use super::cache::{self, Cached};
+use super::prepare::{self, Prepared, Preparer};
+use super::status::SharedStatus;
+use crate::policy::live::{self, LivePolicy};
+
+/// How often the bucket is read although nothing was heard: the guarantee.
+const POLL: Duration = Duration::from_secs(15);
+/// Up to as much more, so that a fleet does not read at once.
+const POLL_JITTER: Duration = Duration::from_secs(15);
+/// How soon a reading that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often a report is sent although nothing happened. Operators forget a gateway after 35 s.
+const REPORT: Duration = Duration::from_secs(9);
+/// Up to as much more.
+const REPORT_JITTER: Duration = Duration::from_secs(2);
+/// How long NATS may take at the start before the cached bundle is put in force.
+const CACHE_AFTER: Duration = Duration::from_secs(1);
+
+/// The policy in force, as soon as there is one.
+pub type First = watch::Receiver<Option<Arc<LivePolicy>>>;
+
+/// Follows until dropped.
+#[derive(Debug)]
+pub struct Following {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Begins to follow the operator on this runtime.
+///
+/// # Errors
+/// When the subscriptions cannot be made.
+pub async fn follow(
+    connection: Connection,
+    config: RemoteConfig,
+    status: SharedStatus,
+) -> Result<(Following, First), ReadError> {
+    let reader = BundleReader::new(&connection, &config.class);
+    let (first, receive) = watch::channel(None);
+    let mut pushed = reader.listen().await?;
+    let mut questions = reader.questions().await?;
+    let mut follower = Follower {
+        reader,
+        config: Arc::new(config),
+        status,
+        first,
+        preparer: Some(Preparer::default()),
+        preparing: None,
+        waiting: None,
+        kept: None,
+        refused: None,
+        news: false,
+        jitter: Jitter::new(),
+    };
+    let task = tokio::spawn(async move {
+        let mut link = connection.state().clone();
+        let mut seen = (0, 0);
+        let start = Instant::now();
+        let mut poll = start + RETRY;
+        let mut report = start + RETRY;
+        let mut cached = follower.config.cache_dir.clone();
+        loop {
+            let now = *link.borrow_and_update();
+            follower.status.set_connected(now.connected);
+            // A connection that came up anew, or messages that were dropped.
+            if now.connected && seen != (now.connects, now.slow) {
+                seen = (now.connects, now.slow);
+                poll = follower.read().await;
+                report = Instant::now();
+            }
+            tokio::select! {
+                changed = link.changed() => if changed.is_err() { return },
+                Some(message) = pushed.next() => follower.consider(message.payload, None).await,
+                Some(_) = questions.next() => report = follower.report().await,
+                prepared = next(&mut follower.preparing) => {
+                    follower.finish(prepared).await;
+                    report = Instant::now();
+                }
+                () = sleep_until(poll.into()) => poll = follower.read().await,
+                () = sleep_until(report.into()) => report = follower.report().await,
+                () = sleep_until((start + CACHE_AFTER).into()), if cached.is_some() => {
+                    follower.read_cache(cached.take()).await;
+                }
+            }
+            if follower.take_news() {
+                report = Instant::now();
+            }
+        }
+    });
+    Ok((Following { task }, receive))
+}
+
+/// What preparing ends in. The preparer comes back unless it panicked.
+type Preparing = JoinHandle<(Preparer, Result<Prepared, Refusal>)>;
+
+/// What is prepared, and the message that it came in.
+struct UnderWay {
+    task: Preparing,
+    manifest: Manifest,
+    cached: Cached,
+}
+
+/// What came of it.
+struct Done {
+    preparer: Preparer,
+    result: Result<Prepared, Refusal>,
+    manifest: Manifest,
+    cached: Cached,
+}
+
+/// Waits for what is being prepared; for ever when nothing is.
+async fn next(under_way: &mut Option<UnderWay>) -> Done {
+    let Some(current) = under_way else {
+        return std::future::pending().await;
+    };
+    let ended = (&mut current.task).await;
+    let (preparer, result) = ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "making a bundle ready failed");
+        // What was half built may be half remembered.
+        (Preparer::default(), Err(prepare::failed_inside()))
+    });
+    let manifest = current.manifest.clone();
+    let cached = current.cached.clone();
+    *under_way = None;
+    Done {
+        preparer,
+        result,
+        manifest,
+        cached,
+    }
+}
+
+struct Follower {
+    reader: BundleReader,
+    config: Arc<RemoteConfig>,
+    status: SharedStatus,
+    first: watch::Sender<Option<Arc<LivePolicy>>>,
+    preparer: Option<Preparer>,
+    preparing: Option<UnderWay>,
+    /// The newest that came while something was being prepared.
+    waiting: Option<(Bytes, Option<Bytes>)>,
+    /// The manifest of what is in the cache.
+    kept: Option<Manifest>,
+    /// What was refused last: the same message again is no news.
+    refused: Option<(Bytes, RefusalCode)>,
+    /// Whether something happened that a report should say at once.
+    news: bool,
+    jitter: Jitter,
+}
+
+impl Follower {
+    /// Reads the bucket, and says when to do so again.
+    async fn read(&mut self) -> Instant {
+        let soon = |follower: &mut Self| Instant::now() + follower.jitter.add(RETRY, RETRY);
+        match self.reader.get().await {
+            Ok(Some(message)) => {
+                self.status.note_read(false);
+                self.consider(message, None).await;
+            }
+            // What is in force stays: an operator will fill it again.
+            Ok(None) => self.status.note_read(true),
+            Err(error) => {
+                tracing::debug!(%error, "the bundle could not be read");
+                self.status.note_unreadable(error.to_string());
+                return soon(self);
+            }
+        }
+        if self.status.in_force().is_none() && self.preparing.is_none() {
+            return soon(self);
+        }
+        Instant::now() + self.jitter.add(POLL, POLL_JITTER)
+    }
+
+    async fn read_cache(&mut self, folder: Option<PathBuf>) {
+        let Some(folder) = folder else { return };
+        if self.status.in_force().is_some() || self.preparing.is_some() {
+            return;
+        }
+        match tokio::task::spawn_blocking(move || cache::read(&folder)).await {
+            Ok(Ok(Some(cached))) => {
+                tracing::info!("no bundle over NATS yet: trying the cached one");
+                self.consider(cached.message, cached.body).await;
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the cached bundle could not be read"),
+            Err(error) => tracing::warn!(%error, "the cached bundle could not be read"),
+        }
+    }
+
+    /// Verifies a message, and begins to prepare what is new.
+    async fn consider(&mut self, message: Bytes, body: Option<Bytes>) {
+        let in_force = self.status.in_force();
+        let now = SystemTime::now();
+        let verified = match prepare::check(&message, &self.config, in_force.as_ref(), now) {
+            Ok(verified) => verified,
+            Err(refusal) => return self.refuse(&message, &refusal, None),
+        };
+        match verified.order() {
+            Order::Same => self.confirm(&message, verified.manifest()).await,
+            Order::New if self.preparing.is_some() => self.waiting = Some((message, body)),
+            Order::New => self.begin(message, body, verified).await,
+        }
+    }
+
+    async fn begin(&mut self, message: Bytes, body: Option<Bytes>, mut verified: Verified) {
+        let mut object = None;
+        if let Some(name) = verified.object().map(str::to_owned) {
+            object = match body {
+                Some(body) => Some(body),
+                None => match self.reader.object(&name).await {
+                    Ok(body) => body,
+                    Err(error) => {
+                        // The next reading tries again.
+                        tracing::warn!(%error, "the bundle's body could not be read");
+                        self.status.note_unreadable(error.to_string());
+                        return;
+                    }
+                },
+            };
+            if let Some(body) = &object {
+                verified = verified.with_object(body.clone());
+            }
+        }
+        let manifest = verified.manifest().clone();
+        let (preparer, config) = (
+            self.preparer.take().unwrap_or_default(),
+            Arc::clone(&self.config),
+        );
+        let task = tokio::task::spawn_blocking(move || {
+            let result = preparer.prepare(verified, &config);
+            (preparer, result)
+        });
+        self.preparing = Some(UnderWay {
+            task,
+            manifest,
+            cached: Cached {
+                message,
+                body: object,
+            },
+        });
+    }
+
+    /// Puts in force what was prepared, or refuses it, and goes on with what came in between.
+    async fn finish(&mut self, done: Done) {
+        self.preparer = Some(done.preparer);
+        match done.result {
+            Ok(prepared) => {
+                self.status.note_applied(&prepared);
+                self.refused = None;
+                say(&prepared);
+                let live = self.first.borrow().clone();
+                match live {
+                    Some(live) => live.put(prepared.snapshot),
+                    None => {
+                        live::say_in_force(&prepared.snapshot);
+                        let live = Arc::new(LivePolicy::new(*prepared.snapshot));
+                        self.first.send_replace(Some(live));
+                    }
+                }
+                self.keep(done.cached, done.manifest).await;
+            }
+            Err(refusal) => self.refuse(&done.cached.message, &refusal, Some(&done.manifest)),
+        }
+        if let Some((message, body)) = self.waiting.take() {
+            self.consider(message, body).await;
+        }
+    }
+
+    async fn confirm(&mut self, message: &Bytes, manifest: &Manifest) {
+        if self.status.note_confirmed(manifest) {
+            tracing::info!(revision = %manifest.revision, "what is published is in force again");
+            self.refused = None;
+            if let Some(live) = &*self.first.borrow() {
+                live.note_rejected(None);
+            }
+        }
+        // Signed or sealed anew: the cached one would run out, or need a key that is about to go.
+        if self.config.cache_dir.is_some() && self.kept.as_ref() != Some(manifest) {
+            let mut body = None;
+            if manifest.body.object {
+                body = self
+                    .reader
+                    .object(&manifest.body.sha256)
+                    .await
+                    .ok()
+                    .flatten();
+                if body.is_none() {
+                    return;
+                }
+            }
+            let message = message.clone();
+            self.keep(Cached { message, body }, manifest.clone()).await;
+        }
+    }
+
+    /// Writes what is in force into the cache.
+    async fn keep(&mut self, cached: Cached, manifest: Manifest) {
+        let Some(folder) = self.config.cache_dir.clone() else {
+            return;
+        };
+        match tokio::task::spawn_blocking(move || cache::write(&folder, &cached)).await {
+            Ok(Ok(())) => self.kept = Some(manifest),
+            Ok(Err(error)) => tracing::warn!(%error, "the bundle could not be cached"),
+            Err(error) => tracing::warn!(%error, "the bundle could not be cached"),
+        }
+    }
+
+    fn refuse(&mut self, message: &Bytes, refusal: &Refusal, manifest: Option<&Manifest>) {
+        let known = self.refused.as_ref();
+        if known.is_some_and(|(before, code)| before == message && *code == refusal.code) {
+            return;
+        }
+        tracing::error!(code = refusal.code.as_str(), why = %refusal.message, "a bundle was refused: the last good one stays in force");
+        self.refused = Some((message.clone(), refusal.code));
+        self.status.note_refused(refusal, manifest);
+        if let Some(live) = &*self.first.borrow() {
+            live.note_rejected(self.status.rejected());
+        }
+        self.news = true;
+    }
+
+    fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Sends a report, and says when to send the next one.
+    async fn report(&mut self) -> Instant {
+        let report = self.status.report(&self.config.pod);
+        if let Err(error) = self.reader.report(&report).await {
+            tracing::debug!(%error, "no report could be sent");
+        }
+        Instant::now() + self.jitter.add(REPORT, REPORT_JITTER)
+    }
+}
+
+/// Says what of a bundle counts as failed here.
+fn say(prepared: &Prepared) {
+    for problem in &prepared.problems {
+        let source = &problem.source;
+        tracing::warn!(
+            kind = &*source.kind,
+            namespace = &*source.namespace,
+            name = &*source.name,
+            "counts as failed: {}",
+            problem.message
+        );
+    }
+    if prepared.more > 0 {
+        tracing::warn!(more = prepared.more, "more counts as failed");
+    }
+}
+
+/// Spreads what many gateways do at the same interval. It need not be hard to guess.
+struct Jitter(u64);
+
+impl Jitter {
+    fn new() -> Self {
+        use std::hash::{BuildHasher as _, RandomState};
+        Self(RandomState::new().hash_one(0) | 1)
+    }
+
+    /// `least`, and up to `more` on top.
+    fn add(&mut self, least: Duration, more: Duration) -> Duration {
+        // xorshift
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let part = u8::try_from(self.0 & 0xff).unwrap_or(0);
+        least + more.mul_f64(f64::from(part) / 255.0)
+    }
+}
