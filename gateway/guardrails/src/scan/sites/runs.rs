@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+mod readable;
+
+use self::readable::Code;
 use super::Sites;
-use super::escapes::hex_value;
 use crate::scan::open::ByteSet;
 
 /// Shorter runs are words.
@@ -72,8 +74,8 @@ fn run_at(text: &str, at: usize, floor: usize, sites: &mut Sites) -> usize {
 
 /// Whether what begins with these digits may stand for readable text.
 fn may_be_readable(digits: &[u8]) -> bool {
-    readable_start(digits, base64_byte)
-        || (digits.iter().all(u8::is_ascii_hexdigit) && readable_start(digits, hex_byte))
+    Code::Base64.is_readable_start(digits)
+        || (Code::Hex.is_readable_start(digits) && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// How many digits stand at the end of `head`.
@@ -191,139 +193,13 @@ impl<'a> Run<'a> {
     /// What it stands for, when that is readable.
     fn decode(&self) -> Option<String> {
         let hex = self.hex && self.digits.len().is_multiple_of(2);
-        let text = if hex {
-            readable(&self.digits, hex_byte)
-        } else {
-            None
-        };
-        text.or_else(|| readable(&self.digits, base64_byte))
+        let text = hex.then(|| Code::Hex.readable(&self.digits)).flatten();
+        text.or_else(|| Code::Base64.readable(&self.digits))
     }
 
     /// Whether the run may become readable when it goes on.
     fn readable_so_far(&self) -> bool {
-        let so_far = |decode| {
-            readable_start(&self.digits, decode) && beginnings(&self.digits, decode).is_some()
-        };
-        (self.hex && so_far(hex_byte)) || so_far(base64_byte)
-    }
-}
-
-/// The byte at an index of what digits stand for; none when they do not reach so far.
-type Decode = fn(&[u8], usize) -> Option<u8>;
-
-fn hex_byte(digits: &[u8], index: usize) -> Option<u8> {
-    match digits.get(index * 2..index * 2 + 2) {
-        Some(&[high, low]) => Some(hex_value(high)? << 4 | hex_value(low)?),
-        _ => None,
-    }
-}
-
-fn base64_byte(digits: &[u8], index: usize) -> Option<u8> {
-    // Byte n takes its bits from 8n on; a digit has six.
-    let first = index * 8 / 6;
-    let (high, low) = (digits.get(first)?, digits.get(first + 1)?);
-    let bits = u16::from(base64_value(*high)) << 6 | u16::from(base64_value(*low));
-    Some((bits >> (4 - index * 8 % 6)) as u8)
-}
-
-const fn base64_value(digit: u8) -> u8 {
-    match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    }
-}
-
-/// The decoded text if it is readable: valid UTF-8, at least 95 % of it shown. Its beginnings of 1, 2, 4, 8, ...
-/// bytes have to be readable too. So most runs are refused after a few bytes, and what is refused stays refused
-/// when a stream goes on.
-fn readable(digits: &[u8], decode: Decode) -> Option<String> {
-    if !readable_start(digits, decode) {
-        return None;
-    }
-    let out = beginnings(digits, decode).filter(|out| mostly_shown(out))?;
-    String::from_utf8(out).ok()
-}
-
-/// Beginnings that are asked about without an allocation.
-const START: usize = 32;
-
-/// Whether the beginnings of up to [`START`] bytes are readable.
-fn readable_start(digits: &[u8], decode: Decode) -> bool {
-    if let (Some(first), Some(second)) = (decode(digits, 0), decode(digits, 1))
-        && !may_begin(first, second)
-    {
-        return false;
-    }
-    let mut start = [0; START];
-    let mut length = 0;
-    let mut step = 1;
-    while step <= START {
-        while length < step {
-            let (Some(slot), Some(byte)) = (start.get_mut(length), decode(digits, length)) else {
-                return true;
-            };
-            *slot = byte;
-            length += 1;
-        }
-        if !mostly_shown(start.get(..length).unwrap_or_default()) {
-            return false;
-        }
-        step *= 2;
-    }
-    true
-}
-
-/// Whether readable text may begin with these two bytes: a quick no for most names and numbers.
-fn may_begin(first: u8, second: u8) -> bool {
-    match first {
-        0..0x80 => shown(char::from(first)),
-        0xc2..=0xf4 => second & 0xc0 == 0x80,
-        _ => false,
-    }
-}
-
-/// All of what the digits stand for, unless one of its longer beginnings is not readable.
-fn beginnings(digits: &[u8], decode: Decode) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut step = START * 2;
-    while let Some(byte) = decode(digits, out.len()) {
-        out.push(byte);
-        if out.len() == step {
-            if !mostly_shown(&out) {
-                return None;
-            }
-            step *= 2;
-        }
-    }
-    Some(out)
-}
-
-/// Whether the bytes are UTF-8, but for a last character that is cut off, and nearly all of it shows.
-fn mostly_shown(bytes: &[u8]) -> bool {
-    if bytes.is_ascii() {
-        let hidden = bytes.iter().filter(|byte| !shown(char::from(**byte)));
-        return hidden.count() <= bytes.len() / 20;
-    }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => bytes
-            .get(..error.valid_up_to())
-            .and_then(|valid| std::str::from_utf8(valid).ok())
-            .unwrap_or(""),
-        Err(_) => return false,
-    };
-    let hidden = text.chars().filter(|character| !shown(*character)).count();
-    hidden <= bytes.len() / 20
-}
-
-/// Whether text in any language may have this character in it.
-fn shown(character: char) -> bool {
-    match character {
-        ' '..='~' | '\t' | '\n' | '\r' => true,
-        '\0'..='\u{9f}' => false,
-        _ => character.is_alphanumeric() || character >= '\u{2010}',
+        (self.hex && Code::Hex.is_readable_so_far(&self.digits))
+            || Code::Base64.is_readable_so_far(&self.digits)
     }
 }
