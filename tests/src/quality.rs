@@ -23,7 +23,7 @@ use parapet_policy::outcome::Operation;
 use std::sync::Arc;
 
 use family::{FAMILIES, Family};
-use report::Report;
+use report::{Report, Wrong};
 use row::Row;
 use score::Scores;
 
@@ -126,6 +126,7 @@ pub fn combined_cost(dir: &Path) -> Result<f64> {
 fn score_family(family: &Family, rows: &[Row]) -> Result<Report> {
     let detectors = family.detectors()?;
     let mut scores = Scores::default();
+    let mut wrong = Vec::new();
     let (mut time, mut bytes) = (Duration::ZERO, 0);
     // Lazily built tables are built before the clock runs.
     for row in rows.iter().take(50) {
@@ -139,10 +140,14 @@ fn score_family(family: &Family, rows: &[Row]) -> Result<Report> {
         bytes += row.text.len();
         let hits = family.hits_that_count(row, &hits);
         scores.add(family, row, &hits);
+        if row.positive() == hits.is_empty() && !family.keeps_apart(row) {
+            wrong.push(Wrong::of(row, &hits));
+        }
     }
     Ok(Report {
         family: family.name,
         scores,
+        wrong,
         time,
         bytes,
     })

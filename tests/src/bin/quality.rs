@@ -15,6 +15,9 @@ struct Args {
     /// Only the line for each family.
     #[arg(long)]
     summary: bool,
+    /// The texts that were judged wrong, too.
+    #[arg(long)]
+    wrong: bool,
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,13 @@ fn print(args: &Args) -> Result<()> {
     );
     if !args.summary {
         reports.iter().for_each(|report| println!("{report}"));
+    }
+    if args.wrong {
+        for report in &reports {
+            println!("## {}: judged wrong\n", report.family);
+            report.wrong.iter().for_each(|wrong| println!("- {wrong}"));
+            println!();
+        }
     }
     println!("{}", report::summary(&reports));
     println!(

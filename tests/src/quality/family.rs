@@ -38,12 +38,38 @@ pub const FAMILIES: &[Family] = &[
         kind: "regex",
         aim: "right type: recall 0.92, precision 0.97; documents: false-positive rate 2%",
         types: &[
+            ("ABA_ROUTING", &["aba_routing"]),
+            ("AGE", &["age"]),
+            ("AU_ABN", &["au_abn"]),
+            ("AU_MEDICARE", &["au_medicare"]),
+            ("AU_TFN", &["au_tfn"]),
+            ("BANK_ACCOUNT", &["bank_account"]),
+            ("CARD_EXPIRY", &["card_expiry"]),
+            ("CA_SIN", &["ca_sin"]),
             (
                 "CREDIT_CARD",
                 &["credit_card", "visa", "mastercard", "amex", "discover"],
             ),
+            ("CRYPTO", &["crypto"]),
+            ("CVV", &["cvv"]),
+            ("DATE_OF_BIRTH", &["date_of_birth"]),
+            ("DE_TAX_ID", &["de_tax_id"]),
             ("EMAIL_ADDRESS", &["email"]),
+            ("ES_NIE", &["es_nie"]),
+            ("ES_NIF", &["es_nif"]),
+            ("FI_HETU", &["fi_hetu"]),
+            ("FR_NIR", &["fr_nir"]),
+            ("GEO_COORDINATE", &["geo_coordinate"]),
+            ("IBAN_CODE", &["iban"]),
+            ("IMEI", &["imei"]),
+            ("IN_AADHAAR", &["in_aadhaar"]),
+            ("IN_PAN", &["in_pan"]),
             ("IP_ADDRESS", &["ipv4", "ipv6"]),
+            ("IT_FISCAL_CODE", &["it_fiscal_code"]),
+            ("LICENSE_PLATE", &["license_plate"]),
+            ("MAC_ADDRESS", &["mac_address"]),
+            ("MEDICAL_RECORD_NUMBER", &["medical_record_number"]),
+            ("NATIONAL_ID", &["national_id"]),
             (
                 "PASSPORT",
                 &[
@@ -57,11 +83,25 @@ pub const FAMILIES: &[Family] = &[
                     "passport_australia",
                     "passport_china",
                     "passport_japan",
+                    "passport",
                 ],
             ),
-            ("PHONE_NUMBER", &["us_phone"]),
+            ("PHONE_NUMBER", &["us_phone", "phone"]),
+            ("PIN", &["pin"]),
+            ("SWIFT_CODE", &["swift"]),
+            ("TAX_ID", &["tax_id"]),
+            ("UK_NHS", &["uk_nhs"]),
+            ("UK_NINO", &["uk_nino"]),
             ("URL", &["url"]),
+            ("US_DEA", &["us_dea"]),
+            ("US_DRIVER_LICENSE", &["us_driver_license"]),
+            ("US_EIN", &["us_ein"]),
+            ("US_ITIN", &["us_itin"]),
+            ("US_MBI", &["us_mbi"]),
+            ("US_NPI", &["us_npi"]),
             ("US_SSN", &["us_ssn", "us_ssn_no_dash"]),
+            ("VAT_ID", &["vat_id"]),
+            ("VIN", &["vin"]),
         ],
         apart: &["ner-only"],
     },
@@ -142,6 +182,11 @@ impl Family {
             .iter()
             .find(|(_, categories)| categories.contains(&category))
             .map(|(kind, _)| *kind)
+    }
+
+    /// Whether a row is reported apart.
+    pub(super) fn keeps_apart(&self, row: &Row) -> bool {
+        self.apart.iter().any(|tag| row.has_tag(tag))
     }
 
     /// Whether the kind claims to find spans of this type.

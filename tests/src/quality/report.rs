@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use parapet_guardrails::finding::Hit;
+
 use super::family::FAMILIES;
+use super::row::Row;
 use super::score::{Counts, Scores};
 use crate::bench::table::Table;
 
@@ -18,6 +21,54 @@ pub struct Report {
     pub time: Duration,
     /// Bytes scanned.
     pub bytes: usize,
+    /// The texts that were judged wrong, what is kept apart left out.
+    pub wrong: Vec<Wrong>,
+}
+
+/// A text that was reported and should not have been, or the other way round.
+#[derive(Clone, Debug)]
+pub struct Wrong {
+    /// What was found in it; empty when it was missed.
+    found: Vec<String>,
+    /// Where it comes from.
+    source: String,
+    /// The line around the first finding, or the beginning.
+    text: String,
+}
+
+/// Characters of a text that are shown.
+const SHOWN: usize = 160;
+
+impl Wrong {
+    /// The row with what was found in it.
+    pub(super) fn of(row: &Row, hits: &[&Hit]) -> Self {
+        let at = hits.first().map_or(0, |hit| hit.range.start);
+        let before = row.text.get(..at).unwrap_or_default();
+        let near = before.char_indices().rev().nth(SHOWN / 3);
+        let from = near.map_or(0, |(from, _)| from);
+        let text = row.text.get(from..).unwrap_or_default();
+        Self {
+            found: hits
+                .iter()
+                .map(|hit| {
+                    let text = row.text.get(hit.range.clone()).unwrap_or_default();
+                    format!("{} {text:.60?}", hit.category)
+                })
+                .collect(),
+            source: row.source.clone(),
+            text: text.chars().take(SHOWN).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = match self.found.as_slice() {
+            [] => "missed".to_owned(),
+            found => format!("false: {}", found.join(", ")),
+        };
+        write!(f, "{found} in {}: {:?}", self.source, self.text)
+    }
 }
 
 impl Report {

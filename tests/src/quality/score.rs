@@ -94,7 +94,7 @@ impl Scores {
         // A text whose only annotated places are of types that nobody claims to find is not one to report.
         let claimed =
             row.spans.is_empty() || row.spans.iter().any(|span| family.claims(&span.kind));
-        let apart = family.apart.iter().any(|tag| row.has_tag(tag));
+        let apart = family.keeps_apart(row);
         if !apart && (claimed || !row.positive()) {
             self.texts.add(row.positive(), reported);
         }

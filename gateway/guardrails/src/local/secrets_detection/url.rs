@@ -33,7 +33,7 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
-    if matches!(inner.get(port), Some(b'/' | b'?' | b'#' | b',' | b')')) {
+    if port > 0 && matches!(inner.get(port), Some(b'/' | b'?' | b'#' | b',' | b')')) {
         return (None, None);
     }
     let length = inner
@@ -57,8 +57,10 @@ pub(super) fn password(text: &str, at: usize) -> (Option<Range<usize>>, Option<u
     let names_itself = text.get(at..at + user).is_some_and(|user| {
         user.eq_ignore_ascii_case("user") || user.eq_ignore_ascii_case("username")
     });
-    // A path would be a reference elsewhere.
-    let stands_in = is_made_up(value) || (is_reference(value) && !value.starts_with('/'));
+    // What would be a reference elsewhere may begin a password. A port left out leaves a path, though.
+    let odd = value.starts_with(['/', '@']);
+    let path = value.starts_with('/') && value.matches('/').count() > 1;
+    let stands_in = is_made_up(value) || path || (is_reference(value) && !odd);
     let documented = DOCUMENTED
         .iter()
         .any(|known| known.eq_ignore_ascii_case(value))

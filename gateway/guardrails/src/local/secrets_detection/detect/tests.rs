@@ -50,7 +50,16 @@ fn only_the_secret_is_replaced() {
             "postgres://app:s3cr/t#pw@db:5432/x".to_owned(),
             "postgres://app:@@db:5432/x",
         ),
+        (
+            "postgres://app:/GVHd7SNaQ@db:5432/x mysql://app:#Ha9AFP@db amqp://app:@!Bx9U$s@db"
+                .to_owned(),
+            "postgres://app:@@db:5432/x mysql://app:@@db amqp://app:@@db",
+        ),
         ("https://host:8080/a@b".to_owned(), "https://host:8080/a@b"),
+        (
+            "https://host:/docs/me@example.com".to_owned(),
+            "https://host:/docs/me@example.com",
+        ),
         (
             "curl -u me:s3cretpw https://x".to_owned(),
             "curl -u me:@ https://x",
