@@ -163,6 +163,13 @@ pub enum Order {
 pub fn verify(message: &Bytes, expected: &Expected<'_>) -> Result<Verified, Refusal> {
     let (line, rest) = first_line(message)?;
     let manifest = signed_manifest(&line, expected.trusted)?;
+    let revision = manifest.revision;
+    let verified = fits(&manifest, expected).and_then(|order| Verified::new(manifest, rest, order));
+    verified.map_err(|refusal| refusal.of(revision))
+}
+
+/// Whether a signed manifest is for us and of now.
+fn fits(manifest: &Manifest, expected: &Expected<'_>) -> Result<Order, Refusal> {
     let refuse = |code, message: String| Err(Refusal::new(code, message));
     if *manifest.installation != *expected.installation {
         let message = format!("it is for the installation {}", manifest.installation);
@@ -176,8 +183,7 @@ pub fn verify(message: &Bytes, expected: &Expected<'_>) -> Result<Verified, Refu
         let end = parapet_policy::time::Rfc3339(manifest.not_after);
         return refuse(RefusalCode::Expired, format!("it was good until {end}"));
     }
-    let order = order(&manifest, expected.in_force)?;
-    open::Verified::new(manifest, rest, order)
+    order(manifest, expected.in_force)
 }
 
 fn first_line(message: &Bytes) -> Result<(Bytes, Bytes), Refusal> {

@@ -71,9 +71,6 @@ pub struct Rejected {
     /// Epoch and generation, as far as they were signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// The manifest's digest, as far as it was signed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Arc<str>>,
     /// Why.
     pub code: RefusalCode,
     /// Why, for people.

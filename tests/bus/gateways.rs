@@ -1,6 +1,6 @@
 //! Real gateways that take their policy over NATS.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parapet_bus::nats::{Fleet, Publisher, Role};
 use parapet_bus::report::Report;
@@ -249,6 +249,34 @@ async fn what_cannot_be_verified_is_refused_and_reported_and_the_last_good_stays
     let (_, policy) = gateway.admin_get("/policy").await.unwrap();
     assert!(policy.contains("Malformed"), "{policy}");
 
+    // An older one of ours, replayed: the report says which.
+    let older = installation
+        .pack(&resources(&world.llm, &blocking("email")))
+        .unwrap();
+    let issue = parapet_bus::envelope::Issue {
+        class: CLASS.into(),
+        revision: revision(0, 9),
+        issued_at: SystemTime::now(),
+        not_after: SystemTime::now() + LIMIT,
+    };
+    let signing = installation.signing().unwrap();
+    let replayed = parapet_bus::envelope::sign(&older, issue, &[&signing]).unwrap();
+    let put = context
+        .publish("$KV.rules.snapshot.default.v1", replayed.message)
+        .await
+        .unwrap();
+    put.await.unwrap();
+    let stale = |report: &Report| {
+        let rejected = report.rejected.as_ref();
+        rejected.is_some_and(|rejected| {
+            (rejected.code, rejected.revision) == (RefusalCode::StaleEpoch, Some(revision(0, 9)))
+        })
+    };
+    world
+        .report("wary", "the replayed one is reported", stale)
+        .await;
+    assert_eq!(status(&client, SSN).await, 400);
+
     // A good one takes the refusal away.
     world.publish(&installation, &blocking("email"), 2).await;
     world
@@ -339,4 +367,32 @@ async fn a_restart_without_nats_comes_back_from_the_cache() {
     .await;
     assert_eq!(readiness(&gateway).await.0, 503);
     drop(world);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_tls_the_server_must_be_the_right_one() {
+    let mut installation = installation!(Installation::down());
+    // Binaries choose at their start; this process may have been the first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    installation.authority = Some(installation.nats.with_tls().unwrap());
+    let accounts = installation.server.accounts();
+    installation.nats.configure(&accounts, true).unwrap();
+    installation.nats.start().await.unwrap();
+    let _world = World::start(&installation, &blocking("us_ssn")).await;
+    let gateway = installation.gateway("tls").start().await.unwrap();
+    assert_eq!(status(&gateway.client(), SSN).await, 400);
+
+    // An authority that has not signed the server's certificate.
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let file = installation.file("other.crt");
+    std::fs::write(&file, other.cert.pem()).unwrap();
+    installation.authority = Some(file);
+    let connection = installation.connect(Role::Gateway).await.unwrap();
+    let mut state = connection.state().clone();
+    let connected = state.wait_for(|state| state.connected);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(2), connected)
+            .await
+            .is_err()
+    );
 }

@@ -33,6 +33,8 @@ pub struct Installation {
     pub nats: Nats,
     /// Its users and limits.
     pub server: ServerConfig,
+    /// The authority of the server's certificate, when it has one.
+    pub authority: Option<PathBuf>,
     dir: TempDir,
     signing: String,
     sealing: SealingKey,
@@ -87,6 +89,7 @@ impl Installation {
         Ok(Some(Self {
             nats,
             server,
+            authority: None,
             dir,
             signing: signing.to_string(),
             sealing,
@@ -135,7 +138,7 @@ impl Installation {
             name: "test".to_owned(),
             role,
             credentials,
-            ca_file: None,
+            ca_file: self.authority.clone(),
         };
         Ok(connect(&config).await?)
     }
@@ -234,6 +237,9 @@ impl Installation {
             ("--pod-uid", format!("uid-of-{pod}")),
         ];
         let mut setup = Setup::default().without_manifests();
+        if let Some(authority) = &self.authority {
+            setup = setup.arg("--nats-ca").arg(authority.to_string_lossy());
+        }
         for (name, value) in args {
             setup = setup.arg(name).arg(value);
         }

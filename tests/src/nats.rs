@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -24,6 +25,7 @@ pub struct Nats {
     dir: TempDir,
     addr: SocketAddr,
     child: Option<Child>,
+    tls: bool,
 }
 
 impl Nats {
@@ -45,6 +47,7 @@ impl Nats {
             addr: free_port()?,
             dir,
             child: None,
+            tls: false,
         };
         nats.configure(accounts, true)?;
         Ok(Some(nats))
@@ -56,6 +59,14 @@ impl Nats {
     /// When it cannot be written.
     pub fn configure(&self, accounts: &str, jetstream: bool) -> Result<()> {
         let mut text = format!("listen: \"{}\"\n", self.addr);
+        if self.tls {
+            let file = |name: &str| self.dir.path().join(name);
+            text.push_str(&format!(
+                "tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n",
+                file("server.crt").display(),
+                file("server.key").display()
+            ));
+        }
         if jetstream {
             let store = self.store();
             text.push_str(&format!(
@@ -67,13 +78,39 @@ impl Nats {
         std::fs::write(self.dir.path().join("nats.conf"), text).context("writing nats.conf")
     }
 
+    /// From now on it demands TLS, with a certificate of an authority of its own; returns the authority's file.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn with_tls(&mut self) -> Result<PathBuf> {
+        let mut authority = CertificateParams::new(Vec::new())?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate()?;
+        let certificate = authority.self_signed(&authority_key)?;
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate()?;
+        let server = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?
+            .signed_by(&key, &issuer)?;
+        let write = |name: &str, text: String| -> Result<PathBuf> {
+            let path = self.dir.path().join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+            Ok(path)
+        };
+        write("server.crt", server.pem())?;
+        write("server.key", key.serialize_pem())?;
+        let authority = write("authority.crt", certificate.pem())?;
+        self.tls = true;
+        Ok(authority)
+    }
+
     fn store(&self) -> PathBuf {
         self.dir.path().join("store")
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.addr)
+        let scheme = if self.tls { "tls" } else { "nats" };
+        format!("{scheme}://{}", self.addr)
     }
 
     /// Starts it and waits for its greeting.

@@ -314,6 +314,17 @@ fn each_kind_of_wrong_message_has_its_own_code() {
 }
 
 #[test]
+fn a_refusal_names_the_revision_that_was_signed_and_no_other() {
+    let world = World::new();
+    let packed = world.packed();
+    let older = world.signed(&packed, |issue| issue.revision.epoch = 2);
+    let refusal = world.verify(&older).unwrap_err();
+    assert_eq!(refusal.revision.unwrap().to_string(), "2.6");
+    let forged = World::new().signed(&packed, |_| ());
+    assert_eq!(world.verify(&forged).unwrap_err().revision, None);
+}
+
+#[test]
 fn the_same_signed_again_is_no_news() {
     let world = World::new();
     let packed = world.packed();

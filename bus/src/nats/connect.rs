@@ -63,7 +63,7 @@ pub struct ConnectConfig {
     pub role: Role,
     /// How it is proved.
     pub credentials: Credentials,
-    /// A PEM file with authorities to trust beside the system's. With it TLS is demanded.
+    /// A PEM file with the authorities to trust, instead of the system's. With it TLS is demanded.
     pub ca_file: Option<PathBuf>,
 }
 

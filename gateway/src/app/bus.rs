@@ -45,7 +45,7 @@ pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Fol
         "following the operator over NATS"
     );
     let connection = nats::connect(&args.connect_config(config.pod.name.clone())).await?;
-    Ok(follow_operator(connection, config, status).await?)
+    Ok(follow_operator(connection, config, status))
 }
 
 /// Waits for the first policy.

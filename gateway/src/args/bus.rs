@@ -28,7 +28,7 @@ pub struct BusArgs {
     /// A file with the JWT and the seed to connect with; it is read again at every connection.
     #[arg(long, env = "PARAPET_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
-    /// A PEM file with authorities to trust for NATS. With it TLS is demanded.
+    /// A PEM file with the authorities to trust for NATS, instead of the system's. With it TLS is demanded.
     #[arg(long, env = "PARAPET_NATS_CA", value_name = "FILE")]
     pub nats_ca: Option<PathBuf>,
     /// The public keys whose signature makes a bundle good: a file, or a folder of files.

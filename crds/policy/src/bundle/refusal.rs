@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Revision;
+
 /// Why a bundle was refused. The list is closed: reports, metrics and documents name each one.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum RefusalCode {
@@ -106,6 +108,8 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// For people: what was expected and what was found.
     pub message: String,
+    /// What was refused, as far as it was signed by somebody who is trusted.
+    pub revision: Option<Revision>,
 }
 
 impl Refusal {
@@ -114,6 +118,16 @@ impl Refusal {
         Self {
             code,
             message: message.into(),
+            revision: None,
+        }
+    }
+
+    /// The same of a known revision.
+    #[must_use]
+    pub fn of(self, revision: Revision) -> Self {
+        Self {
+            revision: Some(revision),
+            ..self
         }
     }
 }

@@ -1,11 +1,12 @@
 //! One task that follows the operator. What takes time runs beside it, one at a time.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use parapet_bus::envelope::{Order, Verified};
 use parapet_bus::nats::{BundleReader, Connection, ReadError};
 use parapet_policy::bundle::wire::Manifest;
@@ -48,68 +49,93 @@ impl Drop for Following {
     }
 }
 
-/// Begins to follow the operator on this runtime.
-///
-/// # Errors
-/// When the subscriptions cannot be made.
-pub async fn follow(
+/// Begins to follow the operator on this runtime. Following that fails is begun again.
+pub fn follow(
     connection: Connection,
     config: RemoteConfig,
     status: SharedStatus,
-) -> Result<(Following, First), ReadError> {
-    let reader = BundleReader::new(&connection, &config.class);
+) -> (Following, First) {
     let (first, receive) = watch::channel(None);
+    let config = Arc::new(config);
+    let task = tokio::spawn(async move {
+        loop {
+            let following = run(&connection, &config, &status, &first);
+            match AssertUnwindSafe(following).catch_unwind().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::error!(%error, "following the operator failed"),
+                Err(_) => {
+                    // The hook has said why; what was half known is forgotten.
+                    if let Some(live) = &*first.borrow() {
+                        live.reading_failed();
+                    }
+                }
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    });
+    (Following { task }, receive)
+}
+
+/// Follows until the connection is given up, which only happens at the end of the process.
+async fn run(
+    connection: &Connection,
+    config: &Arc<RemoteConfig>,
+    status: &SharedStatus,
+    first: &watch::Sender<Option<Arc<LivePolicy>>>,
+) -> Result<(), ReadError> {
+    let reader = BundleReader::new(connection, &config.class);
     let mut pushed = reader.listen().await?;
     let mut questions = reader.questions().await?;
     let mut follower = Follower {
         reader,
-        config: Arc::new(config),
-        status,
-        first,
+        config: Arc::clone(config),
+        status: Arc::clone(status),
+        first: first.clone(),
         preparer: Some(Preparer::default()),
         preparing: None,
         waiting: None,
         kept: None,
         refused: None,
         news: false,
+        again: false,
         jitter: Jitter::new(),
     };
-    let task = tokio::spawn(async move {
-        let mut link = connection.state().clone();
-        let mut seen = (0, 0);
-        let start = Instant::now();
-        let mut poll = start + RETRY;
-        let mut report = start + RETRY;
-        let mut cached = follower.config.cache_dir.clone();
-        loop {
-            let now = *link.borrow_and_update();
-            follower.status.set_connected(now.connected);
-            // A connection that came up anew, or messages that were dropped.
-            if now.connected && seen != (now.connects, now.slow) {
-                seen = (now.connects, now.slow);
-                poll = follower.read().await;
+    let mut link = connection.state().clone();
+    let mut seen = (0, 0);
+    let start = Instant::now();
+    let mut poll = start + RETRY;
+    let mut report = start + RETRY;
+    let mut cached = follower.config.cache_dir.clone();
+    loop {
+        let now = *link.borrow_and_update();
+        follower.status.set_connected(now.connected);
+        // A connection that came up anew, or messages that were dropped.
+        if now.connected && seen != (now.connects, now.slow) {
+            seen = (now.connects, now.slow);
+            poll = follower.read().await;
+            report = Instant::now();
+        }
+        tokio::select! {
+            changed = link.changed() => if changed.is_err() { return Ok(()) },
+            Some(message) = pushed.next() => follower.consider(message.payload, None).await,
+            Some(_) = questions.next() => report = follower.report().await,
+            prepared = next(&mut follower.preparing) => {
+                follower.finish(prepared).await;
                 report = Instant::now();
             }
-            tokio::select! {
-                changed = link.changed() => if changed.is_err() { return },
-                Some(message) = pushed.next() => follower.consider(message.payload, None).await,
-                Some(_) = questions.next() => report = follower.report().await,
-                prepared = next(&mut follower.preparing) => {
-                    follower.finish(prepared).await;
-                    report = Instant::now();
-                }
-                () = sleep_until(poll.into()) => poll = follower.read().await,
-                () = sleep_until(report.into()) => report = follower.report().await,
-                () = sleep_until((start + CACHE_AFTER).into()), if cached.is_some() => {
-                    follower.read_cache(cached.take()).await;
-                }
-            }
-            if follower.take_news() {
-                report = Instant::now();
+            () = sleep_until(poll.into()) => poll = follower.read().await,
+            () = sleep_until(report.into()) => report = follower.report().await,
+            () = sleep_until((start + CACHE_AFTER).into()), if cached.is_some() => {
+                follower.read_cache(cached.take()).await;
             }
         }
-    });
-    Ok((Following { task }, receive))
+        if std::mem::take(&mut follower.news) {
+            report = Instant::now();
+        }
+        if std::mem::take(&mut follower.again) {
+            poll = poll.min(Instant::now() + follower.jitter.add(RETRY, RETRY));
+        }
+    }
 }
 
 /// What preparing ends in. The preparer comes back unless it panicked.
@@ -139,7 +165,8 @@ async fn next(under_way: &mut Option<UnderWay>) -> Done {
     let (preparer, result) = ended.unwrap_or_else(|error| {
         tracing::error!(%error, "making a bundle ready failed");
         // What was half built may be half remembered.
-        (Preparer::default(), Err(prepare::failed_inside()))
+        let refusal = prepare::failed_inside().of(current.manifest.revision);
+        (Preparer::default(), Err(refusal))
     });
     let manifest = current.manifest.clone();
     let cached = current.cached.clone();
@@ -167,6 +194,8 @@ struct Follower {
     refused: Option<(Bytes, RefusalCode)>,
     /// Whether something happened that a report should say at once.
     news: bool,
+    /// Whether the bucket should be read again soon.
+    again: bool,
     jitter: Jitter,
 }
 
@@ -215,7 +244,7 @@ impl Follower {
         let now = SystemTime::now();
         let verified = match prepare::check(&message, &self.config, in_force.as_ref(), now) {
             Ok(verified) => verified,
-            Err(refusal) => return self.refuse(&message, &refusal, None),
+            Err(refusal) => return self.refuse(&message, &refusal),
         };
         match verified.order() {
             Order::Same => self.confirm(&message, verified.manifest()).await,
@@ -232,7 +261,7 @@ impl Follower {
                 None => match self.reader.object(&name).await {
                     Ok(body) => body,
                     Err(error) => {
-                        // The next reading tries again.
+                        self.again = true;
                         tracing::warn!(%error, "the bundle's body could not be read");
                         self.status.note_unreadable(error.to_string());
                         return;
@@ -248,9 +277,10 @@ impl Follower {
             self.preparer.take().unwrap_or_default(),
             Arc::clone(&self.config),
         );
+        let revision = manifest.revision;
         let task = tokio::task::spawn_blocking(move || {
             let result = preparer.prepare(verified, &config);
-            (preparer, result)
+            (preparer, result.map_err(|refusal| refusal.of(revision)))
         });
         self.preparing = Some(UnderWay {
             task,
@@ -281,7 +311,7 @@ impl Follower {
                 }
                 self.keep(done.cached, done.manifest).await;
             }
-            Err(refusal) => self.refuse(&done.cached.message, &refusal, Some(&done.manifest)),
+            Err(refusal) => self.refuse(&done.cached.message, &refusal),
         }
         if let Some((message, body)) = self.waiting.take() {
             self.consider(message, body).await;
@@ -327,22 +357,18 @@ impl Follower {
         }
     }
 
-    fn refuse(&mut self, message: &Bytes, refusal: &Refusal, manifest: Option<&Manifest>) {
+    fn refuse(&mut self, message: &Bytes, refusal: &Refusal) {
         let known = self.refused.as_ref();
         if known.is_some_and(|(before, code)| before == message && *code == refusal.code) {
             return;
         }
         tracing::error!(code = refusal.code.as_str(), why = %refusal.message, "a bundle was refused: the last good one stays in force");
         self.refused = Some((message.clone(), refusal.code));
-        self.status.note_refused(refusal, manifest);
+        self.status.note_refused(refusal);
         if let Some(live) = &*self.first.borrow() {
             live.note_rejected(self.status.rejected());
         }
         self.news = true;
-    }
-
-    fn take_news(&mut self) -> bool {
-        std::mem::take(&mut self.news)
     }
 
     /// Sends a report, and says when to send the next one.

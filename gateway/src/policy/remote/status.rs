@@ -100,12 +100,11 @@ impl RemoteStatus {
     }
 
     /// Notes a refusal.
-    pub fn note_refused(&self, refusal: &Refusal, manifest: Option<&Manifest>) {
+    pub fn note_refused(&self, refusal: &Refusal) {
         let mut known = self.lock();
         *known.refusals.entry(refusal.code).or_default() += 1;
         known.rejected = Some(Rejected {
-            revision: manifest.map(|manifest| manifest.revision),
-            digest: manifest.map(|manifest| manifest.digest.clone()),
+            revision: refusal.revision,
             code: refusal.code,
             message: refusal.message.clone(),
             at: SystemTime::now(),
@@ -200,7 +199,7 @@ mod tests {
         assert!(status.why_not_ready().contains("published"));
         status.note_read(false);
         assert!(status.why_not_ready().contains("on its way"));
-        status.note_refused(&Refusal::new(RefusalCode::Expired, "late"), None);
+        status.note_refused(&Refusal::new(RefusalCode::Expired, "late"));
         assert!(status.why_not_ready().ends_with("Expired: late"));
         assert_eq!(
             status.numbers().refusals.get(&RefusalCode::Expired),
