@@ -23,6 +23,7 @@ mod sites;
 pub(crate) mod streamed;
 mod tail;
 
+pub(crate) use filter::{Filter, Literal};
 pub use open::{ByteSet, MARK_LIMIT, OpenMatch, Swallow, Until};
 pub use scanner::Scanner;
 

@@ -17,11 +17,11 @@ use window::{
 
 /// What is searched for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Literal {
+pub(crate) struct Literal {
     /// At least three bytes; four and more are much cheaper.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
     /// Whether upper and lower case differ.
-    pub(super) exact: bool,
+    pub(crate) exact: bool,
 }
 
 /// Drops the fourth byte.
@@ -32,7 +32,7 @@ const GATHERED: usize = 64;
 const STEP: usize = 16;
 
 /// The literals, prepared.
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// Anchors, by three bytes.
     first: Box<Table>,
     /// Anchors with the byte after them, or with the byte before them.
@@ -77,7 +77,7 @@ struct Anchor {
 impl Filter {
     /// Prepares the literals. Those shorter than three bytes are never found; more than 10,000 are too
     /// many.
-    pub(super) fn new(literals: Vec<Literal>) -> Self {
+    pub(crate) fn new(literals: Vec<Literal>) -> Self {
         let mut filter = Self {
             first: Box::new([0; 1 << (BITS - 6)]),
             second: Box::new([0; 1 << (BITS - 6)]),
@@ -168,7 +168,7 @@ impl Filter {
     }
 
     /// Calls `found` with the start of every occurrence and the literal's index, not in order.
-    pub(super) fn find(&self, text: &str, mut found: impl FnMut(usize, u16)) {
+    pub(crate) fn find(&self, text: &str, mut found: impl FnMut(usize, u16)) {
         let bytes = text.as_bytes();
         let mut places = Places::default();
         let mut at = 0;

@@ -9,60 +9,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::addresses::{self, Sign};
-use super::context::{REACH_BYTES, table};
-use super::presets::{How, Preset, Rule};
-use super::shapes::{self, Shapes};
+use super::context::{Memory, REACH_BYTES, table};
+use super::presets::{How, Preset};
 use crate::finding::{Hit, Rank};
 use crate::scan::{Layer, Wants};
 use crate::segment::Segment;
 
+mod digits;
 mod places;
 #[cfg(test)]
 mod reference;
+mod rules;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 
 use places::{LONGEST_TOKEN, Places, may_begin};
-
-/// The rules of the presets that find by shape, and what their shapes make it unnecessary to look at.
-struct Rules {
-    list: Vec<(&'static Preset, &'static Rule)>,
-    shapes: Arc<Shapes>,
-    /// The longest match.
-    longest: usize,
-    /// Whether a value may begin with what may stand before digits: a month, the code of a country.
-    leads: bool,
-    /// Whether a value may be groups with colons between.
-    colons: bool,
-    /// Whether a value may be without digits.
-    letters: bool,
-}
-
-impl Rules {
-    fn new(list: Vec<(&'static Preset, &'static Rule)>) -> Result<Self, String> {
-        let shapes = shapes::shared(list.iter().map(|(_, rule)| rule.shape).collect())?;
-        let longest = list.iter().map(|(_, rule)| shapes::longest(rule.shape));
-        Ok(Self {
-            longest: longest.max().unwrap_or_default(),
-            leads: (0..=u8::MAX).any(|byte| places::is_lead(byte) && shapes.begin_with(byte)),
-            colons: places::may_have_colons(&shapes),
-            letters: list.iter().any(|(_, rule)| rule.letters),
-            list,
-            shapes,
-        })
-    }
-
-    /// Whether more text could make a match at `at`, or unmake one.
-    fn undecided(&self, text: &str, at: usize) -> bool {
-        let mut undecided = false;
-        let alive = self.shapes.walk(text.as_bytes(), at, |rule, end, _| {
-            if let Some((_, rule)) = self.list.get(rule) {
-                undecided |= rule.edge.undecided(text, end);
-            }
-        });
-        alive || undecided
-    }
-}
+use rules::Rules;
 
 /// The presets of one guardrail, ready.
 pub(super) struct Finder {
@@ -99,7 +62,7 @@ impl Finder {
             finder.credentials = Some(Credentials::new(secrets, &finder.replacement));
         }
         if !lists.is_empty() {
-            finder.terms = Some(Terms::new(&lists)?);
+            finder.terms = Some(Terms::new(&lists));
         }
         if !rows.is_empty() {
             // Of two that find the same, those that need no word come first, and the later row: see `Places::try_at`.
@@ -168,7 +131,8 @@ impl Finder {
             });
         }
         if let Some(rules) = &self.rules {
-            Places::new(self, rules, text, segment.key.as_deref(), hits).all(layer);
+            let memory = Memory::default();
+            Places::new(self, rules, text, segment.key.as_deref(), &memory, hits).all(layer);
         }
     }
 

@@ -1,14 +1,16 @@
 //! Lists of terms: whole words and phrases, plural forms included.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use super::presets::Preset;
+use crate::scan::{Filter, Literal};
 
-/// The lists of the presets that a guardrail names, in one automaton.
+/// The lists of the presets that a guardrail names, in one search.
 pub(super) struct Terms {
-    automaton: AhoCorasick,
+    filter: Filter,
+    /// For each term its length, in bytes.
+    lengths: Vec<usize>,
     /// For each term its preset.
     presets: Vec<&'static Preset>,
     /// The terms, sorted, to tell what may still become one.
@@ -18,7 +20,7 @@ pub(super) struct Terms {
 
 impl Terms {
     /// Lists of lower-case ASCII terms.
-    pub(super) fn new(lists: &[(&'static Preset, &[&'static str])]) -> Result<Self, String> {
+    pub(super) fn new(lists: &[(&'static Preset, &[&'static str])]) -> Self {
         let mut presets = Vec::new();
         let mut terms: Vec<&'static str> = Vec::new();
         for (preset, list) in lists {
@@ -27,20 +29,18 @@ impl Terms {
                 terms.push(term);
             }
         }
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&terms)
-            .map_err(|error| error.to_string())?;
+        let literal = |text: &&'static str| Literal { text, exact: false };
+        let filter = Filter::new(terms.iter().map(literal).collect());
+        let lengths = terms.iter().map(|term| term.len()).collect();
         let longest = terms.iter().map(|term| term.len()).max().unwrap_or(0);
         terms.sort_unstable();
-        Ok(Self {
-            automaton,
+        Self {
+            filter,
+            lengths,
             presets,
             sorted: terms,
             longest,
-        })
+        }
     }
 
     /// The longest match, in bytes.
@@ -51,16 +51,26 @@ impl Terms {
     /// Every term that stands as words of its own.
     pub(super) fn find(&self, text: &str, mut found: impl FnMut(&'static Preset, Range<usize>)) {
         let bytes = text.as_bytes();
-        for term in self.automaton.find_iter(text) {
-            let apart = term.start().checked_sub(1).and_then(|at| bytes.get(at));
-            if apart.is_some_and(|byte| in_word(*byte)) {
+        let mut places = Vec::new();
+        self.filter.find(text, |start, term| {
+            let term = usize::from(term);
+            let length = self.lengths.get(term).copied().unwrap_or_default();
+            places.push((start, Reverse(length), term));
+        });
+        places.sort_unstable();
+        // The first, and of those that begin together the longest.
+        let mut done = 0;
+        for (start, Reverse(length), term) in places {
+            if start < done {
                 continue;
             }
-            let Some(end) = word_end(bytes, term.end()) else {
+            done = start + length;
+            let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+            if before.is_some_and(|byte| in_word(*byte)) {
                 continue;
-            };
-            if let Some(preset) = self.presets.get(term.pattern().as_usize()) {
-                found(preset, term.start()..end);
+            }
+            if let (Some(end), Some(preset)) = (word_end(bytes, done), self.presets.get(term)) {
+                found(preset, start..end);
             }
         }
     }

@@ -275,3 +275,21 @@ fn terms_stream_like_the_whole() {
         crate::scan::streamed::assert_streams(&*guardrail, text);
     }
 }
+
+#[test]
+fn work_grows_with_the_digits_and_not_faster() {
+    let every: Vec<&str> = presets::all().map(|preset| preset.id).collect();
+    let guardrail = guardrail(&json!({"presetPatterns": {"presets": every}}));
+    let numbers = crate::scan::hostile::texts().filter(|text| {
+        let head = text.get(..16).unwrap_or_default();
+        head.contains(|c: char| c.is_ascii_digit() || c == '@' || c == ':')
+    });
+    for text in numbers {
+        let text = &text[..text.floor_char_boundary(1 << 16)];
+        for hit in scan_text(&*guardrail, text) {
+            assert!(text.get(hit.range.clone()).is_some(), "{hit:?}");
+        }
+        let end = &text[text.floor_char_boundary(text.len() - 4096)..];
+        assert!(guardrail.pending_from(end, 0) <= end.len());
+    }
+}

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use super::super::context::table::Tables;
-use super::super::context::{self, Context, Near, REACH};
+use super::super::context::{Context, Memory, Near, REACH};
 use super::super::presets::{Check, FIRST_LABEL, Preset, Rule};
 use super::super::shapes::Shapes;
-use super::{Finder, Rules};
+use super::Finder;
+use super::digits::{Digits, run_end};
+use super::rules::Rules;
+use super::surroundings::Surroundings;
 use crate::finding::{Hit, Rank};
 use crate::scan::{Layer, Wants};
 
@@ -26,14 +28,11 @@ pub(super) struct Places<'a> {
     finder: &'a Finder,
     rules: &'a Rules,
     text: &'a str,
-    /// The JSON key above.
-    key: Option<&'a str>,
-    /// What it says.
-    above: Option<Context>,
-    tables: Tables,
+    has_key: bool,
+    around: Surroundings<'a>,
     hits: &'a mut Vec<Hit>,
     /// Rules and ends of the matches at one place; kept to be used again.
-    ends: Vec<(u16, u32)>,
+    ends: Vec<(u16, usize)>,
     /// Where the last proven value ends: nothing begins inside it.
     proven_to: usize,
 }
@@ -44,15 +43,15 @@ impl<'a> Places<'a> {
         rules: &'a Rules,
         text: &'a str,
         key: Option<&'a str>,
+        memory: &'a Memory,
         hits: &'a mut Vec<Hit>,
     ) -> Self {
         Self {
             finder,
             rules,
             text,
-            key,
-            above: None,
-            tables: Tables::default(),
+            has_key: key.is_some(),
+            around: Surroundings::of(text, key, memory),
             hits,
             ends: Vec::new(),
             proven_to: 0,
@@ -74,8 +73,9 @@ impl<'a> Places<'a> {
     /// Every run of letters and digits with a digit in it, and what may belong before it.
     fn tokens(&mut self) {
         let bytes = self.text.as_bytes();
+        let mut digits = Digits::of(bytes);
         let mut done = 0;
-        while let Some(digit) = next_digit(bytes, done) {
+        while let Some(digit) = digits.next_from(done) {
             let start = run_start(bytes, digit, done);
             let end = run_end(bytes, digit);
             if end - start <= LONGEST_TOKEN && start >= self.proven_to {
@@ -162,7 +162,7 @@ impl<'a> Places<'a> {
     /// Values without digits, after a label or below a key.
     fn labels(&mut self, layer: &Layer<'_>) {
         let bytes = self.text.as_bytes();
-        if self.key.is_some() {
+        if self.has_key {
             self.try_at(0);
         }
         for trigger in layer.triggers(Wants::PRESETS) {
@@ -196,37 +196,32 @@ impl<'a> Places<'a> {
 
     /// Judges every match that begins at a place. Matches are judged from the last rule to the first.
     fn try_at(&mut self, at: usize) {
-        let (rules, text) = (self.rules, self.text);
+        let text = self.text;
+        if !self.rules.shapes.may_begin(text.as_bytes(), at) {
+            return;
+        }
         self.ends.clear();
-        let ends = &mut self.ends;
-        rules
-            .shapes
-            .walk(text.as_bytes(), at, |index, end, digits| {
-                let Some((_, rule)) = rules.list.get(index) else {
-                    return;
-                };
-                let fits =
-                    end - at >= rule.least && (rule.digits.0..=rule.digits.1).contains(&digits);
-                if fits
-                    && rule.edge.closes(text, end)
-                    && let (Ok(index), Ok(end)) = (u16::try_from(index), u32::try_from(end))
-                {
-                    ends.push((index, end));
-                }
-            });
-        if !ends.is_empty() {
-            self.judge_all(at);
+        let (ends, around) = (&mut self.ends, &mut self.around);
+        let mut near: Option<Near<'a>> = None;
+        let is_near = |words, reach| {
+            near.get_or_insert_with(|| around.near(at))
+                .distance(words, reach)
+                .is_some()
+        };
+        self.rules
+            .matches(text, at, is_near, |rule, end| ends.push((rule, end)));
+        if !self.ends.is_empty() {
+            self.judge_all(at, near);
         }
     }
 
     /// Judges the matches at a place. Of one rule the longest match that passes counts.
-    fn judge_all(&mut self, at: usize) {
+    fn judge_all(&mut self, at: usize, mut near: Option<Near<'a>>) {
         let rules = self.rules;
         let mut ends = std::mem::take(&mut self.ends);
         if ends.len() > 1 {
             ends.sort_unstable_by(|a, b| b.cmp(a));
         }
-        let mut near = None;
         let (mut current, mut tries) = (u16::MAX, 0);
         for (index, end) in &ends {
             if *index != current {
@@ -234,27 +229,13 @@ impl<'a> Places<'a> {
             }
             tries += 1;
             if tries <= MOST_ENDS
-                && let Some((preset, rule)) = rules.list.get(usize::from(*index))
-                && self.judge(preset, rule, at..*end as usize, &mut near)
+                && let Some((preset, rule)) = rules.get(*index)
+                && self.judge(preset, rule, at..*end, &mut near)
             {
                 tries = MOST_ENDS;
             }
         }
         self.ends = ends;
-    }
-
-    /// The words near a place.
-    fn near(&mut self, at: usize) -> Near<'a> {
-        let above = *self
-            .above
-            .get_or_insert_with(|| self.key.map_or(Context::NONE, context::above));
-        let header = self.tables.header_cell(self.text, at);
-        let header = header.and_then(|cell| self.text.get(cell));
-        Near::new(
-            self.text,
-            at,
-            above.or(header.map_or(Context::NONE, context::above)),
-        )
     }
 
     /// Whether a match counts; then it is a hit.
@@ -279,7 +260,7 @@ impl<'a> Places<'a> {
         };
         let mut distance = None;
         if rule.context.or(rule.unless) != Context::NONE {
-            let near = near.get_or_insert_with(|| self.near(range.start));
+            let near = near.get_or_insert_with(|| self.around.near(range.start));
             distance = near.distance(rule.context, rule.reach);
             if distance.is_none() && rule.needs_context {
                 return false;
@@ -347,28 +328,13 @@ const fn in_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// The next ASCII digit. Looks at 32 bytes at a time, which compiles to vector instructions.
-fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    for chunk in bytes.get(from..)?.chunks(32) {
-        if chunk
-            .iter()
-            .fold(false, |any, byte| any | byte.is_ascii_digit())
-        {
-            return chunk
-                .iter()
-                .position(u8::is_ascii_digit)
-                .map(|place| at + place);
-        }
-        at += chunk.len();
-    }
-    None
-}
-
 /// Where the run of letters and digits begins that ends before or goes on at `at`.
 fn run_start(bytes: &[u8], at: usize, least: usize) -> usize {
-    let run = bytes.get(least..at).unwrap_or_default();
-    at - run.iter().rev().take_while(|byte| in_token(**byte)).count()
+    let mut start = at;
+    while start > least && bytes.get(start - 1).copied().is_some_and(in_token) {
+        start -= 1;
+    }
+    start
 }
 
 /// Where the run of letters of any script begins that ends at `end`.
@@ -378,9 +344,4 @@ fn lead_start(bytes: &[u8], end: usize) -> usize {
         .unwrap_or_default();
     let letters = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
     end - run.iter().rev().take_while(letters).count()
-}
-
-fn run_end(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| in_token(**byte)).count()
 }

@@ -8,7 +8,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
 use super::super::context::table::Tables;
-use super::super::context::{self, Context, Near, REACH};
+use super::super::context::{self, Context, Memory, Near, REACH};
 use super::super::presets::{Check, How, Preset, Rule};
 use super::super::shapes;
 use crate::finding::{Hit, Rank, resolve_overlaps};
@@ -134,7 +134,9 @@ fn judged(
     let header = header.and_then(|cell| text.get(cell));
     let above = [key, header].into_iter().flatten().map(context::above);
     let above = above.fold(Context::NONE, Context::or);
-    let distance = |context, reach| Near::new(text, range.start, above).distance(context, reach);
+    let distance = |context, reach| {
+        Near::new(text, range.start, above, &Memory::default()).distance(context, reach)
+    };
     let near = distance(rule.context, rule.reach);
     let nearer = near.map_or(Some(REACH), |near| near.checked_sub(1));
     let against = nearer.is_some_and(|reach| distance(rule.unless, reach).is_some());

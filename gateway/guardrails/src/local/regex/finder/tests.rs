@@ -33,7 +33,8 @@ impl Pair {
     fn assert_same(&self, text: &str, key: Option<&str>) {
         let mut hits = Vec::new();
         let rules = self.finder.rules.as_ref().unwrap();
-        Places::new(&self.finder, rules, text, key, &mut hits).all(&Layer::bare(text));
+        let memory = Memory::default();
+        Places::new(&self.finder, rules, text, key, &memory, &mut hits).all(&Layer::bare(text));
         resolve_overlaps(&mut hits);
         let found: Vec<_> = hits
             .iter()
