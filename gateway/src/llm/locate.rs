@@ -16,6 +16,9 @@ use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
 use super::unjudged::{Unjudged, UnjudgedCounts};
 use super::{Limits, LlmError};
 
+/// Room that is made for unescaped texts in advance, at most.
+const MOST_AT_ONCE: usize = 1 << 20;
+
 /// What is the same for all texts of one place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context {
@@ -293,6 +296,11 @@ impl Locator {
     fn read(&mut self, string: &RawStr<'_>, host: u32) -> SegmentText {
         if !string.escaped {
             return self.within(string.range.clone(), host);
+        }
+        if self.unescaped.capacity() == 0 {
+            // Only JSON in strings makes it longer than what is left of the body.
+            let left = self.body.len().saturating_sub(string.range.start as usize);
+            self.unescaped.reserve(left.min(MOST_AT_ONCE));
         }
         let start = self.unescaped.len() as u32;
         unescape_into(string.raw, &mut self.unescaped);

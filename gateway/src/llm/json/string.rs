@@ -13,6 +13,11 @@ const BLOCK: usize = 32;
 pub(super) fn special(bytes: &[u8]) -> usize {
     // Words of eight give an exact position; blocks of them, which the compiler turns into vector code, only
     // tell whether there is one. Most strings are short (keys, roles) or have an escape in every line.
+    if let Some(first) = bytes.first_chunk::<8>()
+        && let Some(found) = in_words(std::slice::from_ref(first))
+    {
+        return found;
+    }
     let (words, tail) = bytes.as_chunks::<8>();
     let (blocks, words) = words.as_chunks::<4>();
     let mut at = 0;
