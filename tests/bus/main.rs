@@ -9,4 +9,5 @@ mod distribution;
 mod gateways;
 mod outages;
 mod permissions;
+mod rotation;
 mod support;

@@ -35,9 +35,10 @@ pub struct Installation {
     pub server: ServerConfig,
     /// The authority of the server's certificate, when it has one.
     pub authority: Option<PathBuf>,
+    /// The public half of the gateways' key.
+    pub sealing: SealingKey,
     dir: TempDir,
     signing: String,
-    sealing: SealingKey,
     digest: DigestKey,
 }
 
@@ -108,11 +109,6 @@ impl Installation {
     /// Never: it was made here.
     pub fn signing(&self) -> Result<SigningKey> {
         Ok(SigningKey::from_text(&self.signing)?)
-    }
-
-    /// The public half of the gateways' key.
-    pub const fn sealing(&self) -> &SealingKey {
-        &self.sealing
     }
 
     /// A connection with a role's rights.
