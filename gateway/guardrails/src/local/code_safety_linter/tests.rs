@@ -38,10 +38,10 @@ fn first(text: &str) -> String {
         .map_or_else(String::new, |hit| hit.category.into_owned())
 }
 
-/// A long text of anything must take a time that grows with its length, not with its square. The bound
-/// is generous: a quadratic scan takes minutes.
+/// What begins again and again hides nothing. A scan whose work grows with the square of a text's length takes
+/// minutes for each of these.
 #[test]
-fn repeated_openings_stay_linear() {
+fn repeated_openings_hide_nothing() {
     let linter = linter();
     for unit in [
         "eval(",
@@ -79,11 +79,9 @@ fn repeated_openings_stay_linear() {
         ">/dev/sda ",
         "'eval(x",
     ] {
-        let text = format!("eval(x) rm -rf / {}", unit.repeat((1 << 16) / unit.len()));
-        let begin = std::time::Instant::now();
-        scan_text(&*linter, &text);
-        let spent = begin.elapsed();
-        assert!(spent.as_secs() < 5, "{unit:?} took {spent:?}");
+        let text = format!("eval(x)\n{}", unit.repeat((1 << 17) / unit.len()));
+        let hits = scan_text(&*linter, &text);
+        assert!(hits.iter().any(|hit| hit.range.start == 0), "{unit:?}");
     }
 }
 

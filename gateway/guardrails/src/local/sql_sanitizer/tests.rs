@@ -82,10 +82,10 @@ fn the_published_fields_are_read() {
     assert!(!config.block_drop && config.block_truncate && config.require_parameterization);
 }
 
-/// A long text of anything must take a time that grows with its length, not with its square. The bound
-/// is generous: a quadratic scan takes minutes.
+/// What begins again and again hides nothing. A scan whose work grows with the square of a text's length takes
+/// minutes for each of these.
 #[test]
-fn repeated_openings_stay_linear() {
+fn repeated_openings_hide_nothing() {
     let options = SqlSanitizer {
         require_parameterization: true,
         ..SqlSanitizer::default()
@@ -123,11 +123,9 @@ fn repeated_openings_stay_linear() {
         "1 OR ",
         "DELETE FROM a WHERE (",
     ] {
-        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 16) / unit.len()));
-        let begin = std::time::Instant::now();
-        scan_text(&*mutate, &text);
-        let spent = begin.elapsed();
-        assert!(spent.as_secs() < 5, "{unit:?} took {spent:?}");
+        let text = format!("DROP TABLE x; {}", unit.repeat((1 << 17) / unit.len()));
+        let hits = scan_text(&*mutate, &text);
+        assert!(hits.iter().any(|hit| hit.range.start == 0), "{unit:?}");
     }
 }
 
