@@ -45,7 +45,9 @@ fn message(message: Value<'_>, out: &mut Reading) {
 }
 
 fn block_start(block: Value<'_>, index: u32, out: &mut Reading) {
-    match block.get_str("type").as_deref() {
+    let kind = block.get_str("type");
+    out.begins = Some((index, kind.as_deref() == Some("text")));
+    match kind.as_deref() {
         Some(kind @ ("text" | "thinking")) => {
             let (text, channel) = match kind {
                 "text" => ("text", ChannelKind::Text),

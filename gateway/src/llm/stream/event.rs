@@ -61,6 +61,8 @@ pub struct Event {
     pub deltas: Vec<Delta>,
     /// The answers that are complete after it. `message_delta` ends none: its blocks have ended before.
     pub ended: Vec<u32>,
+    /// The content block that begins with it, and whether that is text (Anthropic).
+    pub begins: Option<(u32, bool)>,
     /// Tokens so far, when it says so. Anthropic reports input and output in different events: 0 means not said.
     pub usage: Option<Usage>,
     whole: Option<Texts>,
@@ -82,6 +84,7 @@ pub(in crate::llm) struct Reading {
     pub(in crate::llm) kind: EventKind,
     pub(in crate::llm) deltas: Vec<Delta>,
     pub(in crate::llm) ended: Vec<u32>,
+    pub(in crate::llm) begins: Option<(u32, bool)>,
     pub(in crate::llm) usage: Option<Usage>,
     copies: Vec<Copy>,
     /// False as soon as the event says anything besides its deltas.
@@ -182,6 +185,7 @@ impl Event {
             kind,
             deltas: Vec::new(),
             ended: Vec::new(),
+            begins: None,
             usage: None,
             whole: None,
             copies: Vec::new(),
@@ -204,6 +208,7 @@ impl Event {
             kind: EventKind::Chunk,
             deltas: Vec::new(),
             ended: Vec::new(),
+            begins: None,
             usage: None,
             copies: Vec::new(),
             bare: true,
@@ -217,6 +222,7 @@ impl Event {
             kind,
             deltas,
             ended,
+            begins,
             usage,
             copies,
             bare,
@@ -233,6 +239,7 @@ impl Event {
             kind,
             deltas,
             ended,
+            begins,
             usage,
             whole,
             copies,

@@ -50,6 +50,11 @@ pub struct Flow<'a> {
     changed: Vec<u32>,
     /// Answers that are complete.
     ended: Vec<u32>,
+    /// Text blocks that go on where another one ended, and the first of their run: like in an answer that does
+    /// not stream, consecutive text blocks are one text.
+    runs: Vec<(u32, u32)>,
+    /// The first block of a run of which nobody knows yet whether it goes on.
+    open_run: Option<u32>,
     /// Whether the stream has said that it is complete.
     over: bool,
     writer: Writer,
@@ -93,6 +98,8 @@ impl<'a> Flow<'a> {
             tail: Vec::new(),
             changed: Vec::new(),
             ended: Vec::new(),
+            runs: Vec::new(),
+            open_run: None,
             over: false,
             writer: Writer::new(dialect),
             out: Vec::new(),
@@ -142,6 +149,7 @@ impl<'a> Flow<'a> {
             }
             EventKind::Chunk | EventKind::Error | EventKind::Done => {}
         }
+        self.go_on_or_end(&event)?;
         self.writer.observe(&event);
         let spans = self.judge(&event)?;
         let ended = event.ended.clone();
@@ -153,7 +161,10 @@ impl<'a> Flow<'a> {
             begun: false,
         });
         for answer in ended {
-            self.end_answer(answer)?;
+            match self.text_run(answer) {
+                Some(first) => self.open_run = Some(first),
+                None => self.end_answer(answer)?,
+            }
             if !self.ended.contains(&answer) {
                 self.ended.push(answer);
             }
@@ -186,7 +197,7 @@ impl<'a> Flow<'a> {
             if self.over || self.ended.contains(&delta.channel.answer) {
                 return Err(FlowError::Unreadable);
             }
-            let index = self.channel(&delta.channel)?;
+            let index = self.channel(&self.run_of(&delta.channel))?;
             let text = event.text(delta);
             if delta.channel.kind == ChannelKind::ToolName {
                 self.name_call(&delta.channel, &text)?;
@@ -232,6 +243,47 @@ impl<'a> Flow<'a> {
             call.name(piece);
         }
         Ok(())
+    }
+
+    /// The first block of the run that a text block belongs to; none for what is no text block.
+    fn text_run(&self, block: u32) -> Option<u32> {
+        if self.dialect != Dialect::Anthropic {
+            return None;
+        }
+        let key = self.run_of(&ChannelKey {
+            answer: block,
+            kind: ChannelKind::Text,
+            call: 0,
+        });
+        let of_block = |known: &&(ChannelKey, State)| known.0.answer == block || known.0 == key;
+        let mut channels = self.channels.iter().filter(of_block);
+        // A block with other texts too is judged to its end.
+        (channels.next()?.0 == key && channels.next().is_none()).then_some(key.answer)
+    }
+
+    /// The channel that a text belongs to: the first of the run of its block.
+    fn run_of(&self, key: &ChannelKey) -> ChannelKey {
+        let mut key = key.clone();
+        if key.kind == ChannelKind::Text
+            && let Some((_, first)) = self.runs.iter().rfind(|(block, _)| *block == key.answer)
+        {
+            key.answer = *first;
+        }
+        key
+    }
+
+    /// After a text block: another one goes on with its text, anything else ends it.
+    fn go_on_or_end(&mut self, event: &Event) -> Result<(), FlowError> {
+        let Some(first) = self.open_run.take() else {
+            return Ok(());
+        };
+        if let Some((block, true)) = event.begins
+            && !self.ended.contains(&block)
+        {
+            self.runs.push((block, first));
+            return Ok(());
+        }
+        self.end_answer(first)
     }
 
     fn end_answer(&mut self, answer: u32) -> Result<(), FlowError> {
@@ -334,10 +386,12 @@ impl<'a> Flow<'a> {
             .any(|(channel, span)| safe(self, *channel) < span.end)
         {
             // Only a single text can be cut in two; several wait for each other.
-            if let [(channel, span)] = item.spans.as_mut_slice() {
+            if let ([(channel, span)], [delta]) =
+                (item.spans.as_mut_slice(), item.event.deltas.as_slice())
+            {
                 let to = safe(self, *channel);
                 if to > span.start {
-                    self.release_part(*channel, span.start..to);
+                    self.release_part(*channel, &delta.channel, span.start..to);
                     span.start = to;
                     item.begun = true;
                 }
@@ -349,8 +403,8 @@ impl<'a> Flow<'a> {
         None
     }
 
-    fn release_part(&mut self, channel: usize, span: Range<usize>) {
-        let Some((key, State::Flowing(text))) = self.channels.get_mut(channel) else {
+    fn release_part(&mut self, channel: usize, key: &ChannelKey, span: Range<usize>) {
+        let Some((_, State::Flowing(text))) = self.channels.get_mut(channel) else {
             return;
         };
         let rendered = text.render(span.clone());
@@ -371,7 +425,10 @@ impl<'a> Flow<'a> {
         } = item;
         let mut replaced: Vec<(usize, String)> = Vec::new();
         for (delta, (channel, span)) in spans.iter().enumerate() {
-            let Some((key, state)) = self.channels.get_mut(*channel) else {
+            let (Some((_, state)), Some(key)) = (
+                self.channels.get_mut(*channel),
+                event.deltas.get(delta).map(|delta| &delta.channel),
+            ) else {
                 continue;
             };
             let edited = match state {
