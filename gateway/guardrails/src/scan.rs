@@ -26,6 +26,7 @@ mod tail;
 pub(crate) use filter::{Filter, Literal};
 pub use open::{ByteSet, MARK_LIMIT, OpenMatch, Swallow, Until};
 pub use scanner::Scanner;
+pub use tail::Tail;
 
 /// The families of literals that guardrails share. One process-wide automaton holds all of them; a plan
 /// masks the families it does not want.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Scanner, plain_segment};
+use super::{Scanner, Tail, plain_segment};
 use crate::guardrail::TextGuardrail;
 
 /// What was found, and what.
@@ -62,7 +62,7 @@ fn streamed<'a>(guardrail: &dyn TextGuardrail, pieces: impl IntoIterator<Item = 
         let mut hits = [Vec::new()];
         scanner.scan(&text, &segment, &[guardrail], &mut hits);
         let judged = match piece {
-            Some(_) => base + scanner.judged_to(&text, safe - base, guardrail),
+            Some(_) => base + Tail::of(&text, safe - base).judged_to(guardrail),
             None => base + text.len(),
         };
         for hit in hits.into_iter().flatten() {
@@ -79,7 +79,7 @@ fn streamed<'a>(guardrail: &dyn TextGuardrail, pieces: impl IntoIterator<Item = 
         if piece.is_none() {
             return found;
         }
-        safe = base + scanner.pending_from(&text, safe - base, &[guardrail]);
+        safe = base + Tail::of(&text, safe - base).pending_from(guardrail);
         let keep = scanner
             .context_from(&text, safe - base, &[guardrail])
             .min((safe - base).saturating_sub(256));

@@ -13,29 +13,77 @@ use crate::guardrail::TextGuardrail;
 /// One of the questions that a guardrail answers about a text and an offset in it.
 type Question = fn(&dyn TextGuardrail, &str, usize) -> usize;
 
-impl Scanner {
-    /// The earliest offset, at least `from`, at which a match of any of the guardrails, in the text or in
-    /// a decoded form of it, may have begun that the end of `text` cuts off. Hold back from there.
-    pub fn pending_from(
-        &self,
-        text: &str,
-        from: usize,
-        guardrails: &[&dyn TextGuardrail],
-    ) -> usize {
-        let asked = ask(text, from, guardrails, |guardrail, text, from| {
-            guardrail.pending_from(text, from)
-        });
-        asked.max(from)
+/// The end of a stream's text, looked at once for all guardrails that are asked about it.
+pub struct Tail<'t> {
+    text: &'t str,
+    from: usize,
+    /// The text without what the end may cut in half, which can turn into anything: a match may go on before
+    /// it, in it, behind it.
+    whole: &'t str,
+    /// What the end of `whole` stands for, and what the end of that stands for.
+    readings: Vec<Decoded>,
+}
+
+impl<'t> Tail<'t> {
+    /// Looks at the end of `text`, of which `from` bytes have been released.
+    pub fn of(text: &'t str, from: usize) -> Self {
+        let unfinished = sites::unfinished(text, from).unwrap_or(text.len());
+        let whole = text.get(..unfinished).unwrap_or(text);
+        let mut readings: Vec<Decoded> = Vec::new();
+        for _ in 0..DEPTH {
+            let source = readings.last().map_or(whole, |reading| &reading.text);
+            match last_reading(source) {
+                Some(reading) => readings.push(reading),
+                None => break,
+            }
+        }
+        Self {
+            text,
+            from,
+            whole,
+            readings,
+        }
+    }
+
+    /// How much of the text has been released.
+    pub const fn from(&self) -> usize {
+        self.from
+    }
+
+    /// The earliest offset, not released yet, at which a match of the guardrail, in the text or in a decoded form
+    /// of it, may have begun that the end cuts off. Hold back from there.
+    pub fn pending_from(&self, guardrail: &dyn TextGuardrail) -> usize {
+        let question: Question = |guardrail, text, from| guardrail.pending_from(text, from);
+        self.ask(guardrail, question).max(self.from)
     }
 
     /// The offset up to which this guardrail's hits are final: [`TextGuardrail::judged_to`] of the text
     /// and of its decoded forms.
-    pub fn judged_to(&self, text: &str, from: usize, guardrail: &dyn TextGuardrail) -> usize {
-        ask(text, from, &[guardrail], |guardrail, text, from| {
+    pub fn judged_to(&self, guardrail: &dyn TextGuardrail) -> usize {
+        self.ask(guardrail, |guardrail, text, from| {
             guardrail.judged_to(text, from)
         })
     }
 
+    /// The least answer, for the text as it is and decoded.
+    fn ask(&self, guardrail: &dyn TextGuardrail, question: Question) -> usize {
+        let mut least = question(guardrail, self.text, self.from).min(self.text.len());
+        if self.whole.len() < self.text.len() {
+            least = least
+                .min(question(guardrail, self.whole, self.from))
+                .min(self.whole.len());
+        }
+        least.min(ask_decoded(
+            self.whole,
+            self.from,
+            &self.readings,
+            guardrail,
+            question,
+        ))
+    }
+}
+
+impl Scanner {
     /// The earliest [`TextGuardrail::context_from`].
     pub fn context_from(
         &self,
@@ -97,55 +145,37 @@ impl Scanner {
     }
 }
 
-/// The least answer, for the text as it is and decoded.
-fn ask(text: &str, from: usize, guardrails: &[&dyn TextGuardrail], question: Question) -> usize {
-    if guardrails.is_empty() {
-        return text.len();
+/// What the end of a text stands for, when it stands for something else.
+fn last_reading(text: &str) -> Option<Decoded> {
+    let sites = Sites::of(text, true);
+    if sites.is_empty() {
+        return None;
     }
-    let least = least(text, from, guardrails, question);
-    // What the end may cut in half can turn into anything: a match may go on before it, in it, behind it.
-    let unfinished = sites::unfinished(text, from).unwrap_or(text.len());
-    let whole = text.get(..unfinished).unwrap_or(text);
-    let least = match whole.len() < text.len() {
-        true => least.min(self::least(whole, from, guardrails, question)),
-        false => least,
-    };
-    least.min(ask_decoded(whole, from, guardrails, question, DEPTH))
-}
-
-fn least(text: &str, from: usize, guardrails: &[&dyn TextGuardrail], question: Question) -> usize {
-    guardrails
-        .iter()
-        .map(|guardrail| question(*guardrail, text, from))
-        .fold(text.len(), usize::min)
+    // Only the last reading may reach the end.
+    let last = readings(text, &sites).pop()?;
+    (last.map.source_of_start(last.text.len()) == text.len()).then_some(last)
 }
 
 fn ask_decoded(
     text: &str,
     from: usize,
-    guardrails: &[&dyn TextGuardrail],
+    readings: &[Decoded],
+    guardrail: &dyn TextGuardrail,
     question: Question,
-    depth: u8,
 ) -> usize {
-    let sites = Sites::of(text, true);
-    if depth == 0 || sites.is_empty() {
-        return text.len();
-    }
-    // Only the last reading may reach the end.
-    let last = readings(text, &sites).pop();
-    let reaches_end =
-        |reading: &Decoded| reading.map.source_of_start(reading.text.len()) == text.len();
-    let Some(reading) = last.filter(reaches_end) else {
+    let Some((reading, deeper)) = readings.split_first() else {
         return text.len();
     };
     let inner = reading.map.decoded_from(from);
-    let answer = least(&reading.text, inner, guardrails, question).min(ask_decoded(
-        &reading.text,
-        inner,
-        guardrails,
-        question,
-        depth - 1,
-    ));
+    let answer = question(guardrail, &reading.text, inner)
+        .min(reading.text.len())
+        .min(ask_decoded(
+            &reading.text,
+            inner,
+            deeper,
+            guardrail,
+            question,
+        ));
     match answer < reading.text.len() {
         true => reading.map.source_of_start(answer).min(text.len()),
         false => text.len(),

@@ -40,7 +40,10 @@ fn work_grows_with_the_text_and_not_faster() {
                     && text.is_char_boundary(hit.range.end))
         );
         let tail = &text[text.floor_char_boundary(text.len() - 20_000)..];
-        let pending = scanner.pending_from(tail, 10_000, &guardrails);
-        assert!((10_000..=tail.len()).contains(&pending) && tail.is_char_boundary(pending));
+        let end = Tail::of(tail, 10_000);
+        for guardrail in &guardrails {
+            let pending = end.pending_from(*guardrail);
+            assert!((10_000..=tail.len()).contains(&pending) && tail.is_char_boundary(pending));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A stream that is guarded as it flows.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parapet_guardrails::guardrail::{Guardrail, TextGuardrail};
 use parapet_policy::hook::Hook;
@@ -56,6 +56,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
                 note(&planned, &event);
                 guarded.event(event)?;
             }
+            guarded.settle()?;
             windows
                 .send(guarded.flow.take(), dialect, &delivery)
                 .await?;
@@ -142,7 +143,7 @@ struct Guarded<'a> {
     entries: &'a [Entry],
     flow: Flow<'a>,
     start_us: u64,
-    busy_us: u64,
+    busy: Duration,
     /// The guardrail that stopped it.
     stopped: Option<usize>,
 }
@@ -155,15 +156,27 @@ impl<'a> Guarded<'a> {
             entries,
             flow,
             start_us,
-            busy_us: 0,
+            busy: Duration::ZERO,
             stopped: None,
         }
     }
 
     fn event(&mut self, event: Event) -> Result<(), Failure> {
+        self.timed(|flow| flow.event(event))
+    }
+
+    /// Judges what has arrived.
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.timed(Flow::settle)
+    }
+
+    fn timed(
+        &mut self,
+        work: impl FnOnce(&mut Flow<'a>) -> Result<(), FlowError>,
+    ) -> Result<(), Failure> {
         let began = Instant::now();
-        let result = self.flow.event(event);
-        self.busy_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(0);
+        let result = work(&mut self.flow);
+        self.busy += began.elapsed();
         result.map_err(|error| self.failure(error))
     }
 
@@ -208,7 +221,8 @@ impl<'a> Guarded<'a> {
 
 impl Drop for Guarded<'_> {
     fn drop(&mut self) {
-        let share = self.busy_us / self.entries.len().max(1) as u64;
+        let busy_us = u64::try_from(self.busy.as_micros()).unwrap_or(u64::MAX);
+        let share = busy_us / self.entries.len().max(1) as u64;
         for (guard, entry) in self.entries.iter().enumerate() {
             let tally = self.flow.tally().get(guard).cloned().unwrap_or_default();
             let stopped = self.stopped == Some(guard);

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parapet_guardrails::finding::Hit;
-use parapet_guardrails::scan::{OpenMatch, Swallow};
+use parapet_guardrails::scan::{OpenMatch, Swallow, Tail};
 use parapet_guardrails::segment::{Rewrite, Segment};
 use parapet_policy::outcome::{Operation, Strategy};
 
@@ -16,6 +16,9 @@ use super::guards::{Guards, Tally};
 
 /// Released text that is kept in front of what is held, for word boundaries and context words.
 const CONTEXT: usize = 256;
+/// Released text that gathers before what nobody needs is forgotten: asking who needs what costs as much as
+/// scanning so much.
+const SLACK: usize = 512;
 
 /// A violation in one channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +44,8 @@ pub struct Channel {
     edits: Vec<(Range<usize>, Arc<str>)>,
     /// A match that outgrew the bound is dropped to its end.
     swallow: Option<Swallow>,
+    /// Whether text has come since the last judgement.
+    fresh: bool,
     hits: Vec<Vec<Hit>>,
 }
 
@@ -56,6 +61,7 @@ impl Channel {
             taken: vec![0; guards.len()],
             edits: Vec::new(),
             swallow: None,
+            fresh: false,
             hits: vec![Vec::new(); guards.len()],
         }
     }
@@ -80,22 +86,22 @@ impl Channel {
         self.released = self.released.max(offset);
     }
 
-    /// Takes the next piece of text.
-    ///
-    /// # Errors
-    /// A violation that stops the stream.
-    pub fn push(
-        &mut self,
-        piece: &str,
-        guards: &Guards<'_>,
-        tally: &mut [Tally],
-    ) -> Result<(), Stop> {
+    /// Takes the next piece of text. It waits for [`Self::settle`].
+    pub fn push(&mut self, piece: &str) {
         self.window.push_str(piece);
         let from = self.end() - piece.len();
-        if !self.swallowed(from, piece) {
-            return Ok(());
+        self.fresh |= self.swallowed(from, piece);
+    }
+
+    /// Judges the text that has come, and lets go what cannot become part of a match.
+    ///
+    /// # Errors
+    /// A violation that stops the stream. What stands before it may go.
+    pub fn settle(&mut self, guards: &Guards<'_>, tally: &mut [Tally]) -> Result<(), Stop> {
+        match std::mem::take(&mut self.fresh) {
+            true => self.judge(guards, tally, false),
+            false => Ok(()),
         }
-        self.judge(guards, tally, false)
     }
 
     /// Says that no more text comes: everything is judged and may go.
@@ -153,7 +159,7 @@ impl Channel {
         self.edits
             .retain(|(edit, _)| edit.end > released || edit.end == usize::MAX);
         // Asking and moving the text are worth it only when there is something to gain.
-        if released.saturating_sub(self.base) < CONTEXT * 8 {
+        if released.saturating_sub(self.base) < CONTEXT + SLACK {
             return;
         }
         let mut keep = released;
@@ -209,16 +215,19 @@ impl Channel {
     }
 
     fn judge(&mut self, guards: &Guards<'_>, tally: &mut [Tally], last: bool) -> Result<(), Stop> {
+        self.fresh = false;
         let from = self.safe - self.base;
-        for hits in &mut self.hits {
-            hits.clear();
-        }
-        guards.scan(&self.window, &self.segment, &mut self.hits);
-        let mut pending = self.window.len();
-        let mut judged = vec![self.window.len(); guards.len()];
+        let length = self.window.len();
+        let mut pending = length;
+        let mut judged = vec![length; guards.len()];
         if !last {
+            let mut tail = Tail::of(&self.window, from);
             for (guard, judged) in judged.iter_mut().enumerate() {
-                let (to, held) = guards.ask(guard, &self.window, self.from(guard, guards));
+                let from = self.from(guard, guards);
+                if tail.from() != from {
+                    tail = Tail::of(&self.window, from);
+                }
+                let (to, held) = guards.ask(guard, &self.window, &tail);
                 *judged = to;
                 pending = pending.min(held);
             }
@@ -227,28 +236,48 @@ impl Channel {
             .filter(|guard| guards.changes(*guard))
             .filter_map(|guard| judged.get(guard).copied())
             .min()
-            .unwrap_or(self.window.len());
+            .unwrap_or(length);
         for (guard, to) in judged.iter_mut().enumerate() {
             // A validator sees what the mutators left, so it waits for them.
             if !guards.changes(guard) {
                 *to = (*to).min(mutators_to);
             }
         }
-        self.take_hits(guards, tally, &judged)?;
+        for hits in &mut self.hits {
+            hits.clear();
+        }
+        // Who has got no further finds nothing that counts.
+        let (base, taken) = (self.base, &self.taken);
+        let further = |guard: usize| {
+            judged.get(guard).map_or(0, |to| base + to) > taken.get(guard).copied().unwrap_or(0)
+        };
+        if guards.in_order().any(further) {
+            guards.scan(&self.window, &self.segment, further, &mut self.hits);
+        }
+        let stopped = self.take_hits(guards, tally, &judged);
+        let pending = match &stopped {
+            Some((start, _)) => pending.min(start.saturating_sub(self.base)),
+            None => pending,
+        };
         self.safe = self.base + floor_boundary(&self.window, pending).max(from);
+        if let Some((_, stop)) = stopped {
+            return Err(stop);
+        }
         if !last && self.end() - self.safe > guards.bound() {
             self.outgrow(guards, tally)?;
         }
         Ok(())
     }
 
-    /// Takes the hits that have become final: mutators first, in their order, then validators.
+    /// Takes the hits that have become final: mutators first, in their order, then validators. Gives the first
+    /// violation in the text that stops the stream; nothing behind it is taken any more.
     fn take_hits(
         &mut self,
         guards: &Guards<'_>,
         tally: &mut [Tally],
         judged: &[usize],
-    ) -> Result<(), Stop> {
+    ) -> Option<(usize, Stop)> {
+        let mut stopped: Option<(usize, Stop)> = None;
         for guard in guards.in_order() {
             let (Some(hits), Some(to)) = (self.hits.get_mut(guard), judged.get(guard)) else {
                 continue;
@@ -257,8 +286,10 @@ impl Channel {
             let (from, to) = (self.taken.get(guard).copied().unwrap_or(0), self.base + to);
             for hit in &hits {
                 let start = self.base + hit.range.start;
-                if (from..to).contains(&start) {
-                    self.take_hit(guard, hit, guards, tally)?;
+                let counts =
+                    (from..to).contains(&start) && stopped.is_none_or(|(before, _)| start < before);
+                if counts && let Err(stop) = self.take_hit(guard, hit, guards, tally) {
+                    stopped = Some((start, stop));
                 }
             }
             if let Some(taken) = self.taken.get_mut(guard) {
@@ -268,7 +299,7 @@ impl Channel {
                 *slot = hits;
             }
         }
-        Ok(())
+        stopped
     }
 
     fn take_hit(

@@ -44,6 +44,8 @@ pub struct Flow<'a> {
     tally: Vec<Tally>,
     channels: Vec<(ChannelKey, State)>,
     lanes: Vec<(u32, VecDeque<Item>)>,
+    /// How many events have been put into lanes.
+    events: u64,
     /// Events that come after everything else: the usage chunk.
     tail: Vec<Bytes>,
     /// Answers of which some text has been changed.
@@ -69,6 +71,8 @@ enum State {
 
 /// An event that waits.
 struct Item {
+    /// Its place among the events of all lanes.
+    place: u64,
     event: Event,
     /// For each delta its channel, and what of its text has not left yet.
     spans: Vec<(usize, Range<usize>)>,
@@ -95,6 +99,7 @@ impl<'a> Flow<'a> {
             tally: vec![Tally::default(); guards.len()],
             channels: Vec::new(),
             lanes: Vec::new(),
+            events: 0,
             tail: Vec::new(),
             changed: Vec::new(),
             ended: Vec::new(),
@@ -116,28 +121,44 @@ impl<'a> Flow<'a> {
         std::mem::take(&mut self.out)
     }
 
-    /// Takes the next event.
+    /// Takes the next event. Its text waits for [`Self::settle`]: events that arrive together are judged together.
     ///
     /// # Errors
     /// See [`FlowError`]. What has been released before may still leave.
-    pub fn event(&mut self, mut event: Event) -> Result<(), FlowError> {
+    pub fn event(&mut self, event: Event) -> Result<(), FlowError> {
+        let taken = self.take_event(event);
+        if taken.is_err() {
+            // What was judged before still leaves.
+            self.release();
+        }
+        taken
+    }
+
+    fn take_event(&mut self, mut event: Event) -> Result<(), FlowError> {
+        if event.whole().is_some() {
+            // What came before it leaves, whatever it says.
+            self.settle()?;
+        }
         if let Some(whole) = event.whole_mut() {
             self.guards.judge_whole(whole, &mut self.tally)?;
         }
         match event.kind {
             EventKind::Nothing | EventKind::Ping => {
+                self.settle()?;
                 self.out.push(event.with(&[], &[]));
                 return Ok(());
             }
-            EventKind::Broken if self.guards.holds() => return Err(FlowError::Unreadable),
-            // Audits hold nothing, not even what cannot be read.
             EventKind::Broken => {
+                self.settle()?;
+                if self.guards.holds() {
+                    return Err(FlowError::Unreadable);
+                }
+                // Audits hold nothing, not even what cannot be read.
                 self.out.push(event.raw().clone());
                 return Ok(());
             }
             EventKind::UsageOnly => {
                 self.tail.push(event.with(&[], &[]));
-                self.flush_tail();
                 return Ok(());
             }
             // Nothing is expected after these, so nothing waits.
@@ -155,7 +176,10 @@ impl<'a> Flow<'a> {
         let ended = event.ended.clone();
         let lane = self.lane_of(&event);
         self.held += event.raw().len();
+        let place = self.events;
+        self.events += 1;
         self.lane(lane).push_back(Item {
+            place,
             event,
             spans,
             begun: false,
@@ -169,11 +193,29 @@ impl<'a> Flow<'a> {
                 self.ended.push(answer);
             }
         }
-        self.release();
+        if self.held > self.max_held {
+            self.settle()?;
+        }
         if self.held > self.max_held {
             return Err(FlowError::Unreadable);
         }
         Ok(())
+    }
+
+    /// Judges the text that has come, and lets go what is safe: when no further event has arrived yet.
+    ///
+    /// # Errors
+    /// See [`FlowError`]. What stands before a violation may still leave.
+    pub fn settle(&mut self) -> Result<(), FlowError> {
+        let mut settled = Ok(());
+        for (_, state) in &mut self.channels {
+            if let State::Flowing(channel) = state {
+                settled = settled.and(channel.settle(self.guards, &mut self.tally));
+            }
+        }
+        self.release();
+        self.flush_tail();
+        Ok(settled?)
     }
 
     /// Says that no more events come: everything is judged and leaves.
@@ -181,12 +223,10 @@ impl<'a> Flow<'a> {
     /// # Errors
     /// See [`FlowError`].
     pub fn finish(&mut self) -> Result<(), FlowError> {
-        for index in 0..self.channels.len() {
-            self.end_channel(index)?;
-        }
+        let ended = (0..self.channels.len()).try_for_each(|index| self.end_channel(index));
         self.release();
         self.flush_tail();
-        Ok(())
+        ended
     }
 
     /// Gives an event's text to its channels.
@@ -207,7 +247,7 @@ impl<'a> Flow<'a> {
             };
             let start = state.end();
             match state {
-                State::Flowing(channel) => channel.push(&text, self.guards, &mut self.tally)?,
+                State::Flowing(channel) => channel.push(&text),
                 State::Held(call) => call.push(&text),
             }
             spans.push((index, start..start + text.len()));
@@ -342,9 +382,9 @@ impl<'a> Flow<'a> {
         if self.lanes.iter().any(|(answer, _)| *answer == ALL) {
             return;
         }
-        // The order between choices is free; within each it stays.
-        let joined = self.lanes.drain(..).flat_map(|(_, lane)| lane).collect();
-        self.lanes.push((ALL, joined));
+        let mut joined: Vec<Item> = self.lanes.drain(..).flat_map(|(_, lane)| lane).collect();
+        joined.sort_by_key(|item| item.place);
+        self.lanes.push((ALL, joined.into()));
     }
 
     fn lane(&mut self, answer: u32) -> &mut VecDeque<Item> {
@@ -358,12 +398,21 @@ impl<'a> Flow<'a> {
     }
 
     fn release(&mut self) {
-        for lane in 0..self.lanes.len() {
-            while let Some(item) = self.lanes[lane].1.pop_front() {
-                if let Some(waits) = self.release_item(item) {
-                    self.lanes[lane].1.push_front(waits);
-                    break;
-                }
+        // In the order in which they came, as far as no lane waits.
+        let mut waiting = vec![false; self.lanes.len()];
+        loop {
+            let fronts = self.lanes.iter().enumerate();
+            let next = fronts
+                .filter(|(lane, _)| !waiting[*lane])
+                .filter_map(|(lane, (_, items))| Some((items.front()?.place, lane)))
+                .min();
+            let Some((_, lane)) = next else { break };
+            let Some(item) = self.lanes[lane].1.pop_front() else {
+                break;
+            };
+            if let Some(waits) = self.release_item(item) {
+                self.lanes[lane].1.push_front(waits);
+                waiting[lane] = true;
             }
         }
         for (_, state) in &mut self.channels {
@@ -422,6 +471,7 @@ impl<'a> Flow<'a> {
             event,
             spans,
             begun,
+            ..
         } = item;
         let mut replaced: Vec<(usize, String)> = Vec::new();
         for (delta, (channel, span)) in spans.iter().enumerate() {

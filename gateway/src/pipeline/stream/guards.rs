@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parapet_guardrails::finding::Edit;
 use parapet_guardrails::finding::Hit;
 use parapet_guardrails::guardrail::TextGuardrail;
-use parapet_guardrails::scan::{OpenMatch, Scanner};
+use parapet_guardrails::scan::{OpenMatch, Scanner, Tail};
 use parapet_guardrails::segment::Segment;
 use parapet_guardrails::segment::Segments;
 use parapet_policy::hook::Hook;
@@ -97,23 +97,47 @@ impl<'a> Guards<'a> {
         operation == Operation::Mutate && strategy != Strategy::Audit
     }
 
-    pub(super) fn scan(&self, text: &str, segment: &Segment, hits: &mut [Vec<Hit>]) {
-        self.scanner.scan(text, segment, &self.all, hits);
+    /// Scans for those guardrails that `wanted` names; the lists of the others stay empty.
+    pub(super) fn scan(
+        &self,
+        text: &str,
+        segment: &Segment,
+        wanted: impl Fn(usize) -> bool,
+        hits: &mut [Vec<Hit>],
+    ) {
+        let which: Vec<usize> = self.in_order().filter(|guard| wanted(*guard)).collect();
+        if which.len() == self.all.len() {
+            return self.scanner.scan(text, segment, &self.all, hits);
+        }
+        let guardrails: Vec<&dyn TextGuardrail> = which
+            .iter()
+            .filter_map(|guard| self.all.get(*guard).copied())
+            .collect();
+        let mut found: Vec<Vec<Hit>> = which
+            .iter()
+            .map(|guard| hits.get_mut(*guard).map(std::mem::take).unwrap_or_default())
+            .collect();
+        Scanner::of(&guardrails).scan(text, segment, &guardrails, &mut found);
+        for (guard, found) in which.iter().zip(found) {
+            if let Some(hits) = hits.get_mut(*guard) {
+                *hits = found;
+            }
+        }
     }
 
     /// For one guardrail: up to where its hits are final, and from where it holds. An audit holds nothing.
-    pub(super) fn ask(&self, guard: usize, text: &str, from: usize) -> (usize, usize) {
+    pub(super) fn ask(&self, guard: usize, text: &str, tail: &Tail<'_>) -> (usize, usize) {
         let Some(guardrail) = self.all.get(guard) else {
             return (text.len(), text.len());
         };
         let late = guardrail.judges_late();
         let holds = self.may_act(guard);
         let pending = match holds || !late {
-            true => self.scanner.pending_from(text, from, &[*guardrail]),
+            true => tail.pending_from(*guardrail),
             false => text.len(),
         };
         let judged = match late {
-            true => self.scanner.judged_to(text, from, *guardrail),
+            true => tail.judged_to(*guardrail),
             false => pending,
         };
         (judged, if holds { pending } else { text.len() })

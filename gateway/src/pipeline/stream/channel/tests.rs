@@ -124,7 +124,8 @@ fn send(guards: &Guards<'_>, pieces: &[&str]) -> (Result<Vec<String>, Stop>, Vec
     let mut out = Vec::new();
     let mut gone = 0;
     for piece in pieces {
-        if let Err(stop) = channel.push(piece, guards, &mut tally) {
+        channel.push(piece);
+        if let Err(stop) = channel.settle(guards, &mut tally) {
             return (Err(stop), tally);
         }
         out.push(channel.render(gone..channel.safe()).into_owned());
@@ -274,9 +275,8 @@ fn a_long_stream_keeps_little_text() {
     let mut tally = vec![Tally::default()];
     let mut channel = Channel::new(segment(), &guards);
     for _ in 0..10_000 {
-        channel
-            .push("some words that go on ", &guards, &mut tally)
-            .unwrap();
+        channel.push("some words that go on ");
+        channel.settle(&guards, &mut tally).unwrap();
         channel.forget(channel.safe(), &guards);
         assert!(channel.window.len() < 4096);
     }

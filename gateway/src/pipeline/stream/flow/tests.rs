@@ -68,7 +68,11 @@ fn run(
                 return (out, Err(error));
             }
         }
+        let settled = flow.settle();
         out.push(text(&mut flow));
+        if let Err(error) = settled {
+            return (out, Err(error));
+        }
     }
     let end = flow.finish();
     out.push(text(&mut flow));
