@@ -221,13 +221,16 @@ impl Channel {
         let mut pending = length;
         let mut judged = vec![length; guards.len()];
         if !last {
-            let mut tail = Tail::of(&self.window, from);
+            // Nearly always one for all: only an audit's may be another.
+            let mut last: Option<Tail<'_>> = None;
             for (guard, judged) in judged.iter_mut().enumerate() {
                 let from = self.from(guard, guards);
-                if tail.from() != from {
-                    tail = Tail::of(&self.window, from);
-                }
-                let (to, held) = guards.ask(guard, &self.window, &tail);
+                let tail = match last.take().filter(|tail| tail.from() == from) {
+                    Some(tail) => tail,
+                    None => Tail::of(&self.window, from),
+                };
+                let tail = last.insert(tail);
+                let (to, held) = guards.ask(guard, &self.window, tail);
                 *judged = to;
                 pending = pending.min(held);
             }

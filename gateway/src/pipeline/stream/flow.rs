@@ -1,13 +1,14 @@
 //! A stream's events on their way through: held, released, rewritten, in order.
 //!
-//! Events wait in *lanes*. OpenAI's choices are independent of each other and have a lane each; Anthropic's
-//! blocks follow each other and share one. An event leaves when all the text before it in its lane has been
-//! judged; of an event whose text is safe in part, that part leaves as an event of its own.
+//! Events wait in [`lanes`]. An event leaves when all the text before it in its lane has been judged; of an event
+//! whose text is safe in part, that part leaves as an event of its own.
+
+mod lanes;
 
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::ops::Range;
 
+use self::lanes::{Item, Lanes};
 use super::channel::{Channel, Stop};
 use super::guards::{Guards, Tally};
 use super::held::HeldCall;
@@ -43,9 +44,7 @@ pub struct Flow<'a> {
     held: usize,
     tally: Vec<Tally>,
     channels: Vec<(ChannelKey, State)>,
-    lanes: Vec<(u32, VecDeque<Item>)>,
-    /// How many events have been put into lanes.
-    events: u64,
+    lanes: Lanes,
     /// Events that come after everything else: the usage chunk.
     tail: Vec<Bytes>,
     /// Answers of which some text has been changed.
@@ -69,17 +68,6 @@ enum State {
     Held(HeldCall),
 }
 
-/// An event that waits.
-struct Item {
-    /// Its place among the events of all lanes.
-    place: u64,
-    event: Event,
-    /// For each delta its channel, and what of its text has not left yet.
-    spans: Vec<(usize, Range<usize>)>,
-    /// Whether a part of its text has left already.
-    begun: bool,
-}
-
 impl<'a> Flow<'a> {
     /// A stream of `dialect` that answers `request`.
     pub fn new(
@@ -98,8 +86,7 @@ impl<'a> Flow<'a> {
             held: 0,
             tally: vec![Tally::default(); guards.len()],
             channels: Vec::new(),
-            lanes: Vec::new(),
-            events: 0,
+            lanes: Lanes::default(),
             tail: Vec::new(),
             changed: Vec::new(),
             ended: Vec::new(),
@@ -158,7 +145,9 @@ impl<'a> Flow<'a> {
                 return Ok(());
             }
             EventKind::UsageOnly => {
+                self.settle()?;
                 self.tail.push(event.with(&[], &[]));
+                self.flush_tail();
                 return Ok(());
             }
             // Nothing is expected after these, so nothing waits.
@@ -174,16 +163,8 @@ impl<'a> Flow<'a> {
         self.writer.observe(&event);
         let spans = self.judge(&event)?;
         let ended = event.ended.clone();
-        let lane = self.lane_of(&event);
         self.held += event.raw().len();
-        let place = self.events;
-        self.events += 1;
-        self.lane(lane).push_back(Item {
-            place,
-            event,
-            spans,
-            begun: false,
-        });
+        self.lanes.push(self.dialect, event, spans);
         for answer in ended {
             match self.text_run(answer) {
                 Some(first) => self.open_run = Some(first),
@@ -355,66 +336,10 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    /// The lane of an event. One that speaks of several choices joins all lanes into one.
-    fn lane_of(&mut self, event: &Event) -> u32 {
-        if self.dialect == Dialect::Anthropic {
-            return 0;
-        }
-        let mut answers = event
-            .deltas
-            .iter()
-            .map(|delta| delta.channel.answer)
-            .chain(event.ended.iter().copied());
-        // Without text it passes at once: a role, or an annotation.
-        let first = answers.next();
-        match first {
-            Some(first) if answers.all(|answer| answer == first) => first,
-            Some(_) => {
-                self.join_lanes();
-                ALL
-            }
-            None => NO_TEXT,
-        }
-    }
-
-    /// From now on the whole stream is one lane.
-    fn join_lanes(&mut self) {
-        if self.lanes.iter().any(|(answer, _)| *answer == ALL) {
-            return;
-        }
-        let mut joined: Vec<Item> = self.lanes.drain(..).flat_map(|(_, lane)| lane).collect();
-        joined.sort_by_key(|item| item.place);
-        self.lanes.push((ALL, joined.into()));
-    }
-
-    fn lane(&mut self, answer: u32) -> &mut VecDeque<Item> {
-        let joined = self.lanes.iter().position(|(known, _)| *known == ALL);
-        let known = joined.or_else(|| self.lanes.iter().position(|(known, _)| *known == answer));
-        let index = known.unwrap_or_else(|| {
-            self.lanes.push((answer, VecDeque::new()));
-            self.lanes.len() - 1
-        });
-        &mut self.lanes[index].1
-    }
-
     fn release(&mut self) {
-        // In the order in which they came, as far as no lane waits.
-        let mut waiting = vec![false; self.lanes.len()];
-        loop {
-            let fronts = self.lanes.iter().enumerate();
-            let next = fronts
-                .filter(|(lane, _)| !waiting[*lane])
-                .filter_map(|(lane, (_, items))| Some((items.front()?.place, lane)))
-                .min();
-            let Some((_, lane)) = next else { break };
-            let Some(item) = self.lanes[lane].1.pop_front() else {
-                break;
-            };
-            if let Some(waits) = self.release_item(item) {
-                self.lanes[lane].1.push_front(waits);
-                waiting[lane] = true;
-            }
-        }
+        let mut lanes = std::mem::take(&mut self.lanes);
+        lanes.release(|item| self.release_item(item));
+        self.lanes = lanes;
         for (_, state) in &mut self.channels {
             if let State::Flowing(channel) = state {
                 channel.forget(channel.released(), self.guards);
@@ -518,16 +443,11 @@ impl<'a> Flow<'a> {
     }
 
     fn flush_tail(&mut self) {
-        if self.lanes.iter().all(|(_, lane)| lane.is_empty()) {
+        if self.lanes.is_empty() {
             self.out.append(&mut self.tail);
         }
     }
 }
-
-/// The lane of a stream whose choices share events.
-const ALL: u32 = u32::MAX;
-/// The lane of events that hold no text of a choice. Nothing in it waits.
-const NO_TEXT: u32 = u32::MAX - 1;
 
 impl State {
     fn end(&self) -> usize {

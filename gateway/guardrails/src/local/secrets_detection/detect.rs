@@ -405,9 +405,11 @@ fn partial_literal(text: &str) -> Option<usize> {
             .checked_sub(1)
             .and_then(|at| text.as_bytes().get(at));
         let apart = !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-        let begins = (apart && (rules::literal_begins_with(rest) || "eyJ".starts_with(rest)))
-            || "-----BEGIN".starts_with(rest)
-            || "LS0tLS1CRUdJTi".starts_with(rest);
+        let begins = match rest.as_bytes().first() {
+            Some(b'-') if "-----BEGIN".starts_with(rest) => true,
+            Some(b'L') if "LS0tLS1CRUdJTi".starts_with(rest) => true,
+            _ => apart && (rules::literal_begins_with(rest) || "eyJ".starts_with(rest)),
+        };
         begins.then_some(from + at)
     })
 }

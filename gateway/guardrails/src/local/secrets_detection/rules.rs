@@ -143,8 +143,14 @@ pub(super) fn of(literal: usize) -> &'static [Rule] {
 
 /// The literals in the middle or at the end of tokens, and what stands before them.
 pub(super) fn with_behind() -> impl Iterator<Item = (&'static str, Behind)> {
-    let rules = BY_LITERAL.iter().flat_map(|(_, rules)| rules);
-    rules.filter_map(|rule| Some((rule.prefix, rule.behind?)))
+    // Asked with every event of a stream, and there are few.
+    static LIST: LazyLock<Vec<(&'static str, Behind)>> = LazyLock::new(|| {
+        let rules = BY_LITERAL.iter().flat_map(|(_, rules)| rules);
+        rules
+            .filter_map(|rule| Some((rule.prefix, rule.behind?)))
+            .collect()
+    });
+    LIST.iter().copied()
 }
 
 /// Whether a literal begins with this text.

@@ -259,11 +259,12 @@ fn blank(text: &str, range: &Range<usize>) -> &'static str {
 fn statement_start(text: &str) -> usize {
     let begin = excerpt::tail(text, CONTEXT_LIMIT);
     let window = text.get(begin..).unwrap_or_default();
-    let end = ["\n\n", "```", ";"]
-        .iter()
-        .filter_map(|mark| Some(window.rfind(mark)? + mark.len()))
-        .max();
-    begin + end.unwrap_or(0)
+    let ends = |at: &usize| {
+        let head = window.get(..=*at).unwrap_or_default();
+        [";", "\n\n", "```"].iter().any(|mark| head.ends_with(mark))
+    };
+    let end = memchr::memrchr3_iter(b'\n', b'`', b';', window.as_bytes()).find(ends);
+    begin + end.map_or(0, |at| at + 1)
 }
 
 /// Where a comment begins whose end is still to come.
