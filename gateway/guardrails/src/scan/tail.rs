@@ -22,6 +22,8 @@ pub struct Tail<'t> {
     whole: &'t str,
     /// What the end of `whole` stands for, and what the end of that stands for.
     readings: Vec<Decoded>,
+    /// The same of `text`, when that is another one: an escape may stand in what only looks like a run.
+    readings_now: Vec<Decoded>,
 }
 
 impl<'t> Tail<'t> {
@@ -29,19 +31,15 @@ impl<'t> Tail<'t> {
     pub fn of(text: &'t str, from: usize) -> Self {
         let unfinished = sites::unfinished(text, from).unwrap_or(text.len());
         let whole = text.get(..unfinished).unwrap_or(text);
-        let mut readings: Vec<Decoded> = Vec::new();
-        for _ in 0..DEPTH {
-            let source = readings.last().map_or(whole, |reading| &reading.text);
-            match last_reading(source) {
-                Some(reading) => readings.push(reading),
-                None => break,
-            }
-        }
         Self {
             text,
             from,
             whole,
-            readings,
+            readings: last_readings(whole),
+            readings_now: match whole.len() < text.len() {
+                true => last_readings(text),
+                false => Vec::new(),
+            },
         }
     }
 
@@ -73,13 +71,13 @@ impl<'t> Tail<'t> {
                 .min(question(guardrail, self.whole, self.from))
                 .min(self.whole.len());
         }
-        least.min(ask_decoded(
-            self.whole,
-            self.from,
-            &self.readings,
-            guardrail,
-            question,
-        ))
+        let decoded = [
+            (self.whole, &self.readings),
+            (self.text, &self.readings_now),
+        ];
+        decoded.iter().fold(least, |least, (text, readings)| {
+            least.min(ask_decoded(text, self.from, readings, guardrail, question))
+        })
     }
 }
 
@@ -143,6 +141,19 @@ impl Scanner {
             },
         ))
     }
+}
+
+/// What the end of a text stands for, what the end of that stands for, and so on.
+fn last_readings(text: &str) -> Vec<Decoded> {
+    let mut readings: Vec<Decoded> = Vec::new();
+    for _ in 0..DEPTH {
+        let source = readings.last().map_or(text, |reading| &reading.text);
+        match last_reading(source) {
+            Some(reading) => readings.push(reading),
+            None => break,
+        }
+    }
+    readings
 }
 
 /// What the end of a text stands for, when it stands for something else.

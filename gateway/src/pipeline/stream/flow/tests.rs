@@ -230,7 +230,11 @@ fn events_that_arrive_together_leave_as_they_came() {
         DONE.to_owned(),
     ];
     let stream = events.concat();
-    let (out, end) = run(Dialect::OpenAi, Operation::Mutate, &[stream.clone()]);
+    let (out, end) = run(
+        Dialect::OpenAi,
+        Operation::Mutate,
+        std::slice::from_ref(&stream),
+    );
     assert_eq!((out.concat(), end), (stream.clone(), Ok(())));
     for cut in 1..events.len() {
         let arrivals = [events[..cut].concat(), events[cut..].concat()];
