@@ -199,6 +199,11 @@ async fn started_while_nats_is_down_it_waits_and_becomes_ready_by_itself() {
         "it takes traffic without policy"
     );
     assert!(metric(&gateway, "parapet_rules_age_seconds").await < 0.0);
+    // It says so, and not with every attempt.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let said = gateway.said();
+    let times = said.matches("NATS cannot be reached").count();
+    assert!((1..=2).contains(&times), "{said}");
 
     installation.nats.start().await.unwrap();
     until("it says that there is no bucket", || async {
@@ -395,4 +400,22 @@ async fn with_tls_the_server_must_be_the_right_one() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn keys_that_are_none_are_said_at_the_start() {
+    let installation = installation!(Installation::down());
+    for name in ["trusted", "opening"] {
+        let good = std::fs::read(installation.file(name)).unwrap();
+        std::fs::write(installation.file(name), "hush").unwrap();
+        let mut gateway = installation.gateway("mistaken").launch().await.unwrap();
+        assert_eq!(gateway.wait_for_end(LIMIT).await.unwrap(), Some(1));
+        until("it has said why", || async {
+            gateway.said().contains("base64")
+        })
+        .await;
+        let said = gateway.said();
+        assert!(said.contains(name) && !said.contains("hush"), "{said}");
+        std::fs::write(installation.file(name), good).unwrap();
+    }
 }

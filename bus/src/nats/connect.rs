@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, ServerError};
@@ -118,7 +118,7 @@ pub struct ConnectError(String);
 /// When an address is none, or the file of authorities cannot be used.
 pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError> {
     let (send, state) = watch::channel(LinkState::default());
-    let send = Arc::new(send);
+    let said = Mutex::new(String::new());
     let attempts = AtomicU64::new(u64::from(std::process::id()));
     let mut options = options(&config.credentials)
         .name(&config.name)
@@ -133,8 +133,8 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
             pause(attempt, attempts.fetch_add(1, Ordering::Relaxed))
         })
         .event_callback(move |event| {
-            let send = Arc::clone(&send);
-            async move { note(&send, &event) }
+            note(&send, &said, &event);
+            std::future::ready(())
         });
     if let Some(file) = &config.ca_file {
         options = options
@@ -157,9 +157,12 @@ fn pause(attempt: usize, salt: u64) -> Duration {
     most / 2 + most.mul_f64(f64::from(u8::try_from(part).unwrap_or(0)) / 512.0)
 }
 
-fn note(state: &watch::Sender<LinkState>, event: &Event) {
+/// What went wrong is said when it begins, not with every attempt: there are two a second.
+fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Event::Connected => {
+            said.clear();
             tracing::info!("connected to NATS");
             state.send_modify(|state| {
                 state.connected = true;
@@ -181,7 +184,13 @@ fn note(state: &watch::Sender<LinkState>, event: &Event) {
             tracing::warn!(%error, "NATS refuses something");
             state.send_modify(|state| state.refused += 1);
         }
-        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+        Event::ClientError(error) => {
+            let error = error.to_string();
+            if *said != error {
+                tracing::warn!(%error, "NATS cannot be reached");
+                *said = error;
+            }
+        }
         Event::LameDuckMode => tracing::info!("the NATS server is about to end"),
         Event::Draining => {}
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use parapet_bus::keys::{read_opening_keys, read_trusted_keys};
 use parapet_bus::nats;
 
 use super::stage::Stage;
@@ -35,6 +36,9 @@ pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Fol
         cache_dir: args.cache_dir.clone(),
         pod: pod(args)?,
     };
+    // Later a rotation may be half done; at the start it is a mistake.
+    read_trusted_keys(&config.trusted_keys)?;
+    read_opening_keys(&config.gateway_keys)?;
     let status = SharedStatus::default();
     stage.following(Arc::clone(&status));
     tracing::info!(

@@ -10,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// When the filter cannot be read, or a log is set up already.
 pub fn start(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)?;
+    // The NATS client says the same with every attempt to connect; what matters of it we say ourselves, once. Who wants
+    // to see it all the same names it in the filter.
+    let filter = EnvFilter::try_new(format!("async_nats=off,{filter}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
