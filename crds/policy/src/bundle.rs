@@ -55,7 +55,8 @@ pub struct Bundle {
     pub digest: String,
     /// The namespace whose resources govern the whole installation.
     pub policy_namespace: Arc<str>,
-    /// Every guardrail; a rule names one by its index here.
+    /// Every guardrail; a rule names one by its index here. Last come those that stand in for guardrails that rules
+    /// name and that are not there.
     pub guardrails: Vec<GuardrailEntry>,
     /// Every rule, sorted by (namespace, resource, id).
     pub rules: Vec<RuleEntry>,
@@ -87,7 +88,7 @@ pub struct GuardrailEntry {
     pub source: Source,
     /// `group/name` when unique in the installation or in the policy namespace, otherwise `namespace/group/name`.
     pub selector: Arc<str>,
-    /// The member's name in the resource, e.g. `secretsDetection`.
+    /// The member's name in the resource, e.g. `secretsDetection`; empty when nothing can be built.
     pub kind: Arc<str>,
     /// The member's value as written, `secretKeyRef` included.
     pub config: serde_json::Value,
@@ -112,6 +113,13 @@ pub struct GuardrailEntry {
     /// and, when it names Secrets, the namespace they are in. What has been built is reused by it, as
     /// long as the Secrets' values are the same.
     pub digest: String,
+}
+
+impl GuardrailEntry {
+    /// Whether it stands for a guardrail that is not there: nothing builds it, so its strategy decides.
+    pub fn is_stand_in(&self) -> bool {
+        self.kind.is_empty()
+    }
 }
 
 /// Which text a validator sees.

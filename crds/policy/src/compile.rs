@@ -16,6 +16,7 @@ mod resources;
 mod rules;
 mod secrets;
 mod selectors;
+mod stand_ins;
 mod streams;
 mod subjects;
 #[cfg(test)]
@@ -61,7 +62,7 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
 
     let guardrails =
         integrations::compile(&held.integrations, kinds, &known, &secrets, &mut report);
-    let rules = rules::compile(&held.configs, &guardrails, &known, &mut report);
+    let (rules, stand_ins) = rules::compile(&held.configs, &guardrails, &known, &mut report);
     streams::remark(&guardrails, &rules, &mut report);
 
     let mut bundle = Bundle {
@@ -77,7 +78,7 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
             &mut report,
         ),
         settings: resources::settings(&held.settings, &secrets, &mut report),
-        guardrails: guardrails.into_entries(),
+        guardrails: guardrails.into_entries().chain(stand_ins).collect(),
         rules,
     };
     bundle.digest = digest::of_bundle(&bundle);

@@ -82,11 +82,8 @@ impl<'a> Guardrails<'a> {
         }
     }
 
-    pub(super) fn into_entries(self) -> Vec<GuardrailEntry> {
-        self.checked
-            .into_iter()
-            .map(|checked| checked.entry)
-            .collect()
+    pub(super) fn into_entries(self) -> impl Iterator<Item = GuardrailEntry> {
+        self.checked.into_iter().map(|checked| checked.entry)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::bundle::{OverrideEntry, RuleEntry};
+use crate::bundle::{GuardrailEntry, OverrideEntry, RuleEntry};
 use crate::diagnostic::{Reason, Source};
 use crate::hook::{Hook, PerHook};
 use crate::rule::{MESSAGE_PLACEHOLDER, Rule, When};
@@ -15,6 +15,7 @@ use super::known::Known;
 use super::report::Report;
 use super::resources::{placed, sorted};
 use super::selectors::{Resolved, Resolver};
+use super::stand_ins::StandIns;
 use super::written::WrittenConfig;
 use super::{subjects, when};
 
@@ -30,8 +31,9 @@ pub(super) fn compile<'a>(
     guardrails: &Guardrails<'a>,
     known: &Known<'a>,
     report: &mut Report,
-) -> Vec<RuleEntry> {
+) -> (Vec<RuleEntry>, Vec<GuardrailEntry>) {
     let mut resolver = Resolver::new(guardrails, known);
+    let stand_ins = StandIns::new(configs, guardrails, &mut resolver);
     let mut entries = Vec::with_capacity(configs.iter().map(|config| config.rules.len()).sum());
     for config in configs {
         check_ids(config, report);
@@ -42,7 +44,7 @@ pub(super) fn compile<'a>(
                 index,
                 rule,
             };
-            let selected = select(&at, guardrails, &mut resolver, report);
+            let selected = select(&at, guardrails, &stand_ins, &mut resolver, report);
             check(&at, &selected, known, report);
             when::check(&at, &selected, known, report);
             entries.push(entry(&source, rule, selected, known));
@@ -50,7 +52,7 @@ pub(super) fn compile<'a>(
     }
     entries.sort_by(|one, other| place(one).cmp(&place(other)));
     settle_equal_places(&mut entries);
-    entries
+    (entries, stand_ins.into_entries())
 }
 
 pub(super) fn overrides(
@@ -116,22 +118,29 @@ fn check_ids(config: &WrittenConfig, report: &mut Report) {
     }
 }
 
-/// The guardrails that a rule selects and that can run where it puts them.
+/// The guardrails that a rule selects. For one that is not there, or cannot run where the rule puts it, something
+/// stands in that fails: a rule must not lose a guardrail without a word.
 fn select<'a>(
     at: &Placed<'a>,
     guardrails: &Guardrails<'a>,
+    stand_ins: &StandIns<'a>,
     resolver: &mut Resolver<'a, '_>,
     report: &mut Report,
 ) -> PerHook<Vec<u32>> {
     let mut selected = PerHook::<Vec<u32>>::default();
     for hook in Hook::ALL {
         let list = selected.get_mut(hook);
+        let stand_in = |list: &mut Vec<u32>, text: &str| {
+            let index = stand_ins.index(&at.source.namespace, text);
+            list.extend(index.filter(|index| !list.contains(index)));
+        };
         for (place, text) in at.rule.selectors(hook).iter().enumerate() {
             let path = format_args!("spec.rules[{}].{}[{place}]", at.index, hook.list_key());
             let found = match resolver.resolve(&at.source.namespace, text) {
                 Resolved::Found(found) => found,
                 Resolved::Not(reason, message) => {
                     report.error(at.source, path, reason, message);
+                    stand_in(list, text);
                     continue;
                 }
             };
@@ -142,6 +151,7 @@ fn select<'a>(
             if !hooks.unwrap_or_default().contains(&hook) {
                 let message = unsupported(text, hook, hooks.unwrap_or_default());
                 report.error(at.source, path, Reason::UnsupportedHook, message);
+                stand_in(list, text);
             } else if list.contains(&found) {
                 let message = format!("{text} is listed twice and runs once: leave one out");
                 report.warning(at.source, path, Reason::Suspicious, message);

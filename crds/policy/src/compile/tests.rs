@@ -5,6 +5,7 @@ mod names;
 mod order;
 mod rules;
 mod selectors;
+mod stand_ins;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::testing::FakeKinds;

@@ -29,7 +29,11 @@ struct Usable {
 impl Selectors {
     pub(super) fn new(guardrails: &[GuardrailEntry]) -> Self {
         let mut by_text = HashMap::default();
-        for (index, entry) in (0u32..).zip(guardrails) {
+        // What stands in for a guardrail that is not there is there for rules only.
+        let named = (0u32..)
+            .zip(guardrails)
+            .filter(|(_, entry)| !entry.is_stand_in());
+        for (index, entry) in named {
             let name = entry.selector.rsplit('/').next().unwrap_or_default();
             let full = format!("{}/{}/{name}", entry.source.namespace, entry.source.name);
             by_text.insert(full.into(), index);

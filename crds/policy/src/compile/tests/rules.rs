@@ -78,7 +78,7 @@ fn lists() {
 }
 
 #[test]
-fn what_cannot_run_is_left_out_of_the_rule() {
+fn for_what_cannot_run_in_a_rule_something_stands_in() {
     let lists = json!({
         "llm_input_guardrails": ["g/ctx", "g/nothing", "g/a", "g/a"],
         "llm_output_guardrails": ["g/ctx", "g/a"],
@@ -89,7 +89,11 @@ fn what_cannot_run_is_left_out_of_the_rule() {
     );
     let compiled = compile(&written, &FakeKinds);
     let of = |hook| compiled.bundle.rules[0].guardrails.get(hook).as_slice();
-    assert_eq!(Hook::ALL.map(of), [&[0, 1][..], &[0], &[], &[]]);
+    assert_eq!(Hook::ALL.map(of), [&[0, 1, 3][..], &[0, 2], &[], &[]]);
+    let stand_ins = compiled.bundle.guardrails.iter();
+    let stand_ins = stand_ins.filter(|entry| entry.is_stand_in());
+    let named: Vec<_> = stand_ins.map(|entry| &*entry.selector).collect();
+    assert_eq!(named, ["g/ctx", "g/nothing"]);
 }
 
 #[test]

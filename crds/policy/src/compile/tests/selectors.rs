@@ -104,11 +104,11 @@ fn a_selector_resolves_in_the_rules_namespace_and_then_in_the_policy_namespace()
             .iter()
             .filter(|one| one.severity == Severity::Error);
         let selected = &compiled.bundle.rules[0].guardrails.llm_input;
-        let found = selected.iter().map(|index| {
-            compiled.bundle.guardrails[*index as usize]
-                .selector
-                .to_string()
-        });
+        let found = selected
+            .iter()
+            .map(|index| &compiled.bundle.guardrails[*index as usize])
+            .filter(|entry| !entry.is_stand_in())
+            .map(|entry| entry.selector.to_string());
         let came_to: Vec<_> = errors.map(in_a_line).chain(found).collect();
         let expected = expected
             .replace("Error ...", "Error spec.rules[0].llm_input_guardrails[0]")
