@@ -10,38 +10,7 @@ use crate::resource::Spec;
 
 /// What holds for the whole installation. Counts only in the policy namespace; the oldest holds.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "GatewaySettings",
-        plural = "gatewaysettings",
-        singular = "gatewaysettings",
-        doc = "What holds for the whole installation.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "gws",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GatewaySettingsSpec {

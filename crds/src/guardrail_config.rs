@@ -7,47 +7,14 @@ use crate::resource::Spec;
 
 /// Rules: which guardrails run for whom, on which models, MCP servers and tools.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "GuardrailConfig",
-        doc = "Rules: which guardrails run for whom, on which models, MCP servers and tools.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "gc",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Resolved",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"ResolvedRefs\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GuardrailConfigSpec {
     /// The rules; every one that matches applies.
     #[serde(default)]
     #[schemars(length(max = 5000))]
+    #[cfg_attr(feature = "kube", schemars(transform = crate::status::admit_rules))]
     #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["id".into()])))]
     pub rules: Vec<parapet_policy::rule::Rule>,
     /// Who may do more in a header than add guardrails.

@@ -12,41 +12,7 @@ use crate::resource::Spec;
 
 /// A group of guardrails. `metadata.name` is the group in the selector `group/name`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "GuardrailIntegration",
-        doc = "A group of guardrails.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "gi",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Resolved",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"ResolvedRefs\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GuardrailIntegrationSpec {

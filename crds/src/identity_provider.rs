@@ -9,42 +9,13 @@ use crate::resource::Spec;
 
 /// An issuer whose tokens are accepted.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "IdentityProvider",
-        doc = "An issuer whose tokens are accepted.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "idp",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.issuer"),
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityProviderSpec {
     /// The `iss` of its tokens, to the letter.
     #[schemars(length(min = 1, max = 2048))]
+    #[cfg_attr(feature = "kube", x_kube(validation = crate::status::issuer_stays()))]
     pub issuer: String,
     /// A token's `aud` must hold one of these.
     #[schemars(length(min = 1, max = 64))]

@@ -1,15 +1,13 @@
 //! Parapet's resources as Rust types, and the reader for manifest files.
 //!
-//! One file per resource. Without the feature `kube` a resource is a plain [`resource::Resource`] around
-//! its `spec`; with it every `spec` also derives a custom resource, from which `crdgen` writes the
-//! CRDs. [`read`] turns a folder of documents into written policy.
+//! One file per resource. A resource is a plain [`resource::Resource`] around its `spec`; with the feature
+//! `kube` a `spec` also carries the rules that admission checks, and `crdgen` writes the CRDs from it. [`read`] turns a folder of documents into written policy.
 
 #![cfg_attr(
     feature = "kube",
     allow(
         unreachable_pub,
-        clippy::duplicated_attributes,
-        reason = "the derives repeat a struct inside a function, and take one attribute per column"
+        reason = "the derives repeat a struct inside a function"
     )
 )]
 

@@ -12,36 +12,7 @@ use crate::resource::Spec;
 
 /// A model account. `metadata.name` is the account in `account/model`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "ModelProvider",
-        doc = "A model account and its models.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "mp",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(MEMBERS, "provider")))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]

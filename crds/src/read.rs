@@ -15,12 +15,14 @@ mod document;
 mod file;
 mod files;
 mod node;
+mod object;
 mod parse;
 mod remark;
 mod secrets;
 mod shape;
 
 pub use node::Position;
+pub use object::Object;
 pub use remark::Remark;
 pub use secrets::Secrets;
 
@@ -167,13 +169,8 @@ fn assemble(
                 }
             };
             match &known.document {
-                Document::Integration(w) => written.integrations.push(w.clone()),
-                Document::Config(w) => written.configs.push(w.clone()),
-                Document::Provider(w) => written.providers.push(w.clone()),
-                Document::Account(w) => written.accounts.push(w.clone()),
-                Document::IdentityProvider(w) => written.identity_providers.push(w.clone()),
-                Document::Settings(w) => written.settings.push(w.clone()),
                 Document::Secret(values) => secrets.extend(values),
+                resource => resource.add_to(&mut written),
             }
         }
     }

@@ -11,37 +11,7 @@ use crate::resource::Spec;
 
 /// A machine identity. `metadata.name` is the name in the subject `virtualaccount:<name>`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(
-    feature = "kube",
-    derive(kube::CustomResource, kube::KubeSchema),
-    kube(
-        group = "parapet.dev",
-        version = "v1alpha1",
-        kind = "VirtualAccount",
-        doc = "A machine identity: a token from a Secret, teams and metadata.",
-        namespaced,
-        status = "crate::status::ResourceStatus",
-        shortname = "va",
-        category = "parapet",
-        derive = "PartialEq",
-        printcolumn(name = "Expires", type_ = "date", json_path = ".spec.expiresAt"),
-        printcolumn(
-            name = "Accepted",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-        ),
-        printcolumn(
-            name = "Programmed",
-            type_ = "string",
-            json_path = ".status.conditions[?(@.type==\"Programmed\")].message"
-        ),
-        printcolumn(
-            name = "Age",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        )
-    )
-)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualAccountSpec {

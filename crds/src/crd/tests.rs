@@ -22,7 +22,7 @@ fn what_is_in_the_repository_is_current() {
         .count();
     assert_eq!(
         known,
-        all().len(),
+        all().unwrap().len(),
         "crds/generated holds a file that nothing generates"
     );
 }
@@ -83,7 +83,7 @@ fn lint(schema: &Value, path: &str, said: &mut Vec<String>) {
 #[test]
 fn schemas_are_structural_and_bounded() {
     let mut said = Vec::new();
-    for crd in all() {
+    for crd in all().unwrap() {
         let crd = serde_json::to_value(crd).unwrap();
         let root = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         assert!(root.is_object());
@@ -114,7 +114,7 @@ fn every_pattern_of_a_schema_is_one() {
         }
     }
     let mut found = Vec::new();
-    patterns(&serde_json::to_value(all()).unwrap(), &mut found);
+    patterns(&serde_json::to_value(all().unwrap()).unwrap(), &mut found);
     assert!(!found.is_empty());
     for pattern in found {
         assert!(regex::Regex::new(&pattern).is_ok(), "{pattern}");
@@ -123,7 +123,7 @@ fn every_pattern_of_a_schema_is_one() {
 
 #[test]
 fn every_resource_is_namespaced_with_status_and_short_name() {
-    for crd in all() {
+    for crd in all().unwrap() {
         assert_eq!(
             (crd.spec.group.as_str(), crd.spec.scope.as_str()),
             (crate::GROUP, "Namespaced")
@@ -183,4 +183,37 @@ fn admission_refuses_what_the_reader_refuses() {
     let provider = |value: Value| ModelProviderSpec::validate_cel(&value, None).is_ok();
     assert!(provider(json!({"demo": {}})));
     assert!(!provider(json!({})) && !provider(json!({"demo": {}, "openai": {}})));
+}
+
+#[test]
+fn a_server_learns_the_published_short_names_and_refuses_a_rule_that_does_nothing() {
+    let crds = serde_json::to_value(all().unwrap()).unwrap();
+    let config = &crds[1];
+    assert_eq!(config["spec"]["names"]["kind"], "GuardrailConfig");
+    let rule = &config["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        ["rules"]["items"];
+    let fields = rule["properties"].as_object().unwrap();
+    for name in ["input_guardrails", "llm_input_guardrails"] {
+        assert_eq!(fields[name]["type"], "array");
+        assert!(
+            fields[name].get("default").is_none(),
+            "a default would look as if {name} had been given"
+        );
+    }
+    assert_eq!(
+        rule["x-kubernetes-validations"].as_array().unwrap().len(),
+        3
+    );
+}
+
+#[test]
+fn the_kinds_are_those_that_are_defined() {
+    let defined = all().unwrap().into_iter().map(|crd| crd.spec.names);
+    let defined: Vec<(String, String)> = defined.map(|names| (names.kind, names.plural)).collect();
+    let listed: Vec<(String, String)> = super::KINDS
+        .iter()
+        .map(|names| (names.kind.to_owned(), names.plural.to_owned()))
+        .collect();
+    assert_eq!(defined, listed);
+    assert!(defined.is_sorted());
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use parapet_policy::bundle::SecretId;
 use parapet_policy::compile::{
-    Created, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenProvider, WrittenResource,
+    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenProvider,
+    WrittenResource,
 };
 use parapet_policy::diagnostic::{Severity, Source};
 use serde_json::Value as Json;
@@ -39,6 +41,52 @@ pub(super) enum Document {
     Settings(WrittenResource),
     /// A core `Secret`.
     Secret(Secrets),
+}
+
+impl Document {
+    /// Adds a resource to what is written; a Secret has nothing to add.
+    pub(super) fn add_to(&self, written: &mut Written) {
+        match self {
+            Self::Integration(one) => written.integrations.push(one.clone()),
+            Self::Config(one) => written.configs.push(one.clone()),
+            Self::Provider(one) => written.providers.push(one.clone()),
+            Self::Account(one) => written.accounts.push(one.clone()),
+            Self::IdentityProvider(one) => written.identity_providers.push(one.clone()),
+            Self::Settings(one) => written.settings.push(one.clone()),
+            Self::Secret(_) => {}
+        }
+    }
+
+    /// The same, from no file.
+    pub(super) fn without_file(mut self) -> Self {
+        let source = match &mut self {
+            Self::Integration(one) => &mut one.source,
+            Self::Config(one) => &mut one.source,
+            Self::Provider(one) => &mut one.source,
+            Self::Account(one) => &mut one.source,
+            Self::IdentityProvider(one) | Self::Settings(one) => &mut one.source,
+            Self::Secret(_) => return self,
+        };
+        source.file = None;
+        self
+    }
+
+    /// Every Secret value that a resource names.
+    pub(super) fn secret_refs(&self) -> Vec<SecretId> {
+        let named = |refs: &[(String, SecretId)]| refs.iter().map(|(_, id)| id.clone()).collect();
+        match self {
+            Self::Integration(one) => {
+                let guardrails = one.guardrails.iter();
+                guardrails
+                    .flat_map(|guardrail| guardrail.secret_refs.iter().map(|(_, id)| id.clone()))
+                    .collect()
+            }
+            Self::Provider(one) => named(&one.secret_refs),
+            Self::Account(one) => one.tokens.clone(),
+            Self::IdentityProvider(one) | Self::Settings(one) => named(&one.secret_refs),
+            Self::Config(_) | Self::Secret(_) => Vec::new(),
+        }
+    }
 }
 
 /// The kinds that are read.

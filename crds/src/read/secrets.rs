@@ -47,7 +47,7 @@ impl Secrets {
     }
 
     /// Adds all of `other`; its values win.
-    pub(crate) fn extend(&mut self, other: &Self) {
+    pub fn extend(&mut self, other: &Self) {
         self.values.extend(
             other
                 .values
