@@ -70,6 +70,15 @@ fn our_crates_depend_on_each_other_in_one_direction() {
                 "parapet-policy",
             ],
         ),
+        (
+            "parapet-operator",
+            &[
+                "parapet-bus",
+                "parapet-crds",
+                "parapet-guardrails",
+                "parapet-policy",
+            ],
+        ),
     ]);
     for package in metadata()["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::http_client::{Client, Outgoing};
 
-pub use binary::gateway_binary;
+pub use binary::{gateway_binary, operator_binary};
 pub use log::LogLines;
 
 /// How long the gateway may take to become ready. A debug build on a busy machine takes its time.

@@ -75,11 +75,15 @@ impl Installation {
         write("trusted", &SigningKey::from_text(&signing)?.public_text())?;
         let opening = generate()?;
         write("opening", &opening)?;
+        write("signing", &signing)?;
+        let digest = generate()?;
+        write("digest", &digest)?;
         let sealing = OpeningKeys::from_texts([opening.as_str()])?
             .sealing_keys()
             .next()
             .context("a key has a public half")?
             .clone();
+        write("sealing", &sealing.text())?;
         let server = ServerConfig::new(Users {
             operators: vec![operator.public],
             gateways: vec![gateway.public],
@@ -94,11 +98,12 @@ impl Installation {
             dir,
             signing: signing.to_string(),
             sealing,
-            digest: DigestKey::from_text(&generate()?)?,
+            digest: DigestKey::from_text(&digest)?,
         }))
     }
 
-    /// A file of this installation's keys: `operator.nk`, `gateway.nk`, `trusted` or `opening`.
+    /// A file of this installation's keys: `operator.nk`, `gateway.nk`, `trusted`, `opening`, `signing`, `sealing` or
+    /// `digest`.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -221,6 +226,11 @@ impl Installation {
 
     /// A gateway of this installation, yet to be started.
     pub fn gateway(&self, pod: &str) -> Setup {
+        self.gateway_of(pod, &format!("uid-of-{pod}"))
+    }
+
+    /// The same, of a pod that has this uid.
+    pub fn gateway_of(&self, pod: &str, uid: &str) -> Setup {
         let file = |name: &str| self.file(name).to_string_lossy().into_owned();
         let args = [
             ("--nats", self.nats.url()),
@@ -230,7 +240,7 @@ impl Installation {
             ("--installation", INSTALLATION.to_owned()),
             ("--class", CLASS.to_owned()),
             ("--pod-name", pod.to_owned()),
-            ("--pod-uid", format!("uid-of-{pod}")),
+            ("--pod-uid", uid.to_owned()),
         ];
         let mut setup = Setup::default().without_manifests();
         if let Some(authority) = &self.authority {
@@ -240,6 +250,23 @@ impl Installation {
             setup = setup.arg(name).arg(value);
         }
         setup
+    }
+
+    /// What an operator of this installation is told about the way to the gateways.
+    pub fn operator_args(&self) -> Vec<String> {
+        let file = |name: &str| self.file(name).to_string_lossy().into_owned();
+        let args = [
+            ("--nats", self.nats.url()),
+            ("--nats-nkey", file("operator.nk")),
+            ("--signing-key", file("signing")),
+            ("--sealing-key", file("sealing")),
+            ("--digest-key", file("digest")),
+            ("--installation", INSTALLATION.to_owned()),
+            ("--class", CLASS.to_owned()),
+        ];
+        args.into_iter()
+            .flat_map(|(name, value)| [name.to_owned(), value])
+            .collect()
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod bench;
 pub mod control;
+pub mod control_plane;
 pub mod fake;
 pub mod fake_guardrail;
 pub mod fake_llm;

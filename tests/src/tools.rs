@@ -1,5 +1,6 @@
 //! The programs that tests need, built once from pinned sources by `tests/cluster/build-tools`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,10 +25,7 @@ pub fn tools(programs: &[&str]) -> Result<Result<PathBuf, Missing>> {
     };
     if !is_there("go") {
         let why = "Go is not installed, and the programs are built from source";
-        if std::env::var_os("CI").is_some() {
-            bail!("{why}");
-        }
-        return Ok(Err(Missing(why.to_owned())));
+        return missing(programs, why.to_owned()).map(Err);
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/build-tools");
     let output = Command::new(&script)
@@ -37,11 +35,27 @@ pub fn tools(programs: &[&str]) -> Result<Result<PathBuf, Missing>> {
         .with_context(|| format!("running {}", script.display()))?;
     if !output.status.success() {
         let why = format!("{} ended with {}", script.display(), output.status);
-        if std::env::var_os("CI").is_some() {
-            bail!("{why}");
-        }
-        return Ok(Err(Missing(why)));
+        return missing(programs, why).map(Err);
     }
     let folder = String::from_utf8(output.stdout).context("reading what the script says")?;
     Ok(Ok(PathBuf::from(folder.trim())))
+}
+
+/// Says so where it is seen, or fails where `CI` is set.
+fn missing(programs: &[&str], why: String) -> Result<Missing> {
+    if std::env::var_os("CI").is_some() {
+        bail!("{why}");
+    }
+    let programs = programs.join(" and ");
+    // Not by the macro: what a test prints with it is shown only when the test fails.
+    let said = writeln!(
+        std::io::stderr(),
+        "SKIPPED: a test against a real {programs}: {why}"
+    );
+    said.context("saying that a test is skipped")?;
+    // `make test` looks for it to word its last line.
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache");
+    std::fs::create_dir_all(&cache).context("making .cache")?;
+    std::fs::write(cache.join("server-tests-skipped"), &why).context("noting what is skipped")?;
+    Ok(Missing(why))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use parapet_policy::compile::{HoldBack, Problem};
+use parapet_policy::compile::{HoldBack, KindReport, Problem};
 use parapet_policy::diagnostic::{Reason, Severity};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::Operation;
@@ -142,6 +142,27 @@ impl BuildContext<'_> {
             operation,
             secret: &|_| Some(String::new()),
         }
+    }
+}
+
+/// What the compiler learns from a build of one configuration.
+pub fn report(result: &Result<Built, Vec<Problem>>, operation: Operation) -> KindReport {
+    match result {
+        Err(problems) => KindReport {
+            problems: problems.clone(),
+            ..KindReport::default()
+        },
+        Ok(built) => KindReport {
+            hooks: built.hooks.iter().copied().collect(),
+            // A kind that cannot rewrite does not build for mutate.
+            can_mutate: operation == Operation::Mutate,
+            slow: matches!(built.guardrail, Guardrail::Service(_)),
+            hold_back: match &built.guardrail {
+                Guardrail::Text(text) => Some(text.hold_back()),
+                Guardrail::Context(_) | Guardrail::Service(_) => None,
+            },
+            problems: built.remarks.clone(),
+        },
     }
 }
 

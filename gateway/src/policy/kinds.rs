@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parapet_crds::convert::secret_refs;
 use parapet_crds::read::Secrets;
-use parapet_guardrails::guardrail::{BuildContext, Built, Guardrail};
+use parapet_guardrails::guardrail::{BuildContext, Built, Guardrail, report};
 use parapet_guardrails::kinds;
 use parapet_policy::bundle::{GuardrailEntry, SecretId};
 use parapet_policy::compile::{KindReport, Kinds, Problem};
@@ -111,23 +111,7 @@ impl Kinds for KindCache {
         let context = BuildContext::without_secrets(operation);
         let refs = secret_refs(config, &Arc::from(""));
         let unread = refs.iter().map(|_| Credential::Unread);
-        match &*self.get(kind, config, unread, &context) {
-            Err(problems) => KindReport {
-                problems: problems.clone(),
-                ..KindReport::default()
-            },
-            Ok(built) => KindReport {
-                hooks: built.hooks.iter().copied().collect(),
-                // A kind that cannot rewrite does not build for mutate.
-                can_mutate: operation == Operation::Mutate,
-                slow: matches!(built.guardrail, Guardrail::Service(_)),
-                hold_back: match &built.guardrail {
-                    Guardrail::Text(text) => Some(text.hold_back()),
-                    Guardrail::Context(_) | Guardrail::Service(_) => None,
-                },
-                problems: built.remarks.clone(),
-            },
-        }
+        report(&self.get(kind, config, unread, &context), operation)
     }
 }
 

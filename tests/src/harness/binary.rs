@@ -1,4 +1,4 @@
-//! Finds the gateway's binary, building it once when it is not there yet or no longer current.
+//! Finds our binaries, building each once when it is not there yet or no longer current.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,28 @@ use tokio::sync::OnceCell;
 /// When it cannot be built.
 pub async fn gateway_binary() -> Result<PathBuf> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    BUILT.get_or_try_init(find_or_build).await.cloned()
+    let find = || async {
+        match std::env::var_os("PARAPET_GATEWAY") {
+            Some(path) => Ok(path.into()),
+            None => build("parapet-gateway").await,
+        }
+    };
+    BUILT.get_or_try_init(find).await.cloned()
 }
 
-async fn find_or_build() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("PARAPET_GATEWAY") {
-        return Ok(path.into());
-    }
+/// The operator of this build.
+///
+/// # Errors
+/// When it cannot be built.
+pub async fn operator_binary() -> Result<PathBuf> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    BUILT
+        .get_or_try_init(|| build("parapet-operator"))
+        .await
+        .cloned()
+}
+
+async fn build(name: &str) -> Result<PathBuf> {
     let profile = profile_dir()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -26,22 +41,15 @@ async fn find_or_build() -> Result<PathBuf> {
     // Cargo itself knows best whether there is something to do. It takes a moment when there is not.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // For the whole workspace, so that the features are those of `cargo test --workspace` and nothing is built twice.
-    cargo.current_dir(root).args([
-        "build",
-        "--quiet",
-        "--workspace",
-        "--bin",
-        "parapet-gateway",
-    ]);
+    cargo
+        .current_dir(root)
+        .args(["build", "--quiet", "--workspace", "--bin", name]);
     if profile.file_name().is_some_and(|name| name == "release") {
         cargo.arg("--release");
     }
     let status = cargo.status().await.context("running cargo build")?;
-    ensure!(
-        status.success(),
-        "cargo build --bin parapet-gateway: {status}"
-    );
-    let binary = profile.join("parapet-gateway");
+    ensure!(status.success(), "cargo build --bin {name}: {status}");
+    let binary = profile.join(name);
     ensure!(binary.is_file(), "cargo built no {}", binary.display());
     Ok(binary)
 }

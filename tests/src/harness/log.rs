@@ -25,7 +25,7 @@ struct Shared {
 
 impl LogLines {
     /// Reads `from` to its end, in the background.
-    pub(crate) fn follow(&self, from: impl AsyncRead + Send + Unpin + 'static) {
+    pub fn follow(&self, from: impl AsyncRead + Send + Unpin + 'static) {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let mut lines = BufReader::new(from).lines();

@@ -1,0 +1,273 @@
+//! The command line. Every setting can come from an environment variable as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use parapet_bus::nats::{ConnectConfig, Credentials, Role, is_token};
+use parapet_crds::read::ReadOptions;
+
+use crate::controller::watch_all::Scope;
+use crate::lease::LeaseConfig;
+use crate::publisher::nats::NatsSettings;
+use crate::run::Settings;
+
+/// Parapet's control plane.
+#[derive(Debug, Parser)]
+#[command(name = "parapet-operator", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch the cluster's resources, publish their policy to the gateways, and write statuses.
+    Run(Box<Run>),
+    /// Compile a folder and print the bundle's digest, what it holds, and every diagnostic; exit 1 on an error.
+    Compile(Compile),
+    /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
+    Crds,
+}
+
+/// `run`.
+#[derive(Args, Clone, Debug)]
+pub struct Run {
+    /// The namespace that this operator runs in: its Lease is there.
+    #[arg(long, env = "PARAPET_NAMESPACE", value_name = "NAME")]
+    pub namespace: String,
+    /// The namespace whose resources govern the whole installation; default: the operator's.
+    #[arg(long, env = "PARAPET_POLICY_NAMESPACE", value_name = "NAME")]
+    pub policy_namespace: Option<String>,
+    /// Namespaces with resources, besides the policy namespace; may be given several times, or with commas. Default: all.
+    #[arg(
+        long = "watch-namespace",
+        env = "PARAPET_WATCH_NAMESPACES",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub watch_namespaces: Vec<String>,
+    /// Where the gateways run; default: the operator's namespace.
+    #[arg(long, env = "PARAPET_GATEWAY_NAMESPACE", value_name = "NAME")]
+    pub gateway_namespace: Option<String>,
+    /// Which pods there are gateways.
+    #[arg(
+        long,
+        env = "PARAPET_GATEWAY_SELECTOR",
+        value_name = "LABELS",
+        default_value = "app.kubernetes.io/name=parapet,app.kubernetes.io/component=gateway"
+    )]
+    pub gateway_selector: String,
+    /// The name of the Lease.
+    #[arg(
+        long,
+        env = "PARAPET_LEASE",
+        value_name = "NAME",
+        default_value = "parapet-operator"
+    )]
+    pub lease: String,
+    /// Who this replica is; its pod's name. No two replicas have the same.
+    #[arg(long, env = "PARAPET_POD_NAME", value_name = "NAME")]
+    pub identity: String,
+    /// The way to the gateways.
+    #[command(flatten)]
+    pub bus: BusArgs,
+    /// Where /healthz, /readyz and /metrics are.
+    #[arg(
+        long,
+        env = "PARAPET_ADMIN_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:9787"
+    )]
+    pub admin_listen: SocketAddr,
+    /// What the log says: error, warn, info, debug, or filters by module.
+    #[arg(
+        long,
+        env = "PARAPET_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+}
+
+impl Run {
+    /// What [`crate::run::run`] is told.
+    pub fn settings(&self) -> Settings {
+        let policy_namespace = self.policy_namespace.as_ref().unwrap_or(&self.namespace);
+        let gateway_namespace = self.gateway_namespace.as_ref().unwrap_or(&self.namespace);
+        let mut namespaces: std::collections::BTreeSet<String> =
+            self.watch_namespaces.iter().cloned().collect();
+        if !namespaces.is_empty() {
+            namespaces.insert(policy_namespace.clone());
+        }
+        // Two processes with one name, one after the other, are two.
+        let identity = format!("{}_{}", self.identity, std::process::id());
+        Settings {
+            policy_namespace: policy_namespace.as_str().into(),
+            scope: Scope {
+                namespaces,
+                gateway_namespace: gateway_namespace.clone(),
+                gateway_selector: self.gateway_selector.clone(),
+            },
+            lease: LeaseConfig::new(self.namespace.clone(), self.lease.clone(), identity),
+            admin_listen: self.admin_listen,
+        }
+    }
+}
+
+/// The way to the gateways: NATS, and the keys of the installation.
+#[derive(Args, Clone, Debug)]
+pub struct BusArgs {
+    /// NATS servers; several, separated by commas.
+    #[arg(
+        long = "nats",
+        env = "PARAPET_NATS",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true
+    )]
+    pub urls: Vec<String>,
+    /// A file with the seed of the nkey to connect with; it is read again at every connection.
+    #[arg(
+        long,
+        env = "PARAPET_NATS_NKEY",
+        value_name = "FILE",
+        conflicts_with = "nats_creds"
+    )]
+    pub nats_nkey: Option<PathBuf>,
+    /// A file with the JWT and the seed to connect with; it is read again at every connection.
+    #[arg(long, env = "PARAPET_NATS_CREDS", value_name = "FILE")]
+    pub nats_creds: Option<PathBuf>,
+    /// A PEM file with authorities to trust for NATS. With it TLS is demanded.
+    #[arg(long, env = "PARAPET_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
+    /// Copies that NATS keeps of what is published: as many as it has servers, up to three.
+    #[arg(
+        long,
+        env = "PARAPET_NATS_REPLICAS",
+        value_name = "N",
+        default_value_t = 1
+    )]
+    pub nats_replicas: usize,
+    /// The private key to sign with: a file, or a folder of files of which the first counts.
+    #[arg(long, env = "PARAPET_SIGNING_KEY", value_name = "PATH")]
+    pub signing_key: PathBuf,
+    /// The public key of the gateways, to which credentials are sealed.
+    #[arg(long, env = "PARAPET_SEALING_KEY", value_name = "FILE")]
+    pub sealing_key: PathBuf,
+    /// The key by which the digest covers credentials.
+    #[arg(long, env = "PARAPET_DIGEST_KEY", value_name = "FILE")]
+    pub digest_key: PathBuf,
+    /// The installation: its gateways take no other's policy.
+    #[arg(long, env = "PARAPET_INSTALLATION", value_name = "ID", value_parser = token)]
+    pub installation: String,
+    /// Which of the installation's gateways are meant.
+    #[arg(long, env = "PARAPET_CLASS", value_name = "NAME", default_value = "default", value_parser = token)]
+    pub class: String,
+}
+
+impl BusArgs {
+    /// For the publisher; `name` is what NATS calls the connection.
+    pub fn settings(&self, name: String) -> NatsSettings {
+        NatsSettings {
+            connect: ConnectConfig {
+                urls: self.urls.clone(),
+                name,
+                role: Role::Operator,
+                credentials: match (&self.nats_nkey, &self.nats_creds) {
+                    (Some(file), _) => Credentials::NkeySeedFile(file.clone()),
+                    (None, Some(file)) => Credentials::CredsFile(file.clone()),
+                    (None, None) => Credentials::None,
+                },
+                ca_file: self.nats_ca.clone(),
+            },
+            installation: self.installation.as_str().into(),
+            class: self.class.as_str().into(),
+            replicas: self.nats_replicas,
+            signing_key: self.signing_key.clone(),
+            sealing_key: self.sealing_key.clone(),
+            digest_key: self.digest_key.clone(),
+        }
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    if is_token(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("letters, digits, - and _ only".to_owned())
+    }
+}
+
+/// `compile`.
+#[derive(Args, Clone, Debug)]
+pub struct Compile {
+    /// The folder with the resources, YAML or JSON, or one file.
+    pub manifests: PathBuf,
+    /// A folder with the layout of mounted Secrets, DIR/<name>/<key>.
+    #[arg(long, env = "PARAPET_SECRETS", value_name = "DIR")]
+    pub secrets: Option<PathBuf>,
+    /// The namespace whose resources govern the whole installation; documents without one belong to it.
+    #[arg(
+        long,
+        env = "PARAPET_POLICY_NAMESPACE",
+        value_name = "NAME",
+        default_value = "default"
+    )]
+    pub policy_namespace: String,
+    /// Print the bundle too, as JSON. It holds no secret.
+    #[arg(long)]
+    pub bundle: bool,
+}
+
+impl Compile {
+    /// For the reader.
+    pub fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            manifests: self.manifests.clone(),
+            secrets: self.secrets.clone(),
+            policy_namespace: Arc::from(self.policy_namespace.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_policy_namespace_is_always_watched_and_nothing_named_is_everything() {
+        let parse = |more: &[&str]| {
+            let needed = [
+                "parapet-operator",
+                "run",
+                "--namespace=parapet",
+                "--identity=pod",
+                "--nats=nats://n",
+                "--signing-key=s",
+                "--sealing-key=g",
+                "--digest-key=d",
+                "--installation=i",
+            ];
+            let args = needed.iter().chain(more);
+            match Cli::try_parse_from(args).unwrap().command {
+                Command::Run(run) => run.settings(),
+                Command::Compile(_) | Command::Crds => panic!("not what was asked for"),
+            }
+        };
+        assert!(parse(&[]).scope.namespaces.is_empty());
+        let some = parse(&["--watch-namespace=a,b"]);
+        assert!(some.scope.namespaces.iter().eq(["a", "b", "parapet"]));
+        assert_eq!(&*parse(&[]).policy_namespace, "parapet");
+    }
+}

@@ -1,0 +1,432 @@
+//! Writes statuses: only what has changed, at most once a second for each resource, and events on transitions.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Api, Client, Resource as _};
+use parapet_crds::status::ResourceStatus;
+use parapet_policy::bundle::{Revision, SecretId};
+use parapet_policy::diagnostic::Source;
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::accept::Verdict;
+use super::conditions::{self, Context, Distribution};
+use super::reasons::Programmed;
+use super::watch_all::{SecretName, Watched};
+use crate::metrics::Metrics;
+use crate::publisher::{Fleet, PublishError};
+
+/// Who owns the fields of a status.
+pub const FIELD_MANAGER: &str = "parapet-operator";
+
+/// How long gateways may take before a resource counts as programmed in part only.
+const PROGRAMMED_WITHIN: Duration = Duration::from_secs(30);
+
+/// A status is written at most once in this time.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+
+/// After a change: gateways answer within milliseconds, and one status is better than two.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// What cannot be written is tried again after this time, then after twice as long, at most [`MAX_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_mins(5);
+
+/// Everything is compared with the cluster anew after this time, should somebody have written over a status.
+const COMPARE_ANEW: Duration = Duration::from_mins(5);
+
+/// How many are written at a time.
+const AT_ONCE: usize = 8;
+
+/// Bytes of an event's note, by the API's rules.
+const MAX_NOTE: usize = 1024;
+
+/// What is known after a round.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// What is to be said about each resource.
+    pub verdicts: BTreeMap<Source, Verdict>,
+    /// From which revision on what counts of a resource is published, and since when.
+    pub since: BTreeMap<Source, Since>,
+    /// Secrets that may be used.
+    pub labelled: BTreeSet<SecretName>,
+    /// The Secret values that each resource names.
+    pub named: BTreeMap<Source, Vec<SecretId>>,
+    /// Why the newest policy could not be published.
+    pub failure: Option<PublishError>,
+    /// What is published.
+    pub published: Option<Revision>,
+}
+
+/// From which revision on a resource's generation is published.
+#[derive(Clone, Debug)]
+pub struct Since {
+    /// Which resource of that name.
+    pub uid: Arc<str>,
+    /// Which generation.
+    pub generation: i64,
+    /// The first revision that holds it.
+    pub revision: Revision,
+    /// When it was published.
+    pub at: Instant,
+}
+
+/// Writes statuses.
+pub struct Report {
+    client: Client,
+    watched: Watched,
+    metrics: Arc<Metrics>,
+    recorder: Recorder,
+    written: HashMap<Source, Written>,
+}
+
+/// What was written last.
+#[derive(Debug)]
+struct Written {
+    uid: Arc<str>,
+    status: ResourceStatus,
+    /// Not again before.
+    next: Instant,
+    failures: u32,
+}
+
+/// A status that is to be written.
+struct Due {
+    source: Source,
+    uid: Arc<str>,
+    seen: Arc<DynamicObject>,
+    before: ResourceStatus,
+    status: ResourceStatus,
+}
+
+impl Report {
+    /// Begins with nothing written.
+    pub fn new(client: Client, watched: Watched, metrics: Arc<Metrics>, instance: String) -> Self {
+        let reporter = Reporter {
+            controller: FIELD_MANAGER.to_owned(),
+            instance: Some(instance),
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            watched,
+            metrics,
+            written: HashMap::new(),
+        }
+    }
+
+    /// Writes whatever has to be written, for ever.
+    pub async fn run(
+        mut self,
+        mut facts: watch::Receiver<Option<Arc<Facts>>>,
+        mut fleet: watch::Receiver<Arc<Fleet>>,
+    ) {
+        let mut compare_anew = Instant::now() + COMPARE_ANEW;
+        loop {
+            let now = Instant::now();
+            if now >= compare_anew {
+                self.written.clear();
+                compare_anew = now + COMPARE_ANEW;
+            }
+            let known = facts.borrow_and_update().clone();
+            let heard = Arc::clone(&fleet.borrow_and_update());
+            let again = match known {
+                Some(known) => self.write(&known, heard).await,
+                None => compare_anew,
+            };
+            let pods_changed = Arc::clone(&self.watched.pods_changed);
+            tokio::select! {
+                changed = facts.changed() => {
+                    // Nobody finds anything out any more: the leader has ended.
+                    if changed.is_err() { std::future::pending::<()>().await; }
+                    tokio::time::sleep(SETTLE).await;
+                }
+                changed = fleet.changed() => {
+                    if changed.is_err() { std::future::pending::<()>().await; }
+                    tokio::time::sleep(SETTLE).await;
+                }
+                () = pods_changed.notified() => tokio::time::sleep(SETTLE).await,
+                () = tokio::time::sleep_until(again.min(compare_anew)) => {}
+            }
+        }
+    }
+
+    /// Writes what is due now, and says when to look again at the latest.
+    async fn write(&mut self, facts: &Facts, fleet: Arc<Fleet>) -> Instant {
+        let distribution = Distribution {
+            fleet,
+            pods: self.watched.pods(),
+            failure: facts.failure.clone(),
+        };
+        self.count(facts, &distribution);
+        self.written
+            .retain(|source, _| facts.verdicts.contains_key(source));
+        let now = Instant::now();
+        let mut again = now + COMPARE_ANEW;
+        let mut due = Vec::new();
+        for (source, verdict) in &facts.verdicts {
+            let Some(seen) = self
+                .watched
+                .resource(&source.kind, &source.namespace, &source.name)
+                .filter(|seen| seen.metadata.uid.as_deref() == Some(&*verdict.uid))
+            else {
+                continue;
+            };
+            let written = self
+                .written
+                .get(source)
+                .filter(|written| written.uid == verdict.uid);
+            let before = written.map_or_else(|| status_of(&seen), |written| written.status.clone());
+            let since = facts.since.get(source).filter(|since| {
+                since.uid == verdict.uid && Some(since.generation) == verdict.in_force
+            });
+            let late = since.map(|since| since.at + PROGRAMMED_WITHIN);
+            let context = Context {
+                distribution: &distribution,
+                since: since.map(|since| since.revision),
+                is_late: late.is_some_and(|late| now >= late),
+                labelled: &facts.labelled,
+                named: facts.named.get(source).map_or(&[], Vec::as_slice),
+            };
+            let status = conditions::status(verdict, &context, &before, Timestamp::now());
+            if let Some(late) = late.filter(|late| *late > now) {
+                again = again.min(late);
+            }
+            if status == before {
+                continue;
+            }
+            match written
+                .map(|written| written.next)
+                .filter(|next| *next > now)
+            {
+                Some(next) => again = again.min(next),
+                None => due.push(Due {
+                    source: source.clone(),
+                    uid: verdict.uid.clone(),
+                    seen,
+                    before,
+                    status,
+                }),
+            }
+        }
+        if !due.is_empty() {
+            let writer = &*self;
+            let results: Vec<_> = futures_util::stream::iter(due)
+                .map(|due| async move {
+                    let result = writer.write_one(&due).await;
+                    (due, result)
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            for (due, result) in results {
+                let next = self.remember(due, result);
+                again = again.min(next);
+            }
+        }
+        again
+    }
+
+    /// Sends one status, and the events that go with it.
+    async fn write_one(&self, due: &Due) -> kube::Result<()> {
+        let Due { source, status, .. } = due;
+        let Some(resource) = self.watched.api_resource(&source.kind) else {
+            return Ok(());
+        };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &source.namespace, resource);
+        let patch = json!({
+            "apiVersion": parapet_crds::API_VERSION,
+            "kind": source.kind,
+            // One that was made anew under the same name must not get the old one's status.
+            "metadata": {"name": source.name, "uid": due.uid},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch_status(&source.name, &params, &Patch::Apply(patch))
+            .await?;
+        let about = due.seen.object_ref(resource);
+        for event in transitions(&due.before, status) {
+            if let Err(error) = self.recorder.publish(&event, &about).await {
+                tracing::debug!(%error, "an event was not recorded");
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, due: Due, result: kube::Result<()>) -> Instant {
+        let now = Instant::now();
+        let failures = match &result {
+            Ok(()) => 0,
+            // Gone, or made anew: the watch will say so.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => 0,
+            Err(error) => {
+                let before = self.written.get(&due.source).map_or(0, |one| one.failures);
+                if before == 0 {
+                    tracing::warn!(resource = %due.source, %error, "a status could not be written; trying again");
+                }
+                before + 1
+            }
+        };
+        self.metrics
+            .status_written(if result.is_ok() { "ok" } else { "failed" });
+        let wait = match failures {
+            0 => AT_MOST_EVERY,
+            n => FIRST_RETRY
+                .saturating_mul(2u32.saturating_pow(n))
+                .min(MAX_RETRY),
+        };
+        let status = if result.is_ok() {
+            due.status
+        } else {
+            due.before
+        };
+        let written = Written {
+            uid: due.uid,
+            status,
+            next: now + wait,
+            failures,
+        };
+        self.written.insert(due.source, written);
+        now + wait
+    }
+
+    fn count(&self, facts: &Facts, distribution: &Distribution) {
+        let reports = distribution
+            .pods
+            .keys()
+            .filter_map(|uid| distribution.fleet.gateways.get(uid));
+        let has_newest =
+            |applied: Option<Revision>| applied.is_some_and(|it| Some(it) >= facts.published);
+        let programmed = reports
+            .clone()
+            .filter(|one| has_newest(one.applied))
+            .count();
+        let rejected = reports
+            .filter(|one| !has_newest(one.applied) && one.rejected.is_some())
+            .count();
+        self.metrics
+            .set_gateways(distribution.pods.len(), programmed, rejected);
+        let all = facts.verdicts.len();
+        let in_force = facts
+            .verdicts
+            .values()
+            .filter(|verdict| verdict.in_force == Some(verdict.generation))
+            .count();
+        self.metrics.set_resources(in_force, all - in_force);
+    }
+}
+
+/// The status that a resource has; an empty one when it has none that can be read.
+pub fn status_of(seen: &DynamicObject) -> ResourceStatus {
+    let status = seen.data.get("status").cloned().unwrap_or(Json::Null);
+    serde_json::from_value(status).unwrap_or_default()
+}
+
+/// What is worth an event.
+fn transitions(before: &ResourceStatus, after: &ResourceStatus) -> Vec<Event> {
+    let mut events = Vec::new();
+    for now in &after.conditions {
+        let earlier = before.conditions.iter().find(|one| one.type_ == now.type_);
+        let is_same =
+            earlier.is_some_and(|one| one.status == now.status && one.reason == now.reason);
+        let was_wrong =
+            earlier.is_some_and(|one| one.status == "False" && is_of_this_resource(&one.reason));
+        let type_ = match &*now.status {
+            _ if is_same => continue,
+            "True" if was_wrong => EventType::Normal,
+            "False" | "Unknown" if is_of_this_resource(&now.reason) => EventType::Warning,
+            _ => continue,
+        };
+        let mut note = now.message.clone();
+        if note.len() > MAX_NOTE {
+            let end = (0..=MAX_NOTE).rev().find(|at| note.is_char_boundary(*at));
+            note.truncate(end.unwrap_or_default());
+        }
+        events.push(Event {
+            type_,
+            reason: now.reason.clone(),
+            note: Some(note),
+            action: now.type_.clone(),
+            secondary: None,
+        });
+    }
+    events
+}
+
+/// Whether a reason is about the resource alone. Waiting for gateways is how things go, and what concerns all resources
+/// at once would be an event for each of them; a generation that is not accepted has its own event.
+fn is_of_this_resource(reason: &str) -> bool {
+    let common = [
+        Programmed::Pending,
+        Programmed::NoGateways,
+        Programmed::NotAccepted,
+        Programmed::PublishFailed,
+        Programmed::DistributionUnavailable,
+    ];
+    common.iter().all(|one| one.as_str() != reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+    use super::*;
+
+    fn status(kind: &str, status: &str, reason: &str) -> ResourceStatus {
+        let condition = Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: "message".to_owned(),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            observed_generation: None,
+        };
+        ResourceStatus {
+            conditions: vec![condition],
+            ..ResourceStatus::default()
+        }
+    }
+
+    #[test]
+    fn events_tell_of_transitions_that_concern_one_resource() {
+        let none = ResourceStatus::default();
+        let good = status("Accepted", "True", "Accepted");
+        let bad = status("Accepted", "False", "NotBuildable");
+        let pending = status("Programmed", "False", "Pending");
+        let refused = status("Programmed", "False", "RejectedByGateway");
+        let programmed = status("Programmed", "True", "Programmed");
+        let shown = |before, after| {
+            let events = transitions(before, after).into_iter();
+            let events = events.map(|event| (event.type_, event.reason));
+            events.collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&none, &good), []);
+        assert_eq!(
+            shown(&none, &bad),
+            [(EventType::Warning, "NotBuildable".to_owned())]
+        );
+        assert_eq!(shown(&bad, &bad), []);
+        assert_eq!(
+            shown(&bad, &good),
+            [(EventType::Normal, "Accepted".to_owned())]
+        );
+        assert_eq!(shown(&programmed, &pending), []);
+        assert_eq!(shown(&pending, &programmed), []);
+        assert_eq!(
+            shown(&pending, &refused),
+            [(EventType::Warning, "RejectedByGateway".to_owned())]
+        );
+        assert_eq!(
+            shown(&refused, &programmed),
+            [(EventType::Normal, "Programmed".to_owned())]
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! Parapet's control plane: resources in a cluster to one published policy, and statuses that tell what became of them.
+//!
+//! It runs no guardrail. It asks the kinds whether a configuration would build, with the code that the gateway builds
+//! with, which is why "accepted" means "will build".
+
+pub mod admin;
+pub mod app;
+pub mod args;
+pub mod compile;
+pub mod controller;
+pub mod kinds;
+pub mod lease;
+pub mod metrics;
+pub mod publisher;
+pub mod run;

@@ -1,0 +1,35 @@
+//! The `parapet-operator` binary.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use parapet_operator::args::{Cli, Command};
+use parapet_operator::{app, compile};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Compile(args) => compile::run(&args, &mut std::io::stdout().lock()),
+        Command::Crds => {
+            let mut out = std::io::stdout().lock();
+            for crd in parapet_crds::crd::all()? {
+                write!(out, "---\n{}", parapet_crds::crd::yaml(&crd)?)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run(args) => {
+            app::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `run`: puts everything together, and takes it apart again.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::admin::{self, Admin};
+use crate::controller::Controller;
+use crate::controller::watch_all::{Scope, Watched};
+use crate::lease::{Campaign, LeaseConfig};
+use crate::metrics::Metrics;
+use crate::publisher::Publisher;
+
+/// What an operator is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace whose resources govern the whole installation.
+    pub policy_namespace: Arc<str>,
+    /// What is looked at.
+    pub scope: Scope,
+    /// The election.
+    pub lease: LeaseConfig,
+    /// Where the admin routes are.
+    pub admin_listen: SocketAddr,
+}
+
+/// Runs until `end`: watches always, publishes and writes statuses while it leads.
+///
+/// # Errors
+/// When the admin listener cannot be bound. Whatever goes wrong later is tried again.
+pub async fn run(
+    settings: Settings,
+    client: Client,
+    publisher: Arc<dyn Publisher>,
+    end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(settings.admin_listen)
+        .await
+        .with_context(|| {
+            format!(
+                "listening on {} for the admin routes",
+                settings.admin_listen
+            )
+        })?;
+    let metrics = Arc::new(Metrics::new().context("registering metrics")?);
+    // Dropped at the end, and the tasks with it.
+    let mut tasks = JoinSet::new();
+    let watched = Watched::start(&client, &settings.scope, &metrics, &mut tasks);
+    let admin = Admin {
+        watched: watched.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    tasks.spawn(async move {
+        if let Err(error) = axum::serve(listener, admin::router(admin)).await {
+            tracing::error!(%error, "the admin routes have ended");
+        }
+    });
+    let controller = Controller {
+        client: client.clone(),
+        watched,
+        publisher,
+        policy_namespace: settings.policy_namespace,
+        metrics: Arc::clone(&metrics),
+        instance: settings.lease.identity.clone(),
+    };
+    let campaign = Campaign::new(client, settings.lease);
+    tokio::pin!(end);
+    loop {
+        let leadership = tokio::select! {
+            won = campaign.win() => won,
+            () = &mut end => return Ok(()),
+        };
+        tracing::info!(epoch = leadership.epoch(), "won the lease");
+        let epoch = i64::try_from(leadership.epoch()).unwrap_or(i64::MAX);
+        metrics.epoch.set(epoch);
+        metrics.leader.set(1);
+        let ended = tokio::select! {
+            // First, so that nothing is published after the Lease is lost.
+            biased;
+            () = leadership.lost() => false,
+            () = &mut end => true,
+            led = controller.lead(&leadership) => {
+                if let Err(error) = led {
+                    tracing::warn!(%error, "leading has ended");
+                }
+                false
+            }
+        };
+        metrics.leader.set(0);
+        if ended {
+            tracing::info!("asked to end: giving the lease back");
+            leadership.release().await;
+            return Ok(());
+        }
+        tracing::warn!("leading no more");
+    }
+}

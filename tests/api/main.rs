@@ -1,0 +1,12 @@
+//! Tests against a real API server.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
+
+mod cluster;
+mod crds;
+mod operator;
+mod support;
+mod whole;
