@@ -16,6 +16,7 @@ pub mod harness;
 pub mod http_client;
 pub mod installation;
 pub mod nats;
+pub mod packages;
 pub mod quality;
 pub mod scenario;
 pub mod tools;

@@ -1,8 +1,8 @@
 //! The programs that measuring needs.
 
-use std::process::Command;
+use anyhow::{Result, ensure};
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::packages::{self, found};
 
 /// Program and Debian package.
 const NEEDED: [(&str, &str); 3] = [
@@ -27,34 +27,5 @@ pub fn prepare() -> Result<()> {
         .filter(|(program, _)| !found(program))
         .map(|(_, package)| *package)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let advice = format!("install them: apt-get install {}", missing.join(" "));
-    if !is_root() || !found("apt-get") {
-        bail!("missing: {}; {advice}", missing.join(", "));
-    }
-    eprintln!("installing {} with apt-get", missing.join(", "));
-    let status = Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(&missing)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // The packaged nginx is not to start a server of its own.
-        .env("RUNLEVEL", "1")
-        .status()
-        .context("running apt-get")?;
-    ensure!(status.success(), "apt-get: {status}; {advice}");
-    Ok(())
-}
-
-fn found(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-        // Debian keeps servers where users do not look.
-        || std::path::Path::new("/usr/sbin").join(program).is_file()
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    packages::install(&missing)
 }

@@ -12,7 +12,7 @@ use parapet_tests::control;
 use parapet_tests::fake_guardrail::FakeGuardrails;
 use parapet_tests::fake_llm::FakeLlm;
 use parapet_tests::harness::Setup;
-use parapet_tests::world;
+use parapet_tests::{packages, world};
 use tokio::process::Command;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -62,6 +62,15 @@ async fn environment() -> Result<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
+    let complete = Command::new("python3")
+        .args(["-m", "ensurepip", "--version"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .await;
+    if !complete.is_ok_and(|status| status.success()) {
+        packages::install(&["python3", "python3-venv"])?;
+    }
     let clear: &[&str] = if venv.exists() { &["--clear"] } else { &[] };
     let made = Command::new("python3")
         .args(["-m", "venv"])
@@ -71,7 +80,7 @@ async fn environment() -> Result<PathBuf> {
         .await;
     ensure!(
         made.context("running python3")?.success(),
-        "python3 -m venv failed; install python3-venv"
+        "python3 -m venv failed"
     );
     let installed = Command::new(&python)
         .args([
