@@ -9,10 +9,10 @@ ADMIN_LISTEN ?= 127.0.0.1:9787
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench quality crds
+.PHONY: help run check test bench bench-control quality crds
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Build the gateway, serve examples/ and print what to try.
 	$(CARGO) build --profile quick -p parapet-gateway
@@ -40,6 +40,9 @@ test: ## Everything that must hold: formatting, lints, unit, scenario, API serve
 bench: ## Print cost and latency beside nginx. Needs nginx and wrk.
 	$(CARGO) build --release -p parapet-gateway -p parapet-tests
 	$(CARGO) run --release -p parapet-tests --bin bench
+
+bench-control: ## Print how long an edit takes from the API server to ten gateways. Needs Go.
+	CI=true $(CARGO) test --release -p parapet-tests --test api -- --ignored --nocapture bench::
 
 quality: ## Print precision and recall of the local detectors over DATA.
 	@test -n "$(DATA)" || { echo "say where the labelled rows are: DATA=DIR make quality" >&2; exit 2; }

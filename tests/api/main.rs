@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod bench;
 mod cluster;
 mod crds;
 mod operator;

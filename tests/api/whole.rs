@@ -12,20 +12,20 @@ use tokio::process::{Child, Command};
 use crate::cluster::Cluster;
 use crate::support::until;
 
-const TOKEN: &str = "hush-hush-token";
+pub(crate) const TOKEN: &str = "hush-hush-token";
 const SSN: &str = "536-22-1234";
 const EMAIL: &str = "ana@northwind.com";
 const AWS_KEY: &str = "AKIAQYLPMN5HHHFPZAM2";
 
 /// One operator as a process, killed when dropped.
-struct Operator {
-    child: Child,
+pub(crate) struct Operator {
+    pub(crate) child: Child,
     log: LogLines,
     admin: std::net::SocketAddr,
 }
 
 impl Operator {
-    async fn start(cluster: &Cluster, installation: &Installation, pod: &str) -> Self {
+    pub(crate) async fn start(cluster: &Cluster, installation: &Installation, pod: &str) -> Self {
         let admin = free_port().unwrap();
         let namespace = &cluster.namespace;
         let mut child = Command::new(operator_binary().await.unwrap())
@@ -57,7 +57,7 @@ impl Operator {
         answer.text().unwrap().to_owned()
     }
 
-    async fn leads(&self) {
+    pub(crate) async fn leads(&self) {
         until("it leads", || async {
             let is_up = tokio::net::TcpStream::connect(self.admin).await.is_ok();
             (is_up && self.metrics().await.contains("parapet_operator_leader 1")).then_some(())
@@ -67,7 +67,7 @@ impl Operator {
 }
 
 /// What the echoing model has received, or the status of a refusal.
-async fn ask(gateway: &Gateway, text: &str) -> Result<String, u16> {
+pub(crate) async fn ask(gateway: &Gateway, text: &str) -> Result<String, u16> {
     let body = json!({"model": "demo/echo", "messages": [{"role": "user", "content": text}]});
     let asked = Outgoing::post("/v1/chat/completions", body.to_string()).bearer(TOKEN);
     let answer = gateway.client().send(asked).await.unwrap();
