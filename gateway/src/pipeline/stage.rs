@@ -71,14 +71,17 @@ pub fn complete(record: &mut Record, hooks: &PerHook<Vec<Planned>>, guardrails: 
     };
     for hook in Hook::ALL {
         for planned in hooks.get(hook) {
-            let tag = tag(hook, guardrails, planned);
-            let known =
-                |entry: &GuardrailRecord| entry.hook == hook && entry.selector == tag.selector;
-            if !record.guardrails.iter().any(known) {
+            let ready = guardrails.get(planned.guardrail as usize);
+            let selector = ready.map_or("?", |ready| &*ready.selector);
+            let has_entry = record
+                .guardrails
+                .iter()
+                .any(|entry| entry.hook == hook && &*entry.selector == selector);
+            // Nearly every request has them all, so nothing is made before it is known that one is missing.
+            if !has_entry {
                 let judged = Judged::of(Outcome::Skipped(reason));
-                record
-                    .guardrails
-                    .push(tag.entry(&judged, record.total_us, 0));
+                let entry = tag(hook, guardrails, planned).entry(&judged, record.total_us, 0);
+                record.guardrails.push(entry);
             }
         }
     }
