@@ -21,7 +21,10 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
-pub use files::{ReadKeysError, read_opening_keys, read_signing_key, read_trusted_keys};
+pub use files::{
+    ReadKeysError, key_lines, read_digest_key, read_opening_keys, read_sealing_key,
+    read_signing_keys, read_trusted_keys,
+};
 
 /// Bytes of every key.
 const KEY_BYTES: usize = 32;

@@ -11,12 +11,14 @@ mod publisher;
 mod reader;
 mod server_config;
 mod subjects;
+mod user;
 
-pub use connect::{ConnectConfig, Connection, Credentials, LinkState, Role, UserKey, connect};
+pub use connect::{ConnectConfig, Connection, Credentials, LinkState, Role, connect};
 pub use fleet::Fleet;
 pub use publisher::{Checked, PublishError, Published, Publisher, PublisherConfig};
 pub use reader::{BundleReader, ReadError};
 pub use server_config::{ServerConfig, Users};
 pub use subjects::{is_token, status_subject};
+pub use user::UserKey;
 
 pub use subjects::CONTROL_STATUS;

@@ -9,6 +9,7 @@ use parapet_bus::nats::{ConnectConfig, Credentials, Role, is_token};
 use parapet_crds::read::ReadOptions;
 
 use crate::controller::watch_all::Scope;
+use crate::keys::args::Keys;
 use crate::lease::LeaseConfig;
 use crate::publisher::nats::NatsSettings;
 use crate::run::Settings;
@@ -29,6 +30,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Compile a folder and print the bundle's digest, what it holds, and every diagnostic; exit 1 on an error.
     Compile(Compile),
+    /// Make the keys of an installation.
+    Keys(Keys),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds,
 }
@@ -262,7 +265,9 @@ mod tests {
             let args = needed.iter().chain(more);
             match Cli::try_parse_from(args).unwrap().command {
                 Command::Run(run) => run.settings(),
-                Command::Compile(_) | Command::Crds => panic!("not what was asked for"),
+                Command::Compile(_) | Command::Crds | Command::Keys(_) => {
+                    panic!("not what was asked for")
+                }
             }
         };
         assert!(parse(&[]).scope.namespaces.is_empty());

@@ -8,6 +8,7 @@ pub mod app;
 pub mod args;
 pub mod compile;
 pub mod controller;
+pub mod keys;
 pub mod kinds;
 pub mod lease;
 pub mod metrics;

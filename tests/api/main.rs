@@ -8,6 +8,7 @@
 mod bench;
 mod cluster;
 mod crds;
+mod keys;
 mod operator;
 mod support;
 mod whole;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{KeyError, OpeningKeys, SigningKey, TrustedKeys};
+use super::{DigestKey, KeyError, OpeningKeys, SealingKey, SigningKey, TrustedKeys};
 
 /// Bytes that a file of keys may have.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -39,6 +39,12 @@ pub enum ReadKeysError {
     },
 }
 
+/// The keys of a text, one a line. Empty lines and lines that begin with `#` are left out.
+pub fn key_lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 /// The public halves of signing keys.
 ///
 /// # Errors
@@ -59,14 +65,36 @@ pub fn read_opening_keys(path: &Path) -> Result<OpeningKeys, ReadKeysError> {
         .map_err(|error| key_error(path, error))
 }
 
-/// The key that an operator signs with: the first one.
+/// The keys of an operator: it signs with the first one, and believes what any of them has signed.
+///
+/// # Errors
+/// When they cannot be read, or there is none.
+pub fn read_signing_keys(path: &Path) -> Result<Vec<SigningKey>, ReadKeysError> {
+    let lines = lines(path)?;
+    let keys = lines.iter().map(|line| SigningKey::from_text(line));
+    keys.collect::<Result<_, _>>()
+        .map_err(|error| key_error(path, error))
+}
+
+/// The key that credentials are sealed to: the first one.
 ///
 /// # Errors
 /// When it cannot be read, or there is none.
-pub fn read_signing_key(path: &Path) -> Result<SigningKey, ReadKeysError> {
-    let lines = lines(path)?;
-    let first = lines.first().map_or("", |line| line.as_str());
-    SigningKey::from_text(first).map_err(|error| key_error(path, error))
+pub fn read_sealing_key(path: &Path) -> Result<SealingKey, ReadKeysError> {
+    SealingKey::from_text(&first(path)?).map_err(|error| key_error(path, error))
+}
+
+/// The key of the digest: the first one.
+///
+/// # Errors
+/// When it cannot be read, or there is none.
+pub fn read_digest_key(path: &Path) -> Result<DigestKey, ReadKeysError> {
+    DigestKey::from_text(&first(path)?).map_err(|error| key_error(path, error))
+}
+
+fn first(path: &Path) -> Result<Zeroizing<String>, ReadKeysError> {
+    // There is one, or reading has failed.
+    Ok(lines(path)?.into_iter().next().unwrap_or_default())
 }
 
 fn key_error(path: &Path, error: KeyError) -> ReadKeysError {
@@ -101,12 +129,7 @@ fn lines(path: &Path) -> Result<Vec<Zeroizing<String>>, ReadKeysError> {
             return Err(of(&file)(io::Error::other("larger than 64 KiB")));
         }
         let text = Zeroizing::new(fs::read_to_string(&file).map_err(of(&file))?);
-        let given = text.lines().map(str::trim);
-        lines.extend(
-            given
-                .filter(|line| !line.is_empty() && !line.starts_with('#'))
-                .map(|line| Zeroizing::new(line.to_owned())),
-        );
+        lines.extend(key_lines(&text).map(|line| Zeroizing::new(line.to_owned())));
     }
     if lines.is_empty() {
         return Err(ReadKeysError::Empty {
@@ -138,8 +161,12 @@ mod tests {
         );
         let file = dir.path().join("b");
         assert_eq!(read_opening_keys(&file).unwrap().sealing_keys().count(), 1);
-        let expected = SigningKey::from_text(&one).unwrap();
-        assert_eq!(read_signing_key(dir.path()).unwrap().id(), expected.id());
+        let ids = [&one, &two].map(|key| SigningKey::from_text(key).unwrap().id().to_owned());
+        let read = read_signing_keys(dir.path()).unwrap();
+        assert!(read.iter().map(SigningKey::id).eq(&ids));
+        let sealing = read_sealing_key(dir.path()).unwrap();
+        assert_eq!(sealing.text(), *one);
+        assert!(read_digest_key(dir.path()).is_ok());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, ServerError};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::keys::key_lines;
+
 /// Patience with a server that does not answer the first bytes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Patience with an answer.
@@ -46,7 +48,7 @@ pub enum Credentials {
     /// Not at all.
     #[default]
     None,
-    /// By a file with an nkey's seed (`SU...`).
+    /// By a file with an nkey's seed (`SU...`); the first of several counts.
     NkeySeedFile(PathBuf),
     /// By a file with a JWT and a seed, as `nsc` writes it.
     CredsFile(PathBuf),
@@ -223,7 +225,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>, AuthError> {
 }
 
 fn key_pair(seed: &str) -> Result<nkeys::KeyPair, AuthError> {
-    nkeys::KeyPair::from_seed(seed.trim())
+    nkeys::KeyPair::from_seed(seed)
         .map_err(|_| AuthError::new("the file of credentials holds no seed of an nkey"))
 }
 
@@ -233,7 +235,9 @@ fn signature(pair: &nkeys::KeyPair, nonce: &[u8]) -> Result<Vec<u8>, AuthError> 
 }
 
 fn nkey_auth(path: &Path, nonce: &[u8]) -> Result<Auth, AuthError> {
-    let pair = key_pair(&read(path)?)?;
+    // The first one counts; a second one stands there while users are rotated.
+    let text = read(path)?;
+    let pair = key_pair(key_lines(&text).next().unwrap_or_default())?;
     let mut auth = Auth::new();
     auth.signature = Some(signature(&pair, nonce)?);
     auth.nkey = Some(pair.public_key());
@@ -261,37 +265,9 @@ fn between<'a>(text: &'a str, what: &str) -> Option<&'a str> {
     lines.next().map(str::trim).filter(|line| !line.is_empty())
 }
 
-/// A NATS user, made here: its seed belongs into a Secret, its public half into the server's configuration.
-pub struct UserKey {
-    /// `SU...`
-    pub seed: Zeroizing<String>,
-    /// `U...`
-    pub public: String,
-}
-
-impl fmt::Debug for UserKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserKey")
-            .field("public", &self.public)
-            .finish_non_exhaustive()
-    }
-}
-
-impl UserKey {
-    /// A new user; none when the system gives no random bytes.
-    pub fn generate() -> Option<Self> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        aws_lc_rs::rand::fill(bytes.as_mut()).ok()?;
-        let pair = nkeys::KeyPair::new_from_raw(nkeys::KeyPairType::User, *bytes).ok()?;
-        Some(Self {
-            seed: Zeroizing::new(pair.seed().ok()?),
-            public: pair.public_key(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::user::UserKey;
     use super::*;
 
     #[test]
@@ -310,7 +286,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let user = UserKey::generate().unwrap();
         let seed = dir.path().join("seed");
-        std::fs::write(&seed, format!("{}\n", *user.seed)).unwrap();
+        let next = UserKey::generate().unwrap();
+        std::fs::write(&seed, format!("{}\n{}\n", *user.seed, *next.seed)).unwrap();
         let auth = nkey_auth(&seed, b"nonce").unwrap();
         assert_eq!(auth.nkey.as_deref(), Some(user.public.as_str()));
         let pair = nkeys::KeyPair::from_public_key(&user.public).unwrap();

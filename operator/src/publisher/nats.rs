@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use parapet_bus::keys::{DigestKey, SealingKey, read_signing_key};
+use parapet_bus::keys::{
+    DigestKey, SealingKey, TrustedKeys, read_digest_key, read_sealing_key, read_signing_keys,
+};
 use parapet_bus::nats::{
     Checked, ConnectConfig, Connection, Fleet as Heard, Publisher as Bus, PublisherConfig, connect,
 };
@@ -18,7 +19,6 @@ use parapet_policy::bundle::wire::SourceEntry;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, watch};
-use zeroize::Zeroizing;
 
 use super::{Fleet, GatewayReport, Publication, PublishError, Published, Publisher, Rejection};
 
@@ -63,17 +63,19 @@ impl Nats {
     /// # Errors
     /// When a key or an address cannot be used. A server that does not answer is no error.
     pub async fn start(settings: &NatsSettings) -> anyhow::Result<Arc<Self>> {
-        let signing = read_signing_key(&settings.signing_key)?;
-        let sealing_key = SealingKey::from_text(&read_key(&settings.sealing_key)?)
-            .with_context(|| format!("reading the key in {}", settings.sealing_key.display()))?;
-        let digest_key = DigestKey::from_text(&read_key(&settings.digest_key)?)
-            .with_context(|| format!("reading the key in {}", settings.digest_key.display()))?;
+        let mut signing = read_signing_keys(&settings.signing_key)?;
+        let sealing_key = read_sealing_key(&settings.sealing_key)?;
+        let digest_key = read_digest_key(&settings.digest_key)?;
         let connection = connect(&settings.connect).await?;
         let mut config = PublisherConfig::new(
             settings.installation.clone(),
             settings.class.clone(),
-            vec![signing],
+            signing.drain(..1).collect(),
         );
+        config.trusted = TrustedKeys::default();
+        for other in &signing {
+            config.trusted.add(other);
+        }
         config.replicas = settings.replicas;
         let nats = Arc::new(Self {
             bus: Mutex::new(Bus::new(&connection, config)),
@@ -255,12 +257,6 @@ fn of_bus(error: parapet_bus::nats::PublishError) -> PublishError {
             PublishError::Refused(error.to_string())
         }
     }
-}
-
-fn read_key(path: &std::path::Path) -> anyhow::Result<Zeroizing<String>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("reading the key in {}", path.display()))?;
-    Ok(Zeroizing::new(text))
 }
 
 #[cfg(test)]
