@@ -33,7 +33,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if admin.watched.is_complete() {
         "ready\n".into_response()
     } else {
-        let said = "not ready: not everything has been listed yet\n";
+        let missing = admin.watched.missing().join("\n");
+        let said = format!("not ready: not everything has been listed yet\n{missing}\n");
         (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
     }
 }

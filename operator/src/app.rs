@@ -3,13 +3,12 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Run;
 use crate::publisher::nats::Nats;
-use crate::run;
+use crate::{cluster, run};
 
 /// Threads: one may be busy compiling while the Lease is renewed.
 const THREADS: usize = 2;
@@ -42,9 +41,10 @@ pub fn run(args: &Run) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        let client = Client::try_default()
+        let config = kube::Config::infer()
             .await
             .context("reading how to reach the cluster")?;
+        let client = cluster::client(config).context("preparing to call the cluster")?;
         let settings = args.settings();
         let publisher = Nats::start(&args.bus.settings(settings.lease.identity.clone())).await?;
         run::run(settings, client, publisher, end).await

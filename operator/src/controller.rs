@@ -121,8 +121,6 @@ impl Session<'_> {
     async fn run(mut self, tell: &watch::Sender<Option<Arc<Facts>>>) -> Result<(), RaiseError> {
         let watched = &self.controller.watched;
         loop {
-            // Before the first look, and never again in practice.
-            watched.complete().await;
             let begun = Instant::now();
             let is_whole = self.round(tell).await?;
             let wait = if is_whole {

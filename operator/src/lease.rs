@@ -17,6 +17,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::cluster;
+
 /// The annotation with the epoch.
 pub const EPOCH: &str = "parapet.dev/epoch";
 
@@ -165,11 +167,7 @@ impl Campaign {
 
     /// A call that hangs is one that failed.
     async fn within<T>(&self, call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
-        let limit = self.config.retry.max(Duration::from_secs(1));
-        match tokio::time::timeout(limit, call).await {
-            Ok(result) => result,
-            Err(elapsed) => Err(kube::Error::Service(Box::new(elapsed))),
-        }
+        cluster::within(self.config.retry.max(Duration::from_secs(1)), call).await
     }
 
     fn lead(&self, lease: Lease) -> Leadership {

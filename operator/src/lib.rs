@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+pub mod cluster;
 pub mod compile;
 pub mod controller;
 pub mod keys;

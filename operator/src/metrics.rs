@@ -27,6 +27,7 @@ pub struct Metrics {
     publications: IntCounterVec,
     status_writes: IntCounterVec,
     watch_errors: IntCounterVec,
+    watch_up: IntGaugeVec,
     gateways: IntGaugeVec,
     resources: IntGaugeVec,
 }
@@ -90,6 +91,11 @@ impl Metrics {
                 "Errors while watching, by what.",
                 "what",
             )?,
+            watch_up: gauges(
+                "parapet_operator_watch_up",
+                "Whether everything of a kind has been listed and is watched: 1 or 0.",
+                "what",
+            )?,
             gateways: gauges(
                 "parapet_operator_gateways",
                 "Gateway pods: desired, programmed with the newest revision, rejected.",
@@ -118,6 +124,12 @@ impl Metrics {
     /// A watch has failed.
     pub fn watch_error(&self, what: &'static str) {
         self.watch_errors.with_label_values(&[what]).inc();
+    }
+
+    /// A watch has been listed and works, or does not.
+    pub fn set_watch(&self, what: &'static str, works: bool) {
+        let up = self.watch_up.with_label_values(&[what]);
+        up.set(i64::from(works));
     }
 
     /// How many gateways there are, enforce the newest revision, and have refused it.

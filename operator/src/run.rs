@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::admin::{self, Admin};
 use crate::controller::Controller;
@@ -15,6 +17,9 @@ use crate::controller::watch_all::{Scope, Watched};
 use crate::lease::{Campaign, LeaseConfig};
 use crate::metrics::Metrics;
 use crate::publisher::Publisher;
+
+/// How often it is said what is missing.
+const REMIND: Duration = Duration::from_secs(30);
 
 /// What an operator is told.
 #[derive(Clone, Debug)]
@@ -70,6 +75,11 @@ pub async fn run(
     };
     let campaign = Campaign::new(client, settings.lease);
     tokio::pin!(end);
+    // Who has not seen everything cannot lead, and must not keep another from leading.
+    tokio::select! {
+        () = seen_everything(&controller.watched) => {}
+        () = &mut end => return Ok(()),
+    }
     loop {
         let leadership = tokio::select! {
             won = campaign.win() => won,
@@ -98,5 +108,20 @@ pub async fn run(
             return Ok(());
         }
         tracing::warn!("leading no more");
+    }
+}
+
+/// Waits until everything has been listed once, and says what is missing.
+async fn seen_everything(watched: &Watched) {
+    // On a cluster in order it takes less.
+    let mut patience = Duration::from_secs(2);
+    loop {
+        tokio::select! {
+            () = watched.complete() => return,
+            () = sleep(patience) => {}
+        }
+        let missing = watched.missing().join("; ");
+        tracing::warn!(missing, "waiting: not everything has been listed yet");
+        patience = REMIND;
     }
 }

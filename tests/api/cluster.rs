@@ -21,15 +21,19 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn new(name: &str) -> Option<Self> {
-        let server = control_plane().await?;
+        Some(Self::of(control_plane().await?, name).await)
+    }
+
+    /// The same of a control plane, whose definitions may be missing.
+    pub(crate) async fn of(server: Arc<ControlPlane>, name: &str) -> Self {
         let client = server.client("admin").unwrap();
         namespace(&client, name).await;
         namespace(&client, &format!("{name}-team")).await;
-        Some(Self {
+        Self {
             server,
             client,
             namespace: name.to_owned(),
-        })
+        }
     }
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -37,16 +41,27 @@ impl Cluster {
     }
 
     pub(crate) async fn apply(&self, kind: &str, name: &str, spec: Value) {
+        let metadata = json!({"name": name, "namespace": self.namespace});
+        self.apply_with(kind, metadata, spec).await.unwrap();
+    }
+
+    /// The same with any metadata, or what the server says against it.
+    pub(crate) async fn apply_with(
+        &self,
+        kind: &str,
+        metadata: Value,
+        spec: Value,
+    ) -> kube::Result<DynamicObject> {
+        let namespace = metadata["namespace"].as_str().unwrap();
+        let name = metadata["name"].as_str().unwrap().to_owned();
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource(kind));
         let object = json!({
             "apiVersion": parapet_crds::API_VERSION, "kind": kind,
-            "metadata": {"name": name, "namespace": self.namespace}, "spec": spec,
+            "metadata": metadata, "spec": spec,
         });
         let params = PatchParams::apply("test").force();
-        let applied = self
-            .api(kind)
-            .patch(name, &params, &Patch::Apply(object))
-            .await;
-        applied.unwrap();
+        api.patch(&name, &params, &Patch::Apply(object)).await
     }
 
     pub(crate) async fn delete(&self, kind: &str, name: &str) {

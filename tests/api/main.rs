@@ -10,5 +10,6 @@ mod cluster;
 mod crds;
 mod keys;
 mod operator;
+mod outages;
 mod support;
 mod whole;

@@ -9,7 +9,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use parapet_operator::controller::watch_all::Scope;
 use parapet_operator::lease::LeaseConfig;
 use parapet_operator::publisher::memory::Memory;
-use parapet_operator::publisher::{GatewayReport, PublishError, Rejection};
+use parapet_operator::publisher::{GatewayReport, PublishError, Publisher, Rejection};
 use parapet_operator::run::{Settings, run};
 use parapet_policy::bundle::Bundle;
 use parapet_tests::control_plane::ControlPlane;
@@ -22,7 +22,10 @@ use crate::cluster::Cluster;
 use crate::support::until;
 
 mod bursts;
+mod faults;
 mod leaders;
+mod namespaces;
+mod recorded;
 mod rights;
 mod statuses;
 
@@ -45,6 +48,19 @@ impl Operator {
         identity: &str,
         bus: &Arc<Memory>,
     ) -> Self {
+        let config = server.config_at(server.url(), user).unwrap();
+        let client = parapet_operator::cluster::client(config).unwrap();
+        let bus: Arc<Memory> = Arc::clone(bus);
+        Self::start_with(client, namespace, identity, bus)
+    }
+
+    /// One that calls the API server through something else, and publishes elsewhere.
+    fn start_with(
+        client: kube::Client,
+        namespace: &str,
+        identity: &str,
+        bus: Arc<dyn Publisher>,
+    ) -> Self {
         let admin = free_port().unwrap();
         let mut lease = LeaseConfig::new(namespace.into(), "operator".into(), identity.into());
         // Tests have no time to wait for a quarter of a minute.
@@ -61,9 +77,7 @@ impl Operator {
             lease,
             admin_listen: admin,
         };
-        let client = server.client(user).unwrap();
         let (end, ended) = oneshot::channel::<()>();
-        let bus = Arc::clone(bus);
         let task = tokio::spawn(run(settings, client, bus, async {
             // Dropped is told as well.
             let _ = ended.await;

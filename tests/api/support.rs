@@ -21,9 +21,15 @@ pub(crate) async fn control_plane() -> Option<Arc<ControlPlane>> {
 
 /// Installs all definitions, and waits until the server serves them.
 pub(crate) async fn install_crds(client: &Client) {
+    install_some(client, |_| true).await;
+}
+
+/// The same for some kinds.
+pub(crate) async fn install_some(client: &Client, wanted: impl Fn(&str) -> bool) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let params = PatchParams::apply("test").force();
-    for crd in parapet_crds::crd::all().unwrap() {
+    let all = parapet_crds::crd::all().unwrap().into_iter();
+    for crd in all.filter(|crd| wanted(&crd.spec.names.kind)) {
         let name = crd.metadata.name.clone().unwrap();
         // A server that has just started may not know definitions yet.
         until(&format!("{name} is taken"), || async {

@@ -13,15 +13,15 @@ use crate::cluster::Cluster;
 use crate::support::until;
 
 pub(crate) const TOKEN: &str = "hush-hush-token";
-const SSN: &str = "536-22-1234";
+pub(crate) const SSN: &str = "536-22-1234";
 const EMAIL: &str = "ana@northwind.com";
 const AWS_KEY: &str = "AKIAQYLPMN5HHHFPZAM2";
 
 /// One operator as a process, killed when dropped.
 pub(crate) struct Operator {
     pub(crate) child: Child,
-    log: LogLines,
-    admin: std::net::SocketAddr,
+    pub(crate) log: LogLines,
+    pub(crate) admin: std::net::SocketAddr,
 }
 
 impl Operator {
@@ -48,19 +48,24 @@ impl Operator {
         Self { child, log, admin }
     }
 
-    async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
+        self.admin_get("/metrics").await
+    }
+
+    /// What an admin route answers; the listener is there a moment after the start.
+    pub(crate) async fn admin_get(&self, path: &str) -> String {
         use parapet_tests::http_client::Client;
-        let answer = Client::new(self.admin)
-            .send(Outgoing::get("/metrics"))
-            .await
-            .unwrap();
-        answer.text().unwrap().to_owned()
+        until(path, || async {
+            let answer = Client::new(self.admin).send(Outgoing::get(path)).await;
+            Some(answer.ok()?.text().ok()?.to_owned())
+        })
+        .await
     }
 
     pub(crate) async fn leads(&self) {
         until("it leads", || async {
-            let is_up = tokio::net::TcpStream::connect(self.admin).await.is_ok();
-            (is_up && self.metrics().await.contains("parapet_operator_leader 1")).then_some(())
+            let metrics = self.metrics().await;
+            metrics.contains("parapet_operator_leader 1").then_some(())
         })
         .await;
     }
@@ -80,7 +85,7 @@ pub(crate) async fn ask(gateway: &Gateway, text: &str) -> Result<String, u16> {
     Ok(content.as_str().unwrap().to_owned())
 }
 
-async fn gets(gateways: &[Gateway], text: &str, expected: Result<(), u16>) {
+pub(crate) async fn gets(gateways: &[Gateway], text: &str, expected: Result<(), u16>) {
     for gateway in gateways {
         until(&format!("{text} gets {expected:?}"), || async {
             (ask(gateway, text).await.map(|_| ()) == expected).then_some(())
@@ -89,7 +94,7 @@ async fn gets(gateways: &[Gateway], text: &str, expected: Result<(), u16>) {
     }
 }
 
-fn guardrails(preset: &str) -> Value {
+pub(crate) fn guardrails(preset: &str) -> Value {
     json!({"guardrails": [
         {"name": "secrets", "operation": "mutate", "secretsDetection": {}},
         {"name": "pii", "regex": {"presetPatterns": {"presets": [preset]}}},

@@ -3,6 +3,7 @@
 //! No kubelet, no scheduler, no controllers: resources, admission, watches, RBAC and leases are real, and pods are
 //! records that nobody runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -36,7 +37,23 @@ pub struct ControlPlane {
     ca: String,
     dir: TempDir,
     /// Dropped, it ends the processes.
-    _processes: mpsc::Sender<()>,
+    processes: mpsc::Sender<Order>,
+}
+
+/// A program of the control plane.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Program {
+    /// What the API server keeps everything in.
+    Etcd,
+    /// The API server.
+    ApiServer,
+}
+
+/// What is to be done with a program, and who waits for it.
+#[derive(Debug)]
+enum Order {
+    Kill(Program, mpsc::Sender<Result<()>>),
+    Start(Program, mpsc::Sender<Result<()>>),
 }
 
 impl ControlPlane {
@@ -51,16 +68,51 @@ impl ControlPlane {
         if let Some(running) = shared.upgrade() {
             return Ok(Some(running));
         }
-        let tools = match tools(&["etcd", "kube-apiserver"])? {
-            Ok(tools) => tools,
-            Err(Missing(_)) => return Ok(None),
-        };
-        let running = Arc::new(Self::start(&tools).await?);
-        *shared = Arc::downgrade(&running);
-        Ok(Some(running))
+        let running = Self::own().await?.map(Arc::new);
+        if let Some(running) = &running {
+            *shared = Arc::downgrade(running);
+        }
+        Ok(running)
     }
 
-    async fn start(tools: &Path) -> Result<Self> {
+    /// A new one that nobody else uses, for tests that take it apart; none when its programs are not to be had, which
+    /// is said.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub async fn own() -> Result<Option<Self>> {
+        match tools(&["etcd", "kube-apiserver"])? {
+            Ok(tools) => Ok(Some(Self::begin(&tools).await?)),
+            Err(Missing(_)) => Ok(None),
+        }
+    }
+
+    /// Kills a program, as a machine that loses its power does.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill(&self, program: Program) -> Result<()> {
+        self.order(|done| Order::Kill(program, done))
+    }
+
+    /// Starts a program that was killed, on what it has on its disk.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, program: Program) -> Result<()> {
+        self.order(|done| Order::Start(program, done))
+    }
+
+    fn order(&self, order: impl FnOnce(mpsc::Sender<Result<()>>) -> Order) -> Result<()> {
+        let (done, wait) = mpsc::channel();
+        let sent = self.processes.send(order(done));
+        sent.ok()
+            .context("the thread with the processes has ended")?;
+        wait.recv()
+            .context("the thread with the processes has ended")?
+    }
+
+    async fn begin(tools: &Path) -> Result<Self> {
         let dir = tempfile::tempdir().context("making a folder for the control plane")?;
         let at = |name: &str| dir.path().join(name);
         let ca = write_keys(dir.path())?;
@@ -113,12 +165,12 @@ impl ControlPlane {
                 .stdout(log.try_clone().context("making a log file")?)
                 .stderr(log);
         }
-        let processes = hold(vec![etcd, server])?;
+        let processes = hold(vec![(Program::Etcd, etcd), (Program::ApiServer, server)])?;
         let running = Self {
             url,
             ca,
             dir,
-            _processes: processes,
+            processes,
         };
         running.wait_until_ready().await?;
         Ok(running)
@@ -144,12 +196,21 @@ impl ControlPlane {
     /// # Errors
     /// When it cannot be written.
     pub fn kubeconfig(&self, user: &str) -> Result<PathBuf> {
-        let path = self.dir.path().join(format!("{user}.kubeconfig"));
+        self.kubeconfig_at(&self.url, user)
+    }
+
+    /// The same through something that listens elsewhere.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn kubeconfig_at(&self, url: &str, user: &str) -> Result<PathBuf> {
+        let place: String = url.chars().filter(char::is_ascii_alphanumeric).collect();
+        let path = self.dir.path().join(format!("{user}-{place}.kubeconfig"));
         let ca = self.dir.path().join("ca.crt");
         let text = serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": ca}}],
+            "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": ca}}],
             "users": [{"name": user, "user": {"token": Self::token(user)}}],
         });
         write(&path, &text.to_string())?;
@@ -161,16 +222,27 @@ impl ControlPlane {
     /// # Errors
     /// When it cannot be made.
     pub fn client(&self, user: &str) -> Result<kube::Client> {
-        let url = self.url.parse().context("reading the server's address")?;
-        let mut config = kube::Config::new(url);
+        kube::Client::try_from(self.config_at(&self.url, user)?).context("making a client")
+    }
+
+    /// What a client for a user is made from, through something that listens elsewhere.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn config_at(&self, url: &str, user: &str) -> Result<kube::Config> {
+        let mut config = kube::Config::new(url.parse().context("reading the server's address")?);
         let ca =
             CertificateDer::from_pem_slice(self.ca.as_bytes()).context("reading the authority")?;
         config.root_cert = Some(vec![ca.to_vec()]);
         config.auth_info.token = Some(Self::token(user).into());
-        kube::Client::try_from(config).context("making a client")
+        Ok(config)
     }
 
-    async fn wait_until_ready(&self) -> Result<()> {
+    /// Waits until it answers, at the start and after one of its programs was started again.
+    ///
+    /// # Errors
+    /// When it does not in time, with what it said last.
+    pub async fn wait_until_ready(&self) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         let client = self.client("admin")?;
         loop {
@@ -209,34 +281,59 @@ fn command(program: &Path) -> std::process::Command {
 }
 
 /// Starts programs in a thread of their own, which ends them when the sender is dropped.
-fn hold(commands: Vec<std::process::Command>) -> Result<mpsc::Sender<()>> {
-    let (end, ended) = mpsc::channel();
+fn hold(mut commands: Vec<(Program, std::process::Command)>) -> Result<mpsc::Sender<Order>> {
+    let (orders, ordered) = mpsc::channel();
     let (tell, started) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut children = Vec::new();
+        let mut children = BTreeMap::new();
         let mut result = Ok(());
-        for mut command in commands {
-            match command.spawn() {
-                Ok(child) => children.push(child),
-                Err(error) => {
-                    result = Err(error).with_context(|| format!("starting {command:?}"));
-                    break;
-                }
-            }
+        for (program, command) in &mut commands {
+            result = result.and_then(|()| start(*program, command, &mut children));
         }
-        let is_up = result.is_ok();
         let _ = tell.send(result);
-        if is_up {
-            // Nothing is ever sent: this waits for the sender to go.
-            let _: Result<(), _> = ended.recv();
+        // An error: the sender is gone, and so is the test.
+        while let Ok(order) = ordered.recv() {
+            let (done, result) = match order {
+                Order::Kill(program, done) => {
+                    let child = children.remove(&program);
+                    (done, child.map_or(Ok(()), |child| end(child, program)))
+                }
+                Order::Start(program, done) => {
+                    let command = commands.iter_mut().find(|(other, _)| *other == program);
+                    let result = command.map_or(Ok(()), |(_, command)| {
+                        start(program, command, &mut children)
+                    });
+                    (done, result)
+                }
+            };
+            let _ = done.send(result);
         }
-        for child in &mut children {
-            let _ = child.kill();
-            let _ = child.wait();
+        for (program, child) in children {
+            let _ = end(child, program);
         }
     });
     started.recv().context("starting the control plane")??;
-    Ok(end)
+    Ok(orders)
+}
+
+fn start(
+    program: Program,
+    command: &mut std::process::Command,
+    children: &mut BTreeMap<Program, std::process::Child>,
+) -> Result<()> {
+    let child = command
+        .spawn()
+        .with_context(|| format!("starting {program:?}"))?;
+    children.insert(program, child);
+    Ok(())
+}
+
+fn end(mut child: std::process::Child, program: Program) -> Result<()> {
+    child
+        .kill()
+        .and_then(|()| child.wait())
+        .with_context(|| format!("killing {program:?}"))?;
+    Ok(())
 }
 
 /// Keys and certificates; returns the authority.

@@ -6,6 +6,7 @@
 //! the files below `scenarios/`.
 
 pub mod answer;
+pub mod api_proxy;
 pub mod bench;
 pub mod control;
 pub mod control_plane;

@@ -10,6 +10,7 @@ use parapet_policy::bundle::SecretId;
 use zeroize::Zeroize as _;
 
 use super::watch_all::{CREDENTIALS_LABEL, SecretName};
+use crate::cluster::{CALL_LIMIT, within};
 
 /// How many Secrets are read at a time.
 const AT_ONCE: usize = 8;
@@ -62,7 +63,7 @@ impl Credentials {
         });
         let reads = stale.map(|(name, ids)| async move {
             let api: Api<Secret> = Api::namespaced(client.clone(), &name.0);
-            (name, ids, api.get_opt(&name.1).await)
+            (name, ids, within(CALL_LIMIT, api.get_opt(&name.1)).await)
         });
         let reads: Vec<_> = futures_util::stream::iter(reads.collect::<Vec<_>>())
             .buffer_unordered(AT_ONCE)

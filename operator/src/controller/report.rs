@@ -20,6 +20,7 @@ use super::accept::Verdict;
 use super::conditions::{self, Context, Distribution};
 use super::reasons::Programmed;
 use super::watch_all::{SecretName, Watched};
+use crate::cluster::{CALL_LIMIT, asked_to_wait, within};
 use crate::metrics::Metrics;
 use crate::publisher::{Fleet, PublishError};
 
@@ -250,11 +251,11 @@ impl Report {
             "status": status,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch_status(&source.name, &params, &Patch::Apply(patch))
-            .await?;
+        let patch = Patch::Apply(patch);
+        within(CALL_LIMIT, api.patch_status(&source.name, &params, &patch)).await?;
         let about = due.seen.object_ref(resource);
         for event in transitions(&due.before, status) {
-            if let Err(error) = self.recorder.publish(&event, &about).await {
+            if let Err(error) = within(CALL_LIMIT, self.recorder.publish(&event, &about)).await {
                 tracing::debug!(%error, "an event was not recorded");
             }
         }
@@ -277,11 +278,12 @@ impl Report {
         };
         self.metrics
             .status_written(if result.is_ok() { "ok" } else { "failed" });
-        let wait = match failures {
-            0 => AT_MOST_EVERY,
-            n => FIRST_RETRY
+        let wait = match (&result, failures) {
+            (Ok(()), _) | (Err(_), 0) => AT_MOST_EVERY,
+            (Err(error), n) => FIRST_RETRY
                 .saturating_mul(2u32.saturating_pow(n))
-                .min(MAX_RETRY),
+                .min(MAX_RETRY)
+                .max(asked_to_wait(error)),
         };
         let status = if result.is_ok() {
             due.status

@@ -1,28 +1,29 @@
 //! Keeps what the cluster holds at hand: every resource, the metadata of labelled Secrets, the gateways' pods.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
-use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use parapet_crds::crd;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+mod follow;
+mod health;
+
+use crate::cluster::WATCH_FOR;
 use crate::metrics::Metrics;
+use follow::Follow;
+use health::Health;
 
 /// The label that a Secret must carry to be used.
 pub const CREDENTIALS_LABEL: &str = "parapet.dev/credentials=true";
-
-/// A watch that keeps failing says so again after this time.
-const REMIND: Duration = Duration::from_secs(30);
 
 /// Which objects are looked at.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ pub struct Watched {
     kinds: Vec<(Arc<str>, ApiResource, Vec<Store<DynamicObject>>)>,
     secrets: Vec<Store<PartialObjectMeta<Secret>>>,
     pods: Store<PartialObjectMeta<Pod>>,
+    health: Health,
     /// Rung when a resource or a Secret has changed.
     pub policy_changed: Arc<Notify>,
     /// Rung when the gateways' pods have changed.
@@ -66,10 +68,12 @@ impl Watched {
         } else {
             scope.namespaces.iter().map(|name| Some(&**name)).collect()
         };
+        let health = Health::new(Arc::clone(metrics));
         let mut start = Start {
             metrics,
             tasks,
             changed: &policy_changed,
+            health: &health,
         };
         let mut kinds = Vec::with_capacity(crd::KINDS.len());
         for names in crd::KINDS {
@@ -83,6 +87,7 @@ impl Watched {
                 };
                 start.watch(
                     names.plural,
+                    *namespace,
                     api,
                     resource.clone(),
                     watcher::Config::default(),
@@ -97,7 +102,7 @@ impl Watched {
                 Some(namespace) => Api::namespaced(client.clone(), namespace),
                 None => Api::all(client.clone()),
             };
-            start.watch("secrets", api, (), labelled.clone())
+            start.watch("secrets", *namespace, api, (), labelled.clone())
         });
         let secrets = secrets.collect();
         start.changed = &pods_changed;
@@ -105,11 +110,13 @@ impl Watched {
             .labels(&scope.gateway_selector)
             .fields("status.phase!=Succeeded,status.phase!=Failed");
         let api = Api::namespaced(client.clone(), &scope.gateway_namespace);
-        let pods = start.watch("pods", api, (), running);
+        let place = Some(&*scope.gateway_namespace);
+        let pods = start.watch("pods", place, api, (), running);
         Self {
             kinds,
             secrets,
             pods,
+            health,
             policy_changed,
             pods_changed,
         }
@@ -118,6 +125,11 @@ impl Watched {
     /// Whether everything has been listed once.
     pub fn is_complete(&self) -> bool {
         self.complete().now_or_never().is_some()
+    }
+
+    /// What has not been listed yet, and why.
+    pub fn missing(&self) -> Vec<String> {
+        self.health.missing()
     }
 
     /// Waits until everything has been listed once: what has not been seen must not look as if it were not there.
@@ -194,12 +206,14 @@ struct Start<'a> {
     metrics: &'a Arc<Metrics>,
     tasks: &'a mut JoinSet<()>,
     changed: &'a Arc<Notify>,
+    health: &'a Health,
 }
 
 impl Start<'_> {
     fn watch<K>(
         &mut self,
         what: &'static str,
+        namespace: Option<&str>,
         api: Api<K>,
         of: K::DynamicType,
         config: watcher::Config,
@@ -208,73 +222,17 @@ impl Start<'_> {
         K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
         K::DynamicType: Clone + Eq + std::hash::Hash + Send + Sync,
     {
-        let writer = Writer::new(of);
-        let store = writer.as_reader();
-        let task = follow(
+        let (store, task) = Follow {
             what,
             api,
-            config,
-            writer,
-            Arc::clone(self.changed),
-            Arc::clone(self.metrics),
-        );
+            of,
+            config: config.timeout(WATCH_FOR),
+            changed: Arc::clone(self.changed),
+            health: self.health.begin(what, namespace),
+            metrics: Arc::clone(self.metrics),
+        }
+        .start();
         self.tasks.spawn(task);
         store
-    }
-}
-
-/// Watches for ever. An answer that is an error (no such kind yet, too many requests, gone) is retried, later and
-/// later.
-fn follow<K>(
-    what: &'static str,
-    api: Api<K>,
-    config: watcher::Config,
-    writer: Writer<K>,
-    changed: Arc<Notify>,
-    metrics: Arc<Metrics>,
-) -> impl Future<Output = ()>
-where
-    K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
-    K::DynamicType: Clone + Eq + std::hash::Hash + Send + Sync,
-{
-    let stream = watcher(api, config)
-        .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None)
-        .reflect(writer);
-    let mut said: Option<Instant> = None;
-    stream.for_each(move |event| {
-        match event {
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
-            Ok(watcher::Event::InitDone | watcher::Event::Apply(_) | watcher::Event::Delete(_)) => {
-                if said.take().is_some() {
-                    tracing::info!(what, "the watch works again");
-                }
-                changed.notify_one();
-            }
-            Err(error) => {
-                metrics.watch_error(what);
-                if said.is_none_or(|at| at.elapsed() > REMIND) {
-                    said = Some(Instant::now());
-                    let hint = hint(&error);
-                    tracing::warn!(what, %error, hint, "cannot watch; trying again");
-                }
-            }
-        }
-        std::future::ready(())
-    })
-}
-
-/// What to do about an error, where that is known.
-fn hint(error: &watcher::Error) -> &'static str {
-    let code = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code,
-        _ => return "",
-    };
-    match code {
-        403 => "the operator's role does not allow it",
-        404 => "is the definition of this kind installed? `parapet-operator crds` prints it",
-        _ => "",
     }
 }
