@@ -51,5 +51,5 @@ quality: ## Print precision and recall of the local detectors over DATA.
 images: ## Pack operator, gateway and NATS into OCI archives, target/images/*.tar. Needs Go; PROFILE, REGISTRY and TAG count.
 	images/build
 
-crds: ## Write the CRDs and docs/resources.md from the resource types.
+crds: ## Write the CRDs, also those of the chart, and docs/resources.md from the resource types.
 	$(CARGO) run --quiet -p parapet-crds --features kube --bin crdgen

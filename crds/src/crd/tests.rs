@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{all, generated};
+use super::{CHART_FOLDER, FOLDER, all, generated};
 use crate::guardrail_integration::{GuardrailSpec, Streaming};
 use crate::identity_provider::Jwks;
 use crate::model_provider::ModelProviderSpec;
@@ -17,14 +17,14 @@ fn what_is_in_the_repository_is_current() {
             "{path} is not what the types say: run `make crds`"
         );
     }
-    let known = std::fs::read_dir(root.join("crds/generated"))
-        .unwrap()
-        .count();
-    assert_eq!(
-        known,
-        all().unwrap().len(),
-        "crds/generated holds a file that nothing generates"
-    );
+    for folder in [FOLDER, CHART_FOLDER] {
+        let known = std::fs::read_dir(root.join(folder)).unwrap().count();
+        let expected = all().unwrap().len();
+        assert_eq!(
+            known, expected,
+            "{folder} holds a file that nothing generates"
+        );
+    }
 }
 
 /// What an API server demands of a schema, so that no cluster is needed to find out.

@@ -1,0 +1,11 @@
+//! Tests of the Helm chart: what it renders for many values, held against the API server, linters and the documents.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
+
+mod rendering;
+mod support;
+mod value_sets;
+mod values;
