@@ -13,6 +13,7 @@ use crate::keys::args::Keys;
 use crate::lease::LeaseConfig;
 use crate::publisher::nats::NatsSettings;
 use crate::run::Settings;
+use crate::webhook::{Missing, WebhookSettings};
 
 /// Parapet's control plane.
 #[derive(Debug, Parser)]
@@ -86,6 +87,9 @@ pub struct Run {
         default_value = "0.0.0.0:9787"
     )]
     pub admin_listen: SocketAddr,
+    /// The validating webhook.
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
     /// What the log says: error, warn, info, debug, or filters by module.
     #[arg(
         long,
@@ -94,6 +98,44 @@ pub struct Run {
         default_value = "info"
     )]
     pub log: String,
+}
+
+/// The validating webhook.
+#[derive(Args, Clone, Debug)]
+pub struct WebhookArgs {
+    /// Where the validating webhook is, under /validate with TLS; absent: there is none.
+    #[arg(
+        long,
+        env = "PARAPET_WEBHOOK_LISTEN",
+        value_name = "ADDR",
+        requires = "webhook_tls"
+    )]
+    pub webhook_listen: Option<SocketAddr>,
+    /// A folder with its tls.crt, tls.key and ca.crt; they are read again when they change.
+    #[arg(long, env = "PARAPET_WEBHOOK_TLS", value_name = "DIR")]
+    pub webhook_tls: Option<PathBuf>,
+    /// The ValidatingWebhookConfiguration that is told ca.crt; absent: none is.
+    #[arg(long, env = "PARAPET_WEBHOOK_CONFIGURATION", value_name = "NAME")]
+    pub webhook_configuration: Option<String>,
+    /// What becomes of a resource that names what does not exist.
+    #[arg(
+        long,
+        env = "PARAPET_WEBHOOK_MISSING",
+        value_name = "WHAT",
+        default_value = "warn"
+    )]
+    pub webhook_missing: Missing,
+}
+
+impl WebhookArgs {
+    fn settings(&self) -> Option<WebhookSettings> {
+        Some(WebhookSettings {
+            listen: self.webhook_listen?,
+            tls: self.webhook_tls.clone()?,
+            configuration: self.webhook_configuration.as_deref().map(Arc::from),
+            missing: self.webhook_missing,
+        })
+    }
 }
 
 impl Run {
@@ -117,6 +159,7 @@ impl Run {
             },
             lease: LeaseConfig::new(self.namespace.clone(), self.lease.clone(), identity),
             admin_listen: self.admin_listen,
+            webhook: self.webhook.settings(),
         }
     }
 }
@@ -274,5 +317,15 @@ mod tests {
         let some = parse(&["--watch-namespace=a,b"]);
         assert!(some.scope.namespaces.iter().eq(["a", "b", "parapet"]));
         assert_eq!(&*parse(&[]).policy_namespace, "parapet");
+        assert!(parse(&[]).webhook.is_none());
+        let webhook = parse(&[
+            "--webhook-listen=0.0.0.0:9443",
+            "--webhook-tls=/tls",
+            "--webhook-configuration=parapet",
+            "--webhook-missing=refuse",
+        ]);
+        let webhook = webhook.webhook.unwrap();
+        assert_eq!(webhook.configuration.as_deref(), Some("parapet"));
+        assert_eq!(webhook.missing, Missing::Refuse);
     }
 }

@@ -29,7 +29,7 @@ pub mod watch_all;
 
 use accept::{Acceptor, Round};
 use credentials::{Credentials, Values};
-use object::{Object, generation, source_of};
+use object::Readings;
 use report::{Facts, Report, Since, status_of};
 use watch_all::Watched;
 
@@ -77,7 +77,7 @@ struct Session<'a> {
     /// None until it is known what is published: what was good before must not be forgotten.
     acceptor: Option<Acceptor>,
     credentials: Credentials,
-    read: BTreeMap<Source, Object>,
+    read: Readings,
     published: Option<(Identity, Revision)>,
     since: BTreeMap<Source, Since>,
     failure: Option<PublishError>,
@@ -103,7 +103,7 @@ impl Controller {
             leadership,
             acceptor: None,
             credentials: Credentials::default(),
-            read: BTreeMap::new(),
+            read: Readings::default(),
             published: None,
             since: BTreeMap::new(),
             failure: None,
@@ -147,7 +147,8 @@ impl Session<'_> {
         let controller = self.controller;
         let timer = controller.metrics.round.start_timer();
         self.find_out_what_is_published().await?;
-        let objects = self.objects();
+        let seen = controller.watched.resources();
+        let objects = self.read.read(seen, &controller.policy_namespace);
         let is_known = self.acceptor.is_some();
         let mut acceptor = self
             .acceptor
@@ -251,25 +252,6 @@ impl Session<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Every resource, read; what has not changed is not read again.
-    fn objects(&mut self) -> Vec<Object> {
-        let mut before = std::mem::take(&mut self.read);
-        let mut objects = Vec::with_capacity(before.len());
-        for (kind, seen) in self.controller.watched.resources() {
-            let source = source_of(kind, &seen);
-            let known = before.remove(&source).filter(|object| {
-                Some(&*object.uid) == seen.metadata.uid.as_deref()
-                    && object.generation == generation(&seen)
-            });
-            let object = known.unwrap_or_else(|| {
-                Object::new(source.clone(), &seen, &self.controller.policy_namespace)
-            });
-            self.read.insert(source, object.clone());
-            objects.push(object);
-        }
-        objects
     }
 
     /// Publishes, unless it is what is published already.

@@ -15,3 +15,4 @@ pub mod lease;
 pub mod metrics;
 pub mod publisher;
 pub mod run;
+pub mod webhook;

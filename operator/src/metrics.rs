@@ -1,12 +1,14 @@
 //! What the operator counts.
 
+use std::time::Duration;
+
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
-/// Seconds that a round takes: from one resource on an idle machine to thousands of rules on a busy one.
-const ROUND_SECONDS: &[f64] = &[
+/// Seconds that a round or a review takes: from one resource on an idle machine to thousands of rules on a busy one.
+const SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
@@ -26,6 +28,9 @@ pub struct Metrics {
     pub builds: IntGauge,
     publications: IntCounterVec,
     status_writes: IntCounterVec,
+    reviews: IntCounterVec,
+    refusals: IntCounterVec,
+    review: Histogram,
     watch_errors: IntCounterVec,
     watch_up: IntGaugeVec,
     gateways: IntGaugeVec,
@@ -39,14 +44,20 @@ impl Metrics {
     /// When two metrics have one name.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let round = Histogram::with_opts(
-            HistogramOpts::new(
-                "parapet_operator_reconcile_seconds",
-                "From looking at every resource to knowing what to publish.",
-            )
-            .buckets(ROUND_SECONDS.to_vec()),
+        let histogram = |name: &str, help: &str| -> prometheus::Result<Histogram> {
+            let buckets = SECONDS.to_vec();
+            let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let round = histogram(
+            "parapet_operator_reconcile_seconds",
+            "From looking at every resource to knowing what to publish.",
         )?;
-        registry.register(Box::new(round.clone()))?;
+        let review = histogram(
+            "parapet_operator_admission_seconds",
+            "From an admission request to its answer.",
+        )?;
         let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
             let gauge = IntGauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
@@ -86,6 +97,17 @@ impl Metrics {
                 "Statuses written, by how it ended.",
                 "result",
             )?,
+            reviews: counters(
+                "parapet_operator_admission_requests_total",
+                "Admission requests, by the answer: allowed, warned, refused, unjudged (and allowed), unread.",
+                "answer",
+            )?,
+            refusals: counters(
+                "parapet_operator_admission_refusals_total",
+                "Reasons of refusals, as the status would give them.",
+                "reason",
+            )?,
+            review,
             watch_errors: counters(
                 "parapet_operator_watch_errors_total",
                 "Errors while watching, by what.",
@@ -119,6 +141,17 @@ impl Metrics {
     /// A status was written, or was not.
     pub fn status_written(&self, result: &'static str) {
         self.status_writes.with_label_values(&[result]).inc();
+    }
+
+    /// An admission request was answered.
+    pub fn reviewed(&self, answer: &'static str, took: Duration) {
+        self.reviews.with_label_values(&[answer]).inc();
+        self.review.observe(took.as_secs_f64());
+    }
+
+    /// A resource was refused for this reason.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.with_label_values(&[reason]).inc();
     }
 
     /// A watch has failed.

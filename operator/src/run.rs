@@ -17,6 +17,7 @@ use crate::controller::watch_all::{Scope, Watched};
 use crate::lease::{Campaign, LeaseConfig};
 use crate::metrics::Metrics;
 use crate::publisher::Publisher;
+use crate::webhook::{self, WebhookSettings};
 
 /// How often it is said what is missing.
 const REMIND: Duration = Duration::from_secs(30);
@@ -32,12 +33,14 @@ pub struct Settings {
     pub lease: LeaseConfig,
     /// Where the admin routes are.
     pub admin_listen: SocketAddr,
+    /// The validating webhook; none: there is none.
+    pub webhook: Option<WebhookSettings>,
 }
 
 /// Runs until `end`: watches always, publishes and writes statuses while it leads.
 ///
 /// # Errors
-/// When the admin listener cannot be bound. Whatever goes wrong later is tried again.
+/// When a listener cannot be bound. Whatever goes wrong later is tried again.
 pub async fn run(
     settings: Settings,
     client: Client,
@@ -65,6 +68,18 @@ pub async fn run(
             tracing::error!(%error, "the admin routes have ended");
         }
     });
+    let injection = match settings.webhook {
+        Some(webhook) => {
+            let watching = webhook::start::Watching {
+                watched: watched.clone(),
+                scope: settings.scope,
+                policy_namespace: settings.policy_namespace.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            webhook::start::start(webhook, watching, &client, &mut tasks).await?
+        }
+        None => None,
+    };
     let controller = Controller {
         client: client.clone(),
         watched,
@@ -94,6 +109,7 @@ pub async fn run(
             biased;
             () = leadership.lost() => false,
             () = &mut end => true,
+            () = webhook::authority::keep(injection.as_ref()) => false,
             led = controller.lead(&leadership) => {
                 if let Err(error) = led {
                     tracing::warn!(%error, "leading has ended");

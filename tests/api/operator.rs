@@ -11,6 +11,7 @@ use parapet_operator::lease::LeaseConfig;
 use parapet_operator::publisher::memory::Memory;
 use parapet_operator::publisher::{GatewayReport, PublishError, Publisher, Rejection};
 use parapet_operator::run::{Settings, run};
+use parapet_operator::webhook::WebhookSettings;
 use parapet_policy::bundle::Bundle;
 use parapet_tests::control_plane::ControlPlane;
 use parapet_tests::harness::free_port;
@@ -28,6 +29,7 @@ mod namespaces;
 mod recorded;
 mod rights;
 mod statuses;
+mod webhook;
 
 /// One operator in this process.
 struct Operator {
@@ -61,6 +63,17 @@ impl Operator {
         identity: &str,
         bus: Arc<dyn Publisher>,
     ) -> Self {
+        Self::start_serving(None, client, namespace, identity, bus)
+    }
+
+    /// One with a webhook.
+    fn start_serving(
+        webhook: Option<WebhookSettings>,
+        client: kube::Client,
+        namespace: &str,
+        identity: &str,
+        bus: Arc<dyn Publisher>,
+    ) -> Self {
         let admin = free_port().unwrap();
         let mut lease = LeaseConfig::new(namespace.into(), "operator".into(), identity.into());
         // Tests have no time to wait for a quarter of a minute.
@@ -76,6 +89,7 @@ impl Operator {
             },
             lease,
             admin_listen: admin,
+            webhook,
         };
         let (end, ended) = oneshot::channel::<()>();
         let task = tokio::spawn(run(settings, client, bus, async {

@@ -131,19 +131,12 @@ impl Acceptor {
         held: &BTreeMap<Source, Vec<Diagnostic>>,
         secrets: &BTreeSet<SecretId>,
     ) -> Compiled {
-        let mut written = Written {
-            policy_namespace: self.policy_namespace.clone(),
-            secrets: secrets.clone(),
-            ..Written::default()
-        };
-        for object in objects {
+        let counts = objects.iter().map(|object| {
             let good = self.last_good.get(&object.source);
-            let counts = good
-                .filter(|_| held.contains_key(&object.source))
-                .unwrap_or(object);
-            counts.read.add_to(&mut written);
-        }
-        compile(&written, &self.checks)
+            good.filter(|_| held.contains_key(&object.source))
+                .unwrap_or(object)
+        });
+        compiled(counts, &self.policy_namespace, secrets, &self.checks)
     }
 
     /// The resources whose present form is not put in force because of what is said at this stage, although there is a
@@ -225,6 +218,43 @@ impl Acceptor {
         }
         verdicts
     }
+}
+
+/// What these forms come to together.
+fn compiled<'a>(
+    objects: impl Iterator<Item = &'a Object>,
+    policy_namespace: &Arc<str>,
+    secrets: &BTreeSet<SecretId>,
+    checks: &CheckCache,
+) -> Compiled {
+    let mut written = Written {
+        policy_namespace: policy_namespace.clone(),
+        secrets: secrets.clone(),
+        ..Written::default()
+    };
+    for object in objects {
+        object.read.add_to(&mut written);
+    }
+    compile(&written, checks)
+}
+
+/// What there is to say about one form of a resource, beside the others as they are: what a round would say of it, had
+/// it no form that was good.
+pub fn opinion(
+    form: &Object,
+    others: &[Object],
+    policy_namespace: &Arc<str>,
+    secrets: &BTreeSet<SecretId>,
+    checks: &CheckCache,
+) -> Vec<Diagnostic> {
+    if !form.read.is_well_formed() {
+        return form.read.diagnostics.clone();
+    }
+    let others = others.iter().filter(|other| other.source != form.source);
+    let all = others.chain([form]);
+    let mut said = compiled(all, policy_namespace, secrets, checks).diagnostics;
+    said.retain(|one| one.source == form.source);
+    said
 }
 
 /// The resource is wrong whatever else there is.

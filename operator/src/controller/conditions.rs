@@ -158,12 +158,7 @@ fn resolved(verdict: &Verdict, context: &Context<'_>) -> Saying {
                 (None, _) => Resolved::ResolvedRefs,
             };
             let label = match unlabelled.filter(|_| first.reason == Said::UnknownSecret) {
-                Some(id) => format!(
-                    "; if it exists, let it be used: kubectl label secret {} -n {} {}",
-                    id.name,
-                    id.namespace,
-                    super::watch_all::CREDENTIALS_LABEL
-                ),
+                Some(id) => let_it_be_used(id),
                 None => String::new(),
             };
             let message = format!("{}{label}{}{}", line(first), and_more(more), kept(verdict));
@@ -290,7 +285,17 @@ fn errors(verdict: &Verdict) -> impl Iterator<Item = &Diagnostic> {
     said.filter(|one| one.severity == Severity::Error)
 }
 
-fn line(said: &Diagnostic) -> String {
+/// What to do about a Secret without the label.
+pub(crate) fn let_it_be_used(id: &SecretId) -> String {
+    let label = super::watch_all::CREDENTIALS_LABEL;
+    let SecretId {
+        namespace, name, ..
+    } = id;
+    format!("; if it exists, let it be used: kubectl label secret {name} -n {namespace} {label}")
+}
+
+/// Where, and what.
+pub(crate) fn line(said: &Diagnostic) -> String {
     if said.path.is_empty() {
         said.message.clone()
     } else {

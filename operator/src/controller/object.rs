@@ -1,5 +1,6 @@
-//! One resource as it was seen in the cluster.
+//! Resources as they were seen in the cluster.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
@@ -73,6 +74,34 @@ impl Object {
     /// Whether it is the same resource as `other`, whatever it says now.
     pub fn is_same_resource(&self, other: &Self) -> bool {
         self.uid == other.uid
+    }
+}
+
+/// Resources as they were read last: none is read twice in one form.
+#[derive(Debug, Default)]
+pub struct Readings(BTreeMap<Source, Object>);
+
+impl Readings {
+    /// Reads what is seen, and forgets what is not seen any more.
+    pub fn read<'a>(
+        &mut self,
+        seen: impl Iterator<Item = (&'a Arc<str>, Arc<DynamicObject>)>,
+        policy_namespace: &Arc<str>,
+    ) -> Vec<Object> {
+        let mut before = std::mem::take(&mut self.0);
+        let mut objects = Vec::with_capacity(before.len());
+        for (kind, seen) in seen {
+            let source = source_of(kind, &seen);
+            let known = before.remove(&source).filter(|object| {
+                Some(&*object.uid) == seen.metadata.uid.as_deref()
+                    && object.generation == generation(&seen)
+            });
+            let object =
+                known.unwrap_or_else(|| Object::new(source.clone(), &seen, policy_namespace));
+            self.0.insert(source, object.clone());
+            objects.push(object);
+        }
+        objects
     }
 }
 

@@ -31,7 +31,7 @@ fn documented_rights() -> Vec<(String, Vec<String>, bool)> {
 }
 
 /// Lets a user do what is documented, and nothing else.
-async fn allow(cluster: &Cluster, user: &str) {
+pub(super) async fn allow(cluster: &Cluster, user: &str) {
     use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
     let team = format!("{}-team", cluster.namespace);
     for namespace in [&cluster.namespace, &team] {
