@@ -8,6 +8,7 @@
 mod bench;
 mod cluster;
 mod crds;
+mod editors;
 mod keys;
 mod operator;
 mod outages;

@@ -15,7 +15,7 @@ use crate::support::until;
 pub(crate) const TOKEN: &str = "hush-hush-token";
 pub(crate) const SSN: &str = "536-22-1234";
 const EMAIL: &str = "ana@northwind.com";
-const AWS_KEY: &str = "AKIAQYLPMN5HHHFPZAM2";
+pub(crate) const AWS_KEY: &str = "AKIAQYLPMN5HHHFPZAM2";
 
 /// One operator as a process, killed when dropped.
 pub(crate) struct Operator {
@@ -26,12 +26,23 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) async fn start(cluster: &Cluster, installation: &Installation, pod: &str) -> Self {
+        Self::start_watching(cluster, installation, pod, &[]).await
+    }
+
+    /// One that watches more namespaces than that of the policy.
+    pub(crate) async fn start_watching(
+        cluster: &Cluster,
+        installation: &Installation,
+        pod: &str,
+        more: &[&str],
+    ) -> Self {
+        let watched: Vec<&str> = more.iter().copied().chain([&*cluster.namespace]).collect();
         let admin = free_port().unwrap();
         let namespace = &cluster.namespace;
         let mut child = Command::new(operator_binary().await.unwrap())
             .arg("run")
             .args(["--namespace", namespace])
-            .args(["--watch-namespace", namespace])
+            .args(["--watch-namespace", &watched.join(",")])
             .args(["--gateway-selector", "app=gateway"])
             .args(["--identity", pod])
             .args(["--admin-listen", &admin.to_string()])
