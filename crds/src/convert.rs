@@ -15,7 +15,7 @@ pub use parapet_policy::secret::secret_refs;
 use crate::collaborator::subjects;
 use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::{GuardrailIntegrationSpec, GuardrailSpec, StreamingMode};
-use crate::identity_provider::IdentityProviderSpec;
+use crate::identity_provider::{IdentityProviderSpec, MIN_REFRESH_INTERVAL};
 use crate::model_provider::ModelProviderSpec;
 use crate::virtual_account::VirtualAccountSpec;
 
@@ -186,6 +186,15 @@ pub fn identity_provider(
             "spec.jwks",
             "give exactly one place of the keys: inline or uri",
         );
+    }
+    if spec.ca.is_some() && spec.ca_file.is_some() {
+        said.error("spec", "give ca or caFile, not both");
+    }
+    if spec
+        .refresh_interval
+        .is_some_and(|given| given.0 < MIN_REFRESH_INTERVAL)
+    {
+        said.error("spec.refreshInterval", "give at least 1s");
     }
     resource(spec, created, said)
 }

@@ -2,14 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::human_duration::HumanDuration;
 use crate::resource::Spec;
+
+/// How old fetched keys get, unless the resource says otherwise. Issuers announce a new key hours before they use it.
+pub const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
+/// The shortest interval that a resource may ask for.
+pub const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An issuer whose tokens are accepted.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::one_authority()))]
 #[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityProviderSpec {
@@ -23,6 +32,18 @@ pub struct IdentityProviderSpec {
     /// Where its keys are; absent: discovered from the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
+    /// The certificate authorities, in PEM, to trust for fetching the keys, instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65536))]
+    pub ca: Option<String>,
+    /// The same from a file where the gateway runs; it is read again for each fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub ca_file: Option<String>,
+    /// How old fetched keys get before they are fetched again; earlier when the issuer says so. Default `10m`, at least
+    /// `1s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_interval: Option<HumanDuration>,
     /// Which claims tell who calls.
     #[serde(default)]
     pub claims: Claims,
@@ -30,6 +51,14 @@ pub struct IdentityProviderSpec {
 
 impl Spec for IdentityProviderSpec {
     const KIND: &'static str = "IdentityProvider";
+}
+
+impl IdentityProviderSpec {
+    /// How old fetched keys get.
+    pub fn refresh_interval(&self) -> Duration {
+        self.refresh_interval
+            .map_or(REFRESH_INTERVAL, |given| given.0.max(MIN_REFRESH_INTERVAL))
+    }
 }
 
 /// Where an issuer's keys are: one of the two.

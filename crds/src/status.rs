@@ -71,6 +71,11 @@ pub(crate) fn issuer_stays() -> Rule {
     )
 }
 
+/// Two answers to one question are a mistake.
+pub(crate) fn one_authority() -> Rule {
+    Rule::new("!has(self.ca) || !has(self.caFile)").message("give ca or caFile, not both")
+}
+
 /// Adds to the schema of a list of rules what only admission needs: the published short names, which a server would
 /// silently drop otherwise, and what a rule must say.
 pub(crate) fn admit_rules(list: &mut schemars::Schema) {

@@ -20,6 +20,7 @@ use crate::admin;
 use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
+use crate::identity::Refresher;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
 use crate::policy::remote::follow::Following;
@@ -163,6 +164,8 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         connector.configure(settings.egress.clone(), settings.connect_timeout);
         (connector, edge_limits(settings))
     };
+    let refresher = Refresher::new(connector.clone(), tokio::runtime::Handle::current());
+    live.on_change(move |snapshot: &Snapshot| refresher.follow(&snapshot.identities));
     let server = start_traffic(args, threads, limits, &live, &connector, records)?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({

@@ -2,22 +2,27 @@
 //!
 //! [`Identities::new`] makes the accounts and issuers of a bundle ready; [`Identities::authenticate`] looks at a
 //! request's headers and gives an [`Identity`], or an [`AuthError`] that is a 401. Tokens are kept as keyed hashes
-//! only, and a JWT that was verified once is remembered until it expires.
+//! only, and a JWT that was verified once is remembered until it expires or its issuer's keys change. What keys an issuer
+//! has, a [`Refresher`] finds out beside the traffic; a request only looks at what is there.
 
 mod claims;
 mod digest;
+mod fetch;
+mod issuer;
 mod jwks;
 mod jwt;
+mod keys;
+mod refresh;
 mod remembered;
+mod status;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
-use parapet_crds::identity_provider::IdentityProviderSpec;
 use parapet_crds::read::Secrets;
-use parapet_policy::bundle::{AccountEntry, Bundle, ResourceEntry};
+use parapet_policy::bundle::{AccountEntry, Bundle};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
 use parapet_policy::facts::{Caller, Subject};
 use parapet_policy::time::parse_rfc3339;
@@ -25,7 +30,11 @@ use subtle::ConstantTimeEq as _;
 
 use digest::{Digest, Hasher};
 use jwt::{Issuer, Verified};
-use remembered::Remembered;
+use keys::{KeySource, Keys, Slot};
+use remembered::{Entry, Remembered};
+
+pub use refresh::Refresher;
+pub use status::IssuerStatus;
 
 /// Who calls, and what they bring along.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,7 +45,26 @@ pub struct Identity {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Why a request has no identity. All of them are a 401; none repeats anything of a token.
+impl Identity {
+    /// Bytes that it takes in memory, nearly.
+    fn bytes(&self) -> usize {
+        // A shared text has two counters before it, and an allocation is rounded up.
+        const TEXT: usize = 40;
+        let names = |names: &[Arc<str>]| names.iter().map(|name| TEXT + name.len()).sum::<usize>();
+        let pairs = self.metadata.iter();
+        let metadata: usize = pairs
+            .map(|(key, value)| 2 * TEXT + key.len() + value.len())
+            .sum();
+        let subject = TEXT + self.caller.subject.name().len();
+        size_of::<Self>()
+            + subject
+            + names(&self.caller.teams)
+            + names(&self.caller.roles)
+            + metadata
+    }
+}
+
+/// Why a request has no identity. All of them are a 401 but for [`AuthError::NoKeys`]; none repeats anything of a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AuthError {
     /// No token at all.
@@ -59,6 +87,9 @@ pub enum AuthError {
         "the token does not name a user in the claim that the identity provider is configured with"
     )]
     NoUser,
+    /// The keys of its issuer have not arrived: a 503.
+    #[error("the keys of the token's issuer have not arrived yet: try again")]
+    NoKeys,
 }
 
 /// The identities of one policy revision.
@@ -101,7 +132,7 @@ impl Identities {
             identities.add_account(account, secrets, &mut said);
         }
         for provider in &bundle.identity_providers {
-            identities.issuers.extend(issuer(provider, &mut said));
+            identities.issuers.extend(issuer::read(provider, &mut said));
         }
         (identities, said)
     }
@@ -181,14 +212,46 @@ impl Identities {
         if self.issuers.is_empty() || !jwt::looks_like_one(token) {
             return Err(AuthError::Unknown);
         }
-        if let Some(identity) = self.remembered.get(&digest, now()) {
-            return Ok(identity);
+        if let Some(entry) = self.remembered.get(&digest, now())
+            && self.is_current(&entry)
+        {
+            return Ok(entry.identity);
         }
-        let Verified { identity, expires } = jwt::verify(&self.issuers, token)?;
+        let Verified {
+            identity,
+            expires,
+            by,
+        } = jwt::verify(&self.issuers, token)?;
         let identity = Arc::new(identity);
-        self.remembered
-            .put(digest, Arc::clone(&identity), expires, now());
+        let entry = Entry {
+            identity: Arc::clone(&identity),
+            expires,
+            by,
+        };
+        self.remembered.put(digest, entry, now());
         Ok(identity)
+    }
+
+    /// Whether the keys that a token was verified with are still its issuer's.
+    fn is_current(&self, entry: &Entry) -> bool {
+        let issuer = self.issuers.get(entry.by.issuer);
+        issuer.and_then(|issuer| issuer.keys.generation()) == Some(entry.by.generation)
+    }
+
+    /// Where keys are fetched from, for whom, and where what was fetched goes.
+    fn sources(&self) -> impl Iterator<Item = (&str, &KeySource, &OnceLock<Arc<Slot>>)> {
+        self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+            Keys::Given(_) => None,
+            Keys::Fetched { source, slot } => Some((&*issuer.name, source, slot)),
+        })
+    }
+
+    /// How it stands with each issuer's keys.
+    pub fn issuers(&self) -> Vec<IssuerStatus> {
+        self.issuers
+            .iter()
+            .map(|issuer| IssuerStatus::of(issuer.name.clone(), &issuer.keys))
+            .collect()
     }
 }
 
@@ -207,51 +270,6 @@ fn token(headers: &HeaderMap) -> Option<&[u8]> {
                 .map(|value| value.as_bytes().trim_ascii())
         })
         .filter(|token| !token.is_empty())
-}
-
-fn issuer(provider: &ResourceEntry, said: &mut Vec<Diagnostic>) -> Option<Issuer> {
-    let Ok(spec) = serde_json::from_value::<IdentityProviderSpec>(provider.spec.clone()) else {
-        let message = "this identity provider is not of this version";
-        said.push(error(
-            &provider.source,
-            "spec".to_owned(),
-            Reason::Invalid,
-            message,
-        ));
-        return None;
-    };
-    let inline = spec.jwks.as_ref().and_then(|jwks| jwks.inline.as_deref());
-    let Some(inline) = inline else {
-        let message = "keys are not fetched yet: give them in jwks.inline";
-        said.push(error(
-            &provider.source,
-            "spec.jwks".to_owned(),
-            Reason::NotBuildable,
-            message,
-        ));
-        return None;
-    };
-    let path = || "spec.jwks.inline".to_owned();
-    let keys = match jwks::read(inline) {
-        Ok(keys) => keys,
-        Err(message) => {
-            said.push(error(
-                &provider.source,
-                path(),
-                Reason::NotBuildable,
-                &message,
-            ));
-            return None;
-        }
-    };
-    for message in &keys.unused {
-        let warning = error(&provider.source, path(), Reason::Suspicious, message);
-        said.push(Diagnostic {
-            severity: Severity::Warning,
-            ..warning
-        });
-    }
-    Some(Issuer::new(&spec, keys.usable))
 }
 
 fn error(source: &Source, path: String, reason: Reason, message: &str) -> Diagnostic {

@@ -1,88 +1,26 @@
 //! Who calls: machine tokens and users' JWTs, over plain connections, TLS and HTTP/2.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use parapet_tests::fake::Reply;
 use parapet_tests::fake_llm::{FakeLlm, Turn};
 use parapet_tests::http_client::{Answered, Outgoing};
+use parapet_tests::issuer::{SigningKey, base64url, claims, encoded, now};
 use parapet_tests::world::World;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// A key made for this test run, with its public half as a JWK.
-struct Key {
-    algorithm: Algorithm,
-    private: EncodingKey,
-    jwk: Value,
+const ISSUER: &str = "https://id.example.com";
+
+fn token(key: &SigningKey, changed: &Value) -> String {
+    key.sign(&claims(ISSUER, changed)).unwrap()
 }
 
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut bits = 0_usize;
-        for i in 0..3 {
-            bits = bits << 8 | usize::from(chunk.get(i).copied().unwrap_or(0));
-        }
-        for i in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[bits >> (18 - 6 * i) & 63]));
-        }
-    }
-    text
-}
-
-fn ec_key(kid: &str) -> Key {
-    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let point = pair.public_key_raw();
-    let (x, y) = (base64url(&point[1..33]), base64url(&point[33..65]));
-    Key {
-        algorithm: Algorithm::ES256,
-        private: EncodingKey::from_ec_der(&pair.serialize_der()),
-        jwk: json!({"kty": "EC", "crv": "P-256", "kid": kid, "alg": "ES256", "use": "sig", "x": x, "y": y}),
-    }
-}
-
-fn ed_key(kid: &str) -> Key {
-    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    Key {
-        algorithm: Algorithm::EdDSA,
-        private: EncodingKey::from_ed_der(&pair.serialize_der()),
-        jwk: json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": base64url(pair.public_key_raw())}),
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
-
-fn token(key: &Key, kid: &str, claims: &Value) -> String {
-    let header = Header {
-        kid: Some(kid.into()),
-        ..Header::new(key.algorithm)
-    };
-    jsonwebtoken::encode(&header, claims, &key.private).unwrap()
-}
-
-fn claims(more: &Value) -> Value {
-    let mut claims = json!({
-        "iss": "https://id.example.com", "aud": "parapet", "exp": now() + 300,
-        "email": "ana@example.com", "groups": ["payments", "testers"],
-    });
-    for (name, value) in more.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
-    claims
-}
-
-fn resources(keys: &[&Key]) -> String {
+fn resources(keys: &[&SigningKey]) -> String {
     let jwks = json!({"keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>()}).to_string();
     format!(
         r#"apiVersion: parapet.dev/v1alpha1
@@ -122,11 +60,12 @@ async fn ask(world: &World, token: &str) -> Answered {
 
 #[tokio::test]
 async fn a_users_token_tells_user_and_teams() {
-    let (ec, ed) = (ec_key("ec"), ed_key("ed"));
-    let world = World::start(&resources(&[&ec, &ed])).await.unwrap();
-    for (key, kid) in [(&ec, "ec"), (&ed, "ed")] {
-        let answer = ask(&world, &token(key, kid, &claims(&json!({})))).await;
-        assert_eq!(answer.status, 200, "{kid}: {:?}", answer.text());
+    let keys = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256]
+        .map(|algorithm| SigningKey::new(algorithm, &format!("{algorithm:?}")).unwrap());
+    let world = World::start(&resources(&keys.each_ref())).await.unwrap();
+    for key in &keys {
+        let answer = ask(&world, &token(key, &json!({}))).await;
+        assert_eq!(answer.status, 200, "{}: {:?}", key.id, answer.text());
         let record = world
             .gateway
             .record(answer.header("x-request-id").unwrap())
@@ -145,15 +84,8 @@ async fn a_users_token_tells_user_and_teams() {
             .collect();
         assert_eq!(ran, ["g/all", "g/team", "g/user"]);
     }
-    let other = ask(
-        &world,
-        &token(
-            &ec,
-            "ec",
-            &claims(&json!({"email": "bo@example.com", "groups": []})),
-        ),
-    )
-    .await;
+    let bo = json!({"email": "bo@example.com", "groups": []});
+    let other = ask(&world, &token(&keys[0], &bo)).await;
     let record = world
         .gateway
         .record(other.header("x-request-id").unwrap())
@@ -162,79 +94,295 @@ async fn a_users_token_tells_user_and_teams() {
     assert_eq!(record["guardrails"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn tokens_that_prove_nothing_are_refused() {
-    let (ec, stranger) = (ec_key("ec"), ec_key("ec"));
-    let world = World::start(&resources(&[&ec])).await.unwrap();
-    let good = token(&ec, "ec", &claims(&json!({})));
+/// The public key taken for a shared secret: the oldest trick there is.
+fn confused(head: &Value, secret: &[u8]) -> String {
+    let message = format!("{}.{}", encoded(head), encoded(&claims(ISSUER, &json!({}))));
+    let secret = EncodingKey::from_secret(secret);
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &secret, Algorithm::HS256).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// Tokens that prove nothing, with what the challenge says of each.
+fn bad_tokens(rsa: &SigningKey, ec: &SigningKey) -> Vec<(&'static str, String, &'static str)> {
+    const NOTHING: &str = "";
+    let good = token(ec, &json!({}));
     let (signed, signature) = good.rsplit_once('.').unwrap();
-    let unsigned = format!(
-        "{}.{}.",
-        base64url(br#"{"alg":"none"}"#),
-        signed.split_once('.').unwrap().1
+    let (head, body) = signed.split_once('.').unwrap();
+    let stranger = |key: &SigningKey| SigningKey::new(key.algorithm, &key.id).unwrap();
+    let with = |head: Value| rsa.sign_with(&head, &claims(ISSUER, &json!({}))).unwrap();
+    let admin = encoded(&claims(
+        ISSUER,
+        &json!({"email": "marker-admin@example.com"}),
+    ));
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        base64url(&rsa.public_der)
     );
-    let shared_secret = {
-        // The public key taken for a shared secret: the oldest trick there is.
-        let header = Header {
-            kid: Some("ec".into()),
-            ..Header::new(Algorithm::HS256)
-        };
-        let secret = EncodingKey::from_secret(ec.jwk.to_string().as_bytes());
-        jsonwebtoken::encode(&header, &claims(&json!({})), &secret).unwrap()
-    };
-    for (what, token) in [
-        ("another key", token(&stranger, "ec", &claims(&json!({})))),
+    let hs256 = json!({"alg": "HS256", "kid": "rsa"});
+    let deep = (0..200).fold(json!("marker-deep"), |inner, _| json!([inner]));
+    vec![
+        (
+            "another RSA key",
+            token(&stranger(rsa), &json!({})),
+            NOTHING,
+        ),
+        ("another EC key", token(&stranger(ec), &json!({})), NOTHING),
+        (
+            "claims that were changed",
+            format!("{head}.{admin}.{signature}"),
+            NOTHING,
+        ),
+        (
+            "no algorithm",
+            format!("{}.{body}.", encoded(&json!({"alg": "none"}))),
+            NOTHING,
+        ),
+        (
+            "no algorithm, written otherwise",
+            format!("{}.{body}.", encoded(&json!({"alg": "nOnE", "kid": "ec"}))),
+            NOTHING,
+        ),
+        ("no signature", format!("{signed}."), NOTHING),
+        (
+            "half a signature",
+            format!("{signed}.{}", &signature[..40]),
+            NOTHING,
+        ),
+        (
+            "a signature of zeros",
+            format!("{signed}.{}", base64url(&[0; 64])),
+            NOTHING,
+        ),
+        (
+            "the public key as a secret, DER",
+            confused(&hs256, &rsa.public_der),
+            NOTHING,
+        ),
+        (
+            "the public key as a secret, PEM",
+            confused(&hs256, pem.as_bytes()),
+            NOTHING,
+        ),
+        (
+            "the public key as a secret, JWK",
+            confused(&hs256, rsa.jwk.to_string().as_bytes()),
+            NOTHING,
+        ),
+        ("an empty secret", confused(&hs256, b""), NOTHING),
+        (
+            "an RSA key for an EC key's id",
+            with(json!({"alg": "RS256", "kid": "ec"})),
+            NOTHING,
+        ),
+        (
+            "an RSA key that says ES256",
+            with(json!({"alg": "ES256", "kid": "rsa"})),
+            NOTHING,
+        ),
+        (
+            "an algorithm that its key does not name",
+            with(json!({"alg": "PS256", "kid": "rsa"})),
+            NOTHING,
+        ),
+        (
+            "an algorithm that nobody knows",
+            with(json!({"alg": "RS257", "kid": "rsa"})),
+            NOTHING,
+        ),
         (
             "an unknown key id",
-            token(&ec, "other", &claims(&json!({}))),
+            with(json!({"alg": "RS256", "kid": "other"})),
+            NOTHING,
+        ),
+        (
+            "a key id that is a path",
+            with(json!({"alg": "RS256", "kid": "../../../dev/null"})),
+            NOTHING,
+        ),
+        (
+            "a key id that is a query",
+            with(json!({"alg": "RS256", "kid": "' or 1=1 --"})),
+            NOTHING,
+        ),
+        (
+            "a key id that is no text",
+            with(json!({"alg": "RS256", "kid": ["rsa"]})),
+            NOTHING,
+        ),
+        (
+            "a key id without end",
+            with(json!({"alg": "RS256", "kid": "k".repeat(9000)})),
+            NOTHING,
+        ),
+        (
+            "its own key",
+            stranger(rsa)
+                .sign_with(
+                    &json!({"alg": "RS256", "jwk": stranger(rsa).jwk}),
+                    &claims(ISSUER, &json!({})),
+                )
+                .unwrap(),
+            NOTHING,
+        ),
+        (
+            "a place of its keys",
+            with(json!({"alg": "RS256", "kid": "other", "jku": "http://169.254.169.254/keys"})),
+            NOTHING,
+        ),
+        (
+            "a critical extension",
+            with(json!({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": false})),
+            NOTHING,
+        ),
+        (
+            "a nested token",
+            format!(
+                "{}.{}.{signature}",
+                encoded(&json!({"alg": "ES256", "kid": "ec", "cty": "JWT"})),
+                base64url(good.as_bytes())
+            ),
+            NOTHING,
+        ),
+        (
+            "an encrypted token",
+            format!(
+                "{}.a.b.c.d",
+                encoded(&json!({"alg": "dir", "enc": "A256GCM"}))
+            ),
+            NOTHING,
         ),
         (
             "another issuer",
-            token(
-                &ec,
-                "ec",
-                &claims(&json!({"iss": "https://evil.example.com"})),
-            ),
+            token(ec, &json!({"iss": "https://evil.example.com"})),
+            NOTHING,
         ),
+        (
+            "an issuer in a list",
+            token(ec, &json!({"iss": [ISSUER]})),
+            NOTHING,
+        ),
+        ("no issuer", token(ec, &json!({"iss": null})), NOTHING),
         (
             "another audience",
-            token(&ec, "ec", &claims(&json!({"aud": "somebody"}))),
+            token(ec, &json!({"aud": "marker-audience"})),
+            "the audience is another",
         ),
+        ("no audience", token(ec, &json!({"aud": null})), NOTHING),
         (
             "a time that is over",
-            token(&ec, "ec", &claims(&json!({"exp": now() - 120}))),
+            token(ec, &json!({"exp": now() - 120})),
+            "the token has expired",
+        ),
+        ("no end", token(ec, &json!({"exp": null})), NOTHING),
+        (
+            "an end that is no time",
+            token(ec, &json!({"exp": "tomorrow"})),
+            NOTHING,
         ),
         (
             "a time that has not come",
-            token(&ec, "ec", &claims(&json!({"nbf": now() + 600}))),
+            token(ec, &json!({"nbf": now() + 600})),
+            "the token is not valid yet",
         ),
         (
-            "no user",
-            token(&ec, "ec", &claims(&json!({"email": null}))),
+            "an issue in the future",
+            token(ec, &json!({"iat": now() + 600})),
+            "the token is not valid yet",
         ),
-        ("no signature", unsigned),
-        ("a shared secret", shared_secret),
+        ("no user", token(ec, &json!({"email": null})), NOTHING),
         (
-            "a signature that was changed",
-            format!("{signed}.{}", signature.chars().rev().collect::<String>()),
+            "a user that is no text",
+            token(ec, &json!({"email": ["marker-user@example.com"]})),
+            NOTHING,
         ),
-        ("nothing at all", "a.b.c".into()),
-    ] {
-        let answer = ask(&world, &token).await;
-        assert_eq!(answer.status, 401, "{what}: {:?}", answer.text());
-        assert!(
-            !answer.text().unwrap().contains(&token),
-            "{what} is repeated"
-        );
+        (
+            "a user with a line break",
+            token(ec, &json!({"email": "marker-user\n@example.com"})),
+            NOTHING,
+        ),
+        (
+            "claims nested too deep",
+            token(ec, &json!({"deep": deep})),
+            NOTHING,
+        ),
+        (
+            "a token without end",
+            token(ec, &json!({"note": "marker-note".repeat(2000)})),
+            NOTHING,
+        ),
+        ("nothing at all", "a.b.c".into(), NOTHING),
+        ("dots", "eyJ..".into(), NOTHING),
+        (
+            "an account's token and a bit more",
+            "bot-token2".into(),
+            NOTHING,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn tokens_that_prove_nothing_are_refused() {
+    let rsa = SigningKey::new(Algorithm::RS256, "rsa").unwrap();
+    let ec = SigningKey::new(Algorithm::ES256, "ec").unwrap();
+    let world = World::start(&resources(&[&rsa, &ec])).await.unwrap();
+    let body = json!({"model": "model/m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]});
+    let bad = bad_tokens(&rsa, &ec);
+    for (what, token, said) in &bad {
+        let openai = Outgoing::post("/v1/chat/completions", body.to_string());
+        let anthropic = Outgoing::post("/v1/messages", body.to_string());
+        for (outgoing, is_openai) in [
+            (openai.bearer(token), true),
+            (anthropic.header("x-api-key", token), false),
+            (Outgoing::get("/v1/models").bearer(token), true),
+        ] {
+            let answer = world.client.send(outgoing).await.unwrap();
+            assert_eq!(answer.status, 401, "{what}: {:?}", answer.text());
+            let challenge = answer.header("www-authenticate").unwrap();
+            assert!(
+                challenge.starts_with("Bearer error=\"invalid_token\"") && challenge.contains(said),
+                "{what}: {challenge}"
+            );
+            let text = answer.text().unwrap();
+            assert!(
+                !text.contains(token) && !text.contains("marker"),
+                "{what} is repeated"
+            );
+            let answer = answer.json().unwrap();
+            assert_eq!(answer["error"]["type"], "authentication_error", "{what}");
+            assert_eq!(answer["type"] == "error", !is_openai, "{what}: {answer}");
+            assert_eq!(
+                answer["error"]["code"] == "401",
+                is_openai,
+                "{what}: {answer}"
+            );
+        }
     }
     assert!(world.llm.server().calls().is_empty());
-    let tokens_logged = world
-        .gateway
-        .log()
-        .lines()
-        .iter()
-        .any(|line| line.contains(signed));
-    assert!(!tokens_logged);
+    let answer = world
+        .client
+        .send(Outgoing::get("/v1/models"))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 401);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Bearer"),
+        "there was no token"
+    );
+    // Nothing of a token is told anywhere.
+    let good = token(&ec, &json!({"note": "marker-note"}));
+    assert_eq!(ask(&world, &good).await.status, 200);
+    let mut told = world.gateway.log().lines().join("\n");
+    for path in ["/metrics", "/policy"] {
+        told.push_str(&world.gateway.admin_get(path).await.unwrap().1);
+    }
+    assert!(!told.contains("marker"), "{told}");
+    for (what, token, _) in bad.iter().filter(|(_, token, _)| token.len() > 20) {
+        for part in token.split('.').filter(|part| part.len() > 20) {
+            assert!(!told.contains(part), "{what} is told");
+        }
+    }
 }
 
 /// A certificate for localhost and the files that hold it.

@@ -10,6 +10,7 @@ mod dependencies;
 mod disconnects;
 mod fakes;
 mod identity;
+mod issuers;
 mod metrics;
 mod quality;
 mod readme;

@@ -16,6 +16,7 @@ pub mod fake_llm;
 pub mod harness;
 pub mod http_client;
 pub mod installation;
+pub mod issuer;
 pub mod kubectl;
 pub mod nats;
 pub mod packages;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::identity::AuthError;
 use crate::llm::error::{ErrorBody, GuardrailChecks};
 use crate::llm::{Dialect, LlmError};
 use crate::pipeline::block::Blocked;
@@ -18,8 +19,8 @@ pub enum Failure {
         /// For the client.
         message: String,
     },
-    /// No token, or none that is known: 401.
-    Unauthenticated(String),
+    /// No token, or none that is accepted: 401; 503 when that cannot be known yet.
+    Unauthenticated(AuthError),
     /// The caller may not do this: 403.
     Forbidden(String),
     /// There is no such path or model: 404.
@@ -55,6 +56,7 @@ impl Failure {
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid(_) | Self::Parameter { .. } | Self::ClientGone(_) => 400,
+            Self::Unauthenticated(AuthError::NoKeys) => 503,
             Self::Unauthenticated(_) => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
@@ -73,7 +75,8 @@ impl Failure {
     pub const fn header(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Overloaded => Some(("retry-after", RETRY_AFTER)),
-            Self::Unauthenticated(_) => Some(("www-authenticate", "Bearer")),
+            Self::Unauthenticated(AuthError::NoKeys) => Some(("retry-after", RETRY_AFTER)),
+            Self::Unauthenticated(error) => Some(("www-authenticate", challenge(*error))),
             Self::WrongMethod { allow } => Some(("allow", allow)),
             // A retry would meet the same guardrail.
             Self::Blocked(_) => Some(("x-should-retry", "false")),
@@ -145,7 +148,6 @@ impl Failure {
         match self {
             Self::Invalid(message)
             | Self::Parameter { message, .. }
-            | Self::Unauthenticated(message)
             | Self::Forbidden(message)
             | Self::NotFound(message)
             | Self::ClientGone(message)
@@ -154,6 +156,7 @@ impl Failure {
             | Self::Encoded(message)
             | Self::Upstream(message)
             | Self::UpstreamTimeout(message) => message.clone(),
+            Self::Unauthenticated(error) => error.to_string(),
             Self::WrongMethod { allow } => format!("this path takes {allow}"),
             Self::Overloaded => "too many requests in flight: try again".to_owned(),
             Self::Blocked(blocked) => blocked.message(),
@@ -170,12 +173,30 @@ impl Failure {
             | Self::ClientGone(_)
             | Self::TooLarge(_)
             | Self::Encoded(_) => "invalid_request_error",
+            Self::Unauthenticated(AuthError::NoKeys) => "identity_unavailable",
             Self::Unauthenticated(_) => "authentication_error",
             Self::Forbidden(_) => "permission_error",
             Self::ClientTimeout(_) | Self::UpstreamTimeout(_) => "timeout_error",
             Self::Overloaded => "overloaded_error",
             Self::Upstream(_) => "api_error",
             Self::Blocked(blocked) => blocked.error_type(),
+        }
+    }
+}
+
+/// The challenge of RFC 6750: without a token there is nothing to say about it.
+const fn challenge(error: AuthError) -> &'static str {
+    match error {
+        AuthError::Missing | AuthError::NoKeys => "Bearer",
+        AuthError::Unknown | AuthError::NoUser => r#"Bearer error="invalid_token""#,
+        AuthError::Expired => {
+            r#"Bearer error="invalid_token", error_description="the token has expired""#
+        }
+        AuthError::NotYetValid => {
+            r#"Bearer error="invalid_token", error_description="the token is not valid yet""#
+        }
+        AuthError::Audience => {
+            r#"Bearer error="invalid_token", error_description="the audience is another""#
         }
     }
 }

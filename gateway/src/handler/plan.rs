@@ -40,7 +40,7 @@ pub(super) fn authenticate(
     let identity = snapshot
         .identities
         .authenticate(headers)
-        .map_err(|error| Failure::Unauthenticated(error.to_string()))?;
+        .map_err(Failure::Unauthenticated)?;
     recording.with(|record| {
         record.subject = Some(identity.caller.subject.clone());
         record.teams.clone_from(&identity.caller.teams);

@@ -1,14 +1,17 @@
 //! JSON Web Tokens: which issuer, which key, and whether to believe it.
 
+use std::sync::Arc;
+
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Validation, dangerous};
+use jsonwebtoken::{Algorithm, Validation, dangerous};
 use parapet_crds::identity_provider::{Claims, IdentityProviderSpec};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::claims;
 use super::jwks::Key;
-use super::{AuthError, Identity};
+use super::keys::Keys;
+use super::{AuthError, Identity, now};
 
 /// Bytes of a token; a head may have 64 KiB in all.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -17,18 +20,20 @@ pub(super) const LEEWAY: u64 = 30;
 
 /// An issuer whose tokens are accepted.
 pub(super) struct Issuer {
+    /// The resource's name.
+    pub(super) name: Arc<str>,
+    pub(super) keys: Keys,
     issuer: String,
-    keys: Vec<Key>,
     validation: Validation,
     claims: Claims,
 }
 
 impl Issuer {
-    pub(super) fn new(spec: &IdentityProviderSpec, keys: Vec<Key>) -> Self {
+    pub(super) fn new(name: Arc<str>, spec: &IdentityProviderSpec, keys: Keys) -> Self {
         let mut validation = Validation {
             leeway: LEEWAY,
             validate_nbf: true,
-            // Filled in with the key's algorithm, and never from the token.
+            // Filled in with one that the key works with.
             algorithms: Vec::new(),
             ..Validation::default()
         };
@@ -36,8 +41,9 @@ impl Issuer {
         validation.set_audience(&spec.audiences);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         Self {
-            issuer: spec.issuer.clone(),
+            name,
             keys,
+            issuer: spec.issuer.clone(),
             validation,
             claims: spec.claims.clone(),
         }
@@ -49,6 +55,16 @@ pub(super) struct Verified {
     pub(super) identity: Identity,
     /// Seconds since 1970.
     pub(super) expires: u64,
+    /// The keys that it was verified with.
+    pub(super) by: VerifiedBy,
+}
+
+/// The keys that a token was verified with. When they change it is verified again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct VerifiedBy {
+    /// Index among the issuers.
+    pub(super) issuer: usize,
+    pub(super) generation: u64,
 }
 
 /// Whether it is worth looking for an issuer: three parts, the first of which begins like JSON in base64.
@@ -75,26 +91,50 @@ pub(super) fn verify(issuers: &[Issuer], token: &[u8]) -> Result<Verified, AuthE
         dangerous::insecure_decode_claims(token).map_err(|_| AuthError::Unknown)?;
     let mut failed = AuthError::Unknown;
     // Two resources may name one issuer, with different audiences.
-    for issuer in issuers.iter().filter(|issuer| issuer.issuer == claimed.iss) {
-        for key in &issuer.keys {
-            // A key without an id may be meant by any token, a token without one may mean any key.
-            let meant = key.id.is_none() || header.kid.is_none() || key.id == header.kid;
-            if !meant || key.algorithm != header.alg {
-                continue;
-            }
-            match verify_with(issuer, key, token) {
-                Ok(verified) => return Ok(verified),
+    for (index, issuer) in issuers.iter().enumerate() {
+        if issuer.issuer != claimed.iss {
+            continue;
+        }
+        let Some(current) = issuer.keys.load() else {
+            failed = AuthError::NoKeys;
+            continue;
+        };
+        let id = header.kid.as_deref();
+        if !current.keys.has(id) {
+            issuer.keys.miss();
+        }
+        for key in current.keys.meant(id, header.alg) {
+            match verify_with(issuer, key, header.alg, token) {
+                Ok((identity, expires)) => {
+                    let by = VerifiedBy {
+                        issuer: index,
+                        generation: current.generation,
+                    };
+                    return Ok(Verified {
+                        identity,
+                        expires,
+                        by,
+                    });
+                }
+                // Whether an issuer without keys would have accepted it, nobody knows.
                 Err(AuthError::Unknown) => {}
-                Err(error) => failed = error,
+                Err(error) if failed != AuthError::NoKeys => failed = error,
+                Err(_) => {}
             }
         }
     }
     Err(failed)
 }
 
-fn verify_with(issuer: &Issuer, key: &Key, token: &[u8]) -> Result<Verified, AuthError> {
+/// Verifies with a key that works with `algorithm`.
+fn verify_with(
+    issuer: &Issuer,
+    key: &Key,
+    algorithm: Algorithm,
+    token: &[u8],
+) -> Result<(Identity, u64), AuthError> {
     let mut validation = issuer.validation.clone();
-    validation.algorithms = vec![key.algorithm];
+    validation.algorithms = vec![algorithm];
     let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &validation)
         .map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => AuthError::Expired,
@@ -104,14 +144,24 @@ fn verify_with(issuer: &Issuer, key: &Key, token: &[u8]) -> Result<Verified, Aut
             _ => AuthError::Unknown,
         })?
         .claims;
+    // The library passes over times that are no numbers, and over the time of issue.
+    let latest = (now() + LEEWAY) as f64;
+    for name in ["nbf", "iat"] {
+        match claims.get(name) {
+            None | Some(Value::Null) => {}
+            Some(time) => {
+                let time = time.as_f64().ok_or(AuthError::Unknown)?;
+                if time > latest {
+                    return Err(AuthError::NotYetValid);
+                }
+            }
+        }
+    }
     let expires = claims
         .get("exp")
         .and_then(Value::as_f64)
         .ok_or(AuthError::Unknown)?;
     // The cast saturates: a time that far away is no limit.
     let expires = (expires as u64).saturating_add(LEEWAY);
-    Ok(Verified {
-        identity: claims::identity(&issuer.claims, &claims)?,
-        expires,
-    })
+    Ok((claims::identity(&issuer.claims, &claims)?, expires))
 }

@@ -4,8 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::HeaderValue;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use parapet_policy::bundle::SecretId;
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData as _};
+use parapet_policy::bundle::{ResourceEntry, SecretId};
+use rcgen::{
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    PublicKeyData as _,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -195,29 +198,29 @@ struct TestKey {
 
 impl TestKey {
     fn new(algorithm: Algorithm, id: Option<&'static str>) -> Self {
-        let kind = match algorithm {
-            Algorithm::RS256 => &PKCS_RSA_SHA256,
-            Algorithm::ES256 => &PKCS_ECDSA_P256_SHA256,
-            _ => &PKCS_ED25519,
+        let (kind, curve) = match algorithm {
+            Algorithm::ES256 => (&PKCS_ECDSA_P256_SHA256, "P-256"),
+            Algorithm::ES384 => (&PKCS_ECDSA_P384_SHA384, "P-384"),
+            Algorithm::EdDSA => (&PKCS_ED25519, "Ed25519"),
+            _ => (&PKCS_RSA_SHA256, ""),
         };
         let pair = KeyPair::generate_for(kind).unwrap();
         let (der, raw) = (pair.serialize_der(), pair.der_bytes().to_vec());
         let (signing, mut public) = match algorithm {
-            Algorithm::RS256 => {
-                // PKCS#8 wraps PKCS#1 in a head of 26 bytes for keys of 2,048 bits.
-                let signing = EncodingKey::from_rsa_der(&der[26..]);
-                let jwk =
-                    jsonwebtoken::jwk::Jwk::from_encoding_key(&signing, Algorithm::RS256).unwrap();
-                (signing, serde_json::to_value(jwk).unwrap())
-            }
-            Algorithm::ES256 => {
-                let (x, y) = raw[1..].split_at(32);
-                let jwk = json!({"kty": "EC", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)});
+            Algorithm::ES256 | Algorithm::ES384 => {
+                let (x, y) = raw[1..].split_at(raw.len() / 2);
+                let jwk = json!({"kty": "EC", "crv": curve, "x": BASE64.encode(x), "y": BASE64.encode(y)});
                 (EncodingKey::from_ec_der(&der), jwk)
             }
-            _ => {
-                let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64.encode(&raw)});
+            Algorithm::EdDSA => {
+                let jwk = json!({"kty": "OKP", "crv": curve, "x": BASE64.encode(&raw)});
                 (EncodingKey::from_ed_der(&der), jwk)
+            }
+            _ => {
+                // PKCS#8 wraps PKCS#1 in a head of 26 bytes for keys of 2,048 bits.
+                let signing = EncodingKey::from_rsa_der(&der[26..]);
+                let jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&signing, algorithm).unwrap();
+                (signing, serde_json::to_value(jwk).unwrap())
             }
         };
         if let Some(id) = id {
@@ -280,8 +283,18 @@ fn claims(change: Value) -> Value {
 
 #[test]
 fn tokens_of_every_algorithm() {
-    let keys =
-        [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(|a| TestKey::new(a, Some("k")));
+    let keys = [
+        Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
+        Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
+        Algorithm::ES256,
+        Algorithm::ES384,
+        Algorithm::EdDSA,
+    ]
+    .map(|a| TestKey::new(a, Some("k")));
     // All have one id: the algorithm tells them apart.
     let identities = identities(vec![provider("corp", "parapet", &keys.each_ref())]);
     for key in &keys {
@@ -322,6 +335,20 @@ fn claims_are_checked() {
             Err(AuthError::Unknown),
         ),
         (json!({"email": null}), Err(AuthError::NoUser)),
+        (json!({"nbf": "soon"}), Err(AuthError::Unknown)),
+        (json!({"nbf": now as f64 + 5.5}), Ok(())),
+        (json!({"iat": now}), Ok(())),
+        (json!({"iat": now + jwt::LEEWAY / 2}), Ok(())),
+        (json!({"iat": now + 600}), Err(AuthError::NotYetValid)),
+        (json!({"iat": [now]}), Err(AuthError::Unknown)),
+        (json!({"exp": "never"}), Err(AuthError::Unknown)),
+        (json!({"exp": 1e300}), Err(AuthError::Unknown)),
+        (json!({"exp": 1e18}), Ok(())),
+        (
+            json!({"iss": ["https://id.example.com"]}),
+            Err(AuthError::Unknown),
+        ),
+        (json!({"aud": {"parapet": 1}}), Err(AuthError::Unknown)),
     ];
     for (change, expected) in rows {
         let token = key.sign(&claims(change.clone()));
@@ -427,8 +454,11 @@ fn wrong_key_sets_are_said() {
     let mut private = key.public.clone();
     private["d"] = "SECRET".into();
     let rows = [
-        (json!(null), "spec.jwks"),
-        (json!({"uri": "https://id.example.com/keys"}), "spec.jwks"),
+        (json!({"uri": "ftp://id.example.com/keys"}), "spec.jwks.uri"),
+        (
+            json!({"uri": "https://user:SECRET@id.example.com/keys"}),
+            "spec.jwks.uri",
+        ),
         (json!({"inline": "SECRET no json"}), "spec.jwks.inline"),
         (json!({"inline": "{\"keys\": 7}"}), "spec.jwks.inline"),
         (json!({"inline": "{\"keys\": []}"}), "spec.jwks.inline"),
@@ -441,7 +471,7 @@ fn wrong_key_sets_are_said() {
             "spec.jwks.inline",
         ),
         (
-            json!({"inline": json!({"keys": [{"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}]}).to_string()}),
+            json!({"inline": json!({"keys": [{"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}]}).to_string()}),
             "spec.jwks.inline",
         ),
     ];
@@ -455,7 +485,111 @@ fn wrong_key_sets_are_said() {
         );
         assert!(!said[0].message.contains("SECRET"), "{}", said[0].message);
     }
-    let unused = json!({"keys": [key.public, {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}]});
+    let unused = json!({"keys": [key.public, {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}]});
     let said = said(entry(json!({"inline": unused.to_string()})));
     assert_eq!((said.len(), said[0].severity), (1, Severity::Warning));
+}
+
+#[test]
+fn a_key_that_names_its_algorithm_verifies_no_other() {
+    let key = TestKey::new(Algorithm::PS256, Some("k"));
+    assert_eq!(key.public["alg"], "PS256");
+    let identities = identities(vec![provider("corp", "parapet", &[&key])]);
+    let sign = |algorithm| {
+        let header = Header {
+            kid: key.id.map(str::to_owned),
+            ..Header::new(algorithm)
+        };
+        jsonwebtoken::encode(&header, &claims(json!({})), &key.signing).unwrap()
+    };
+    let who = |algorithm| identities.authenticate(&bearer(&sign(algorithm))).map(drop);
+    assert_eq!(who(Algorithm::PS256), Ok(()));
+    for other in [Algorithm::RS256, Algorithm::PS384, Algorithm::RS512] {
+        assert_eq!(who(other), Err(AuthError::Unknown), "{other:?}");
+    }
+}
+
+/// An issuer whose keys are fetched, and the slot that they go to.
+fn fetching(providers: Vec<ResourceEntry>) -> (Identities, Vec<Arc<Slot>>) {
+    let identities = identities(providers);
+    let mut slots = Vec::new();
+    for (_, _, place) in identities.sources() {
+        slots.push(Arc::clone(place.get_or_init(Arc::default)));
+    }
+    (identities, slots)
+}
+
+fn put(slot: &Slot, keys: &[&TestKey]) -> bool {
+    let keys: Vec<_> = keys.iter().map(|key| key.public.clone()).collect();
+    let text = json!({ "keys": keys }).to_string();
+    let read = jwks::read(text.as_bytes()).unwrap();
+    let mut document = [0; 32];
+    for (index, byte) in text.bytes().enumerate() {
+        document[index % 32] ^= byte.wrapping_mul(31).rotate_left((index / 32) as u32);
+    }
+    slot.put(read.keys, document)
+}
+
+#[tokio::test]
+async fn fetched_keys_come_change_and_stay() {
+    let (old, new) = (
+        TestKey::new(Algorithm::EdDSA, Some("old")),
+        TestKey::new(Algorithm::EdDSA, Some("new")),
+    );
+    let mut entry = provider("corp", "parapet", &[]);
+    entry.spec["jwks"] = json!(null);
+    let (identities, slots) = fetching(vec![entry]);
+    let slot = &slots[0];
+    let (by_old, by_new) = (old.sign(&claims(json!({}))), new.sign(&claims(json!({}))));
+    let who = |token: &str| identities.authenticate(&bearer(token)).map(drop);
+    assert_eq!(who(&by_old), Err(AuthError::NoKeys));
+    slot.fail("it is down".into());
+    assert_eq!(who(&by_old), Err(AuthError::NoKeys));
+    let other = old.sign(&claims(json!({"iss": "https://other.example.com"})));
+    assert_eq!(who(&other), Err(AuthError::Unknown), "no issuer of ours");
+
+    assert!(put(slot, &[&old]));
+    assert_eq!(who(&by_old), Ok(()));
+    // An unknown key id is asked for, once for all that ask.
+    assert_eq!(who(&by_new), Err(AuthError::Unknown));
+    assert_eq!(who(&by_new), Err(AuthError::Unknown));
+    slot.missed().await;
+    let again = tokio::time::timeout(std::time::Duration::from_millis(10), slot.missed()).await;
+    assert!(again.is_err(), "asked for twice");
+
+    assert!(put(slot, &[&old, &new]));
+    assert!(!put(slot, &[&old, &new]), "the same document is no change");
+    assert_eq!((who(&by_old), who(&by_new)), (Ok(()), Ok(())));
+    // A dead issuer takes nothing away.
+    assert!(slot.fail("it is down".into()));
+    assert!(!slot.fail("it is down".into()), "known");
+    assert_eq!((who(&by_old), who(&by_new)), (Ok(()), Ok(())));
+    // A key that is withdrawn counts no more, whatever is remembered.
+    assert!(put(slot, &[&new]));
+    assert_eq!(
+        (who(&by_old), who(&by_new)),
+        (Err(AuthError::Unknown), Ok(()))
+    );
+    let status = &identities.issuers()[0];
+    assert_eq!(
+        (&*status.name, status.keys, status.fetched, status.failed),
+        ("corp", 1, 4, 3)
+    );
+}
+
+#[test]
+fn whether_an_issuer_without_keys_accepts_a_token_is_not_known() {
+    let key = TestKey::new(Algorithm::EdDSA, None);
+    let mut fetched = provider("b", "batch", &[]);
+    fetched.spec["jwks"] = json!({"uri": "https://id.example.com/keys"});
+    let (identities, slots) = fetching(vec![provider("a", "parapet", &[&key]), fetched]);
+    let who = |audience: &str| {
+        let token = key.sign(&claims(json!({"aud": audience})));
+        identities.authenticate(&bearer(&token)).map(drop)
+    };
+    assert_eq!(who("parapet"), Ok(()));
+    assert_eq!(who("batch"), Err(AuthError::NoKeys));
+    put(&slots[0], &[&key]);
+    assert_eq!(who("batch"), Ok(()));
+    assert_eq!(who("other"), Err(AuthError::Audience));
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::ready::Snapshot;
 use super::source::{Loaded, Outcome};
+use crate::identity::IssuerStatus;
 
 /// So many remarks of one attempt are logged; `check` shows all.
 const MAX_LOGGED: usize = 50;
@@ -48,6 +49,8 @@ pub struct PolicyStatus {
     pub digest: Option<Arc<str>>,
     /// The last attempt to change the policy, when it failed.
     pub rejected: Option<Rejected>,
+    /// How it stands with each issuer's keys.
+    pub issuers: Vec<IssuerStatus>,
 }
 
 /// How attempts to change the policy ended, for metrics.
@@ -106,6 +109,7 @@ impl LivePolicy {
             revision: Some(snapshot.revision.to_string()),
             digest: Some(snapshot.digest.clone()),
             rejected: lock(&self.rejected).clone(),
+            issuers: snapshot.identities.issuers(),
         }
     }
 

@@ -15,8 +15,10 @@ use super::queue::Counts;
 use crate::policy::live::LivePolicy;
 use crate::policy::remote::status::Numbers;
 
+mod issuers;
 mod remote;
 
+use issuers::IssuerMetrics;
 use remote::RemoteMetrics;
 
 /// Seconds: a gateway's own work takes microseconds, a model's answer minutes.
@@ -51,6 +53,7 @@ pub struct Metrics {
     policy_generation: IntGauge,
     policy_rejected: IntGauge,
     remote: RemoteMetrics,
+    issuers: IssuerMetrics,
 }
 
 impl Metrics {
@@ -155,6 +158,7 @@ impl Metrics {
                 "1 while the newest policy has errors and an older one is in force.",
             )?,
             remote: RemoteMetrics::new()?,
+            issuers: IssuerMetrics::new(&registry)?,
             known: Mutex::default(),
             registry,
         })
@@ -221,8 +225,10 @@ impl Metrics {
             let revision = policy.revision();
             self.policy_epoch.set(gauge_of(revision.epoch));
             self.policy_generation.set(gauge_of(revision.generation));
+            let status = policy.status();
             self.policy_rejected
-                .set(i64::from(policy.status().rejected.is_some()));
+                .set(i64::from(status.rejected.is_some()));
+            self.issuers.show(&status.issuers);
         }
         if let Some(numbers) = &now.remote {
             self.remote.show(&self.registry, numbers);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
@@ -70,7 +70,7 @@ struct Settings {
     timeout: Duration,
 }
 
-/// Offers HTTP/2 and HTTP/1.1. An installation without any certificate authority can still make calls without TLS.
+/// An installation without any certificate authority can still make calls without TLS.
 type Trust = Result<TlsConnector, String>;
 
 impl Connector {
@@ -95,6 +95,17 @@ impl Connector {
     /// Puts new address rules and a new timeout in force for the connections made from now on.
     pub fn configure(&self, rules: AddressRules, timeout: Duration) {
         self.settings.store(Arc::new(Settings { rules, timeout }));
+    }
+
+    /// The same way out, under the same rules, that trusts only these authorities (PEM) and none of the system's.
+    ///
+    /// # Errors
+    /// In words, when they can't be read.
+    pub fn trusting_only(&self, pem: &[u8]) -> Result<Self, String> {
+        Ok(Self {
+            tls: Arc::new(Ok(only(pem)?)),
+            settings: Arc::clone(&self.settings),
+        })
     }
 
     /// Connects.
@@ -204,15 +215,23 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectorErr
         path: path.into(),
         reason,
     };
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| fail(e.to_string()))?;
+    let pem = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    certificates(&pem).map_err(fail)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| e.to_string())?;
     if found.is_empty() {
-        Err(fail("it holds no certificate".into()))
+        Err("it holds no certificate".into())
     } else {
         Ok(found)
     }
 }
+
+/// Offers HTTP/2 and HTTP/1.1.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 fn trust(extra: Vec<CertificateDer<'static>>) -> Trust {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -224,6 +243,22 @@ fn trust(extra: Vec<CertificateDer<'static>>) -> Trust {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Trust in these authorities and in no other.
+fn only(pem: &[u8]) -> Trust {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem)? {
+        roots.add(certificate).map_err(|e| e.to_string())?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(TlsConnector::from(Arc::new(config)))
 }

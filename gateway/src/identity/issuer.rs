@@ -1,0 +1,96 @@
+//! From an `IdentityProvider` to an issuer that tokens are verified with.
+
+use parapet_crds::identity_provider::{IdentityProviderSpec, Jwks};
+use parapet_policy::bundle::ResourceEntry;
+use parapet_policy::diagnostic::{Diagnostic, Reason, Severity};
+
+use super::error;
+use super::jwks;
+use super::jwt::Issuer;
+use super::keys::{Authorities, KeySource, Keys, Place};
+
+/// The issuer of a resource. What cannot be used is said, and then its tokens are not accepted.
+pub(super) fn read(provider: &ResourceEntry, said: &mut Vec<Diagnostic>) -> Option<Issuer> {
+    let Ok(spec) = serde_json::from_value::<IdentityProviderSpec>(provider.spec.clone()) else {
+        let message = "this identity provider is not of this version";
+        said.push(error(
+            &provider.source,
+            "spec".to_owned(),
+            Reason::Invalid,
+            message,
+        ));
+        return None;
+    };
+    let mut problems = Vec::new();
+    let keys = keys(&spec, &mut problems);
+    let failed = keys.is_err();
+    problems.extend(
+        keys.as_ref()
+            .err()
+            .cloned()
+            .map(|(path, message)| (path, Severity::Error, message)),
+    );
+    for (path, severity, message) in problems {
+        let reason = match severity {
+            Severity::Error => Reason::NotBuildable,
+            Severity::Warning | Severity::Info => Reason::Suspicious,
+        };
+        said.push(Diagnostic {
+            severity,
+            ..error(&provider.source, path.to_owned(), reason, &message)
+        });
+    }
+    if failed {
+        return None;
+    }
+    Some(Issuer::new(provider.source.name.clone(), &spec, keys.ok()?))
+}
+
+type Problem = (&'static str, String);
+type Remarks = Vec<(&'static str, Severity, String)>;
+
+fn keys(spec: &IdentityProviderSpec, remarks: &mut Remarks) -> Result<Keys, Problem> {
+    let place = match &spec.jwks {
+        Some(Jwks {
+            inline: Some(inline),
+            ..
+        }) => return given(inline, remarks),
+        Some(Jwks { uri: Some(uri), .. }) => Place::At(http_uri("spec.jwks.uri", uri)?),
+        // The reader has said that an empty place is none.
+        Some(_) | None => {
+            http_uri("spec.issuer", &spec.issuer)?;
+            Place::Discovered {
+                issuer: spec.issuer.clone(),
+            }
+        }
+    };
+    let authorities = match (&spec.ca, &spec.ca_file) {
+        (Some(pem), _) => Authorities::Given(pem.clone()),
+        (None, Some(path)) => Authorities::File(path.into()),
+        (None, None) => Authorities::Usual,
+    };
+    Ok(Keys::fetched(KeySource {
+        place,
+        authorities,
+        refresh: spec.refresh_interval(),
+    }))
+}
+
+fn given(inline: &str, remarks: &mut Remarks) -> Result<Keys, Problem> {
+    const PATH: &str = "spec.jwks.inline";
+    let read = jwks::read(inline.as_bytes()).map_err(|message| (PATH, message))?;
+    let unused = read.unused.into_iter();
+    remarks.extend(unused.map(|message| (PATH, Severity::Warning, message)));
+    Ok(Keys::given(read.keys))
+}
+
+fn http_uri(path: &'static str, text: &str) -> Result<http::Uri, Problem> {
+    let wrong = |message: String| (path, message);
+    let uri = text
+        .parse::<http::Uri>()
+        .map_err(|_| wrong("it is not a URL, so no keys can be fetched".to_owned()))?;
+    match crate::upstream::Origin::of(&uri) {
+        Ok(_) => Ok(uri),
+        Err(error) => Err(wrong(format!("no keys can be fetched from it: {error}"))),
+    }
+}
