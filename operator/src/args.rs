@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use parapet_bus::nats::{ConnectConfig, Credentials, Role, is_token};
+use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 
 use crate::controller::watch_all::Scope;
@@ -13,6 +15,7 @@ use crate::keys::args::Keys;
 use crate::lease::LeaseConfig;
 use crate::publisher::nats::NatsSettings;
 use crate::run::Settings;
+use crate::verify::Verify;
 use crate::webhook::{Missing, WebhookSettings};
 
 /// Parapet's control plane.
@@ -33,6 +36,9 @@ pub enum Command {
     Compile(Compile),
     /// Make the keys of an installation.
     Keys(Keys),
+    /// Send a gateway one request that has to pass and one that has to be blocked, and print what came of them; exit 1
+    /// when it is not as it should be.
+    Verify(Verify),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds,
 }
@@ -240,6 +246,12 @@ impl BusArgs {
     }
 }
 
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<HumanDuration>()
+        .map(|read| read.0)
+        .map_err(|error| error.to_string())
+}
+
 fn token(text: &str) -> Result<String, String> {
     if is_token(text) {
         Ok(text.to_owned())
@@ -308,7 +320,7 @@ mod tests {
             let args = needed.iter().chain(more);
             match Cli::try_parse_from(args).unwrap().command {
                 Command::Run(run) => run.settings(),
-                Command::Compile(_) | Command::Crds | Command::Keys(_) => {
+                Command::Compile(_) | Command::Crds | Command::Keys(_) | Command::Verify(_) => {
                     panic!("not what was asked for")
                 }
             }

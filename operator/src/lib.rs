@@ -15,4 +15,5 @@ pub mod lease;
 pub mod metrics;
 pub mod publisher;
 pub mod run;
+pub mod verify;
 pub mod webhook;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use parapet_operator::args::{Cli, Command};
-use parapet_operator::{app, compile, keys};
+use parapet_operator::{app, compile, keys, verify};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -30,6 +30,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(args) => {
             keys::run(&args, &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify(args) => {
+            let good = verify::run(&args, &mut std::io::stdout().lock())?;
+            Ok(ExitCode::from(u8::from(!good)))
         }
         Command::Run(args) => {
             app::run(&args)?;

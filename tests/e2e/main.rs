@@ -18,3 +18,4 @@ mod reload;
 mod scenarios;
 mod splitter;
 mod unchanged;
+mod verify;
