@@ -249,6 +249,11 @@ impl DigestKey {
         )))
     }
 
+    /// What tells it from another one: 16 hexadecimal digits, which say nothing of it.
+    pub fn id(&self) -> String {
+        self.hash(&["id"]).chars().take(16).collect()
+    }
+
     /// Lower-case hexadecimal, over the lengths and bytes of all parts.
     pub(crate) fn hash(&self, parts: &[&str]) -> String {
         let mut context = aws_lc_rs::hmac::Context::with_key(&self.0);
@@ -311,6 +316,7 @@ mod tests {
     fn a_hash_depends_on_key_name_and_value() {
         let key = DigestKey::from_text(&STANDARD.encode([7; 32])).unwrap();
         let other = DigestKey::from_text(&STANDARD.encode([8; 32])).unwrap();
+        assert_ne!(key.id(), other.id());
         let hash = key.hash(&["a", "b"]);
         assert_eq!(key.hash(&["a", "b"]), hash);
         for different in [

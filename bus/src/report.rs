@@ -10,11 +10,16 @@ use parapet_policy::diagnostic::Reason;
 use parapet_policy::time::rfc3339;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::{OpeningKeys, SealingKey, TrustedKeys};
+
 /// The version of [`Report`] that this build writes.
 pub const REPORT_VERSION: u32 = 1;
 
 /// So many problems are in one report at most; `more` says how many were left out.
 pub const MAX_PROBLEMS: usize = 20;
+
+/// So many keys of a sort are named in one report at most: a rotation needs two.
+pub const MAX_KEYS: usize = 16;
 
 /// What one gateway runs and has refused.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -40,6 +45,34 @@ pub struct Report {
     pub rejected: Option<Rejected>,
     /// Seconds since a good manifest was last seen.
     pub age_s: u64,
+    /// Which keys it has at this moment; absent from gateways of a version that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<HeldKeys>,
+}
+
+/// The ids of a gateway's keys, sorted; at most [`MAX_KEYS`] of each.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldKeys {
+    /// Whose signatures it believes.
+    pub trusted: Vec<String>,
+    /// What it can open.
+    pub opening: Vec<String>,
+}
+
+impl HeldKeys {
+    /// The ids of keys.
+    pub fn of(trusted: &TrustedKeys, opening: &OpeningKeys) -> Self {
+        let ids = |ids: &mut dyn Iterator<Item = &str>| {
+            let mut ids: Vec<_> = ids.map(str::to_owned).take(MAX_KEYS).collect();
+            ids.sort_unstable();
+            ids
+        };
+        Self {
+            trusted: ids(&mut trusted.ids()),
+            opening: ids(&mut opening.sealing_keys().map(SealingKey::id)),
+        }
+    }
 }
 
 /// A policy in force.

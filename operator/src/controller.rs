@@ -15,9 +15,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::keys::adoption;
 use crate::lease::{Leadership, RaiseError};
 use crate::metrics::Metrics;
-use crate::publisher::{Publication, PublishError, Publisher};
+use crate::publisher::{KeysInUse, Publication, PublishError, Publisher};
 
 pub mod accept;
 pub mod conditions;
@@ -63,11 +64,13 @@ pub struct Controller {
     pub instance: String,
 }
 
-/// What makes two policies the same: the bundle's digest, and the values of Secrets, which no bundle holds.
+/// What makes two publications the same: the bundle's digest, the values of Secrets, which no bundle holds, and the keys
+/// that it was made with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Identity {
     digest: String,
     secrets: [u8; 32],
+    keys: u64,
 }
 
 /// What a leader remembers from round to round.
@@ -82,6 +85,7 @@ struct Session<'a> {
     since: BTreeMap<Source, Since>,
     failure: Option<PublishError>,
     retries: u32,
+    keys: watch::Receiver<KeysInUse>,
 }
 
 impl Controller {
@@ -108,8 +112,10 @@ impl Controller {
             since: BTreeMap::new(),
             failure: None,
             retries: 0,
+            keys: self.publisher.keys(),
         };
         tokio::select! {
+            () = adoption::note(&*self.publisher, leadership) => Ok(()),
             () = report.run(facts, self.publisher.fleet()) => Ok(()),
             () = self.publisher.keep() => Ok(()),
             ended = session.run(&tell) => ended,
@@ -133,6 +139,8 @@ impl Session<'_> {
             };
             tokio::select! {
                 () = watched.policy_changed.notified() => {}
+                // The publisher lives as long as the controller.
+                _ = self.keys.changed() => {}
                 () = tokio::time::sleep(wait) => {}
             }
             tokio::time::sleep_until(begun + PACE).await;
@@ -194,6 +202,7 @@ impl Session<'_> {
             let identity = Identity {
                 digest: bundle.digest.clone(),
                 secrets: fingerprint(&values),
+                keys: self.keys.borrow_and_update().change,
             };
             self.publish(
                 identity,
@@ -355,6 +364,7 @@ impl Identity {
         Self {
             digest: String::new(),
             secrets: [0; 32],
+            keys: 0,
         }
     }
 }

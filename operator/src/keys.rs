@@ -1,4 +1,4 @@
-//! The keys of an installation: made once, completed at every upgrade.
+//! The keys of an installation: made once, completed at every upgrade, replaced without a gap.
 //!
 //! | Secret | who reads it | holds |
 //! |---|---|---|
@@ -8,19 +8,25 @@
 //! | `<prefix>-authority` | nobody but this | `ca.crt`, `ca.key` |
 //! | `<prefix>-webhook-tls` | operator | `tls.crt`, `tls.key`, `ca.crt` |
 
+pub mod adoption;
 pub mod args;
 pub mod certificate;
 pub mod ring;
+pub mod rotate;
+mod show;
 pub mod store;
 
 use std::io::Write;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use kube::Client;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client};
 
-use args::{Command, Ensure, Keys, Where};
+use adoption::Adoption;
+use args::{Command, Ensure, Keys, LeaseName, Rotate, Where};
 use ring::Holder;
+use rotate::{Circumstances, Step, What};
 use store::{Done, Store};
 
 /// Runs `keys`; what was done is written to `out`, and never a key.
@@ -39,6 +45,14 @@ pub fn run(args: &Keys, out: &mut impl Write) -> anyhow::Result<()> {
             Command::Ensure(ensure) => {
                 let store = store(&ensure.place).await?;
                 make(&store, ensure, out).await
+            }
+            Command::Rotate(rotate) => take_step(rotate, out).await,
+            Command::Show(show) => {
+                let ring = store(&show.place).await?.read().await?;
+                let adoption = adoption(&show.place, &show.lease, out).await?;
+                let now = SystemTime::now();
+                show::show(&ring, &show.place.prefix, adoption.as_ref(), now, out)?;
+                Ok(())
             }
         }
     })
@@ -70,13 +84,67 @@ async fn make(store: &Store, args: &Ensure, out: &mut impl Write) -> anyhow::Res
     }
     let of_nats = |done: &&Done| done.holder == Holder::Nats && !done.is_new;
     if done.iter().any(|done| of_nats(&done)) {
-        writeln!(
-            out,
-            "NATS reads its files when it starts: kubectl -n {} rollout restart statefulset/{}-nats",
-            args.place.namespace, args.place.prefix
-        )?;
+        say_restart(&args.place, out)?;
     }
     Ok(())
+}
+
+async fn take_step(args: &Rotate, out: &mut impl Write) -> anyhow::Result<()> {
+    let store = store(&args.place).await?;
+    let adoption = adoption(&args.place, &args.lease, out).await?;
+    let with = Circumstances {
+        prefix: &args.place.prefix,
+        now: SystemTime::now(),
+        after: args.after,
+        adoption: adoption.as_ref(),
+    };
+    let done = store
+        .change(|ring| rotate::rotate(ring, args.what, args.step, &with))
+        .await?;
+    for one in &done {
+        say(one, out)?;
+    }
+    if done.is_empty() {
+        writeln!(out, "nothing to do: this step is done already")?;
+    } else if args.what == What::Nats && args.step != Step::Use {
+        say_restart(&args.place, out)?;
+    }
+    Ok(())
+}
+
+/// What the operator says about keys. Not to know it is no error, and is said.
+async fn adoption(
+    place: &Where,
+    lease: &LeaseName,
+    out: &mut impl Write,
+) -> anyhow::Result<Option<Adoption>> {
+    if place.dir.is_some() {
+        return Ok(None);
+    }
+    let client = Client::try_default()
+        .await
+        .context("reading how to reach the cluster")?;
+    let default = format!("{}-operator", place.prefix);
+    let name = lease.lease.as_ref().unwrap_or(&default);
+    let api: Api<Lease> = Api::namespaced(client, &place.namespace);
+    let why = match api.get_opt(name).await {
+        Ok(Some(lease)) => match Adoption::from_lease(&lease, SystemTime::now()) {
+            Some(adoption) => return Ok(Some(adoption)),
+            None => "no operator has written it down in the last minute".to_owned(),
+        },
+        Ok(None) => format!("there is no Lease {name}"),
+        Err(error) => format!("the Lease {name} cannot be read: {error}"),
+    };
+    writeln!(out, "which gateways have which keys is not known: {why}")?;
+    Ok(None)
+}
+
+fn say_restart(place: &Where, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "NATS reads its files when it starts: kubectl -n {} rollout restart statefulset/{}-nats",
+        place.namespace, place.prefix
+    )
 }
 
 fn say(done: &Done, out: &mut impl Write) -> std::io::Result<()> {

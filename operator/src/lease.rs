@@ -4,8 +4,9 @@
 //! a lower one is refused wherever it arrives. The epoch stands in an annotation of the Lease and is raised by the same
 //! compare-and-set that takes it; when the Lease was deleted, [`Leadership::raise`] lifts it above what is published.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -67,7 +68,11 @@ pub struct Leadership {
     epoch: AtomicU64,
     lost: watch::Receiver<bool>,
     renewing: AbortHandle,
+    notes: Notes,
 }
+
+/// Annotations that are written with the next renewal.
+type Notes = Arc<StdMutex<BTreeMap<&'static str, String>>>;
 
 /// Why an epoch could not be raised: the Lease is not ours any more, or the API server does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -174,9 +179,10 @@ impl Campaign {
         let epoch = AtomicU64::new(epoch_of(&lease));
         let held = Arc::new(Mutex::new(lease));
         let (tell, lost) = watch::channel(false);
-        let (campaign, renewed) = (self.clone(), Arc::clone(&held));
+        let notes = Notes::default();
+        let (campaign, renewed, noted) = (self.clone(), Arc::clone(&held), Arc::clone(&notes));
         let task = tokio::spawn(async move {
-            campaign.renew(&renewed).await;
+            campaign.renew(&renewed, &noted).await;
             // Whoever waits is told, or is gone.
             let _ = tell.send(true);
         });
@@ -186,11 +192,12 @@ impl Campaign {
             epoch,
             lost,
             renewing: task.abort_handle(),
+            notes,
         }
     }
 
     /// Renews until the Lease is lost.
-    async fn renew(&self, held: &Mutex<Lease>) {
+    async fn renew(&self, held: &Mutex<Lease>, notes: &Notes) {
         let mut last = Instant::now();
         loop {
             tokio::time::sleep(self.config.retry).await;
@@ -198,6 +205,9 @@ impl Campaign {
             let mut next = lease.clone();
             if let Some(spec) = &mut next.spec {
                 spec.renew_time = Some(MicroTime(Timestamp::now()));
+            }
+            for (&name, text) in &*notes.lock().unwrap_or_else(PoisonError::into_inner) {
+                next.annotations_mut().insert(name.to_owned(), text.clone());
             }
             let begun = Instant::now();
             match self.put(&next).await {
@@ -268,6 +278,12 @@ impl Leadership {
         *lease = self.campaign.put(&next).await?;
         self.epoch.store(least, Ordering::Release);
         Ok(())
+    }
+
+    /// Has an annotation written with the next renewal, for whoever looks at the Lease.
+    pub fn note(&self, name: &'static str, text: String) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(name, text);
     }
 
     /// Gives the Lease back, so that the next one need not wait.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use parapet_bus::report::HeldKeys;
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::{Bundle, Revision};
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+mod keys;
 pub mod memory;
 pub mod nats;
 
@@ -32,8 +34,24 @@ pub trait Publisher: Send + Sync {
     /// Keeps what was published as it is, for ever: it is called while this process leads, and dropped when it does not.
     fn keep(&self) -> BoxFuture<'_, ()>;
 
+    /// The keys that publications are made with. When they change, what is published has to be published anew.
+    fn keys(&self) -> watch::Receiver<KeysInUse>;
+
     /// What gateways say; the newest value stands, and each change of it wakes whoever waits.
     fn fleet(&self) -> watch::Receiver<Arc<Fleet>>;
+}
+
+/// What publications are made with.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct KeysInUse {
+    /// The id of the key that signs.
+    pub signing: String,
+    /// The id of the key that credentials are sealed to.
+    pub sealing: String,
+    /// Counts the changes.
+    pub change: u64,
+    /// The newest revision that was published with them.
+    pub published: Option<Revision>,
 }
 
 /// One policy, ready to be sent.
@@ -76,6 +94,8 @@ pub struct GatewayReport {
     pub rejected: Option<Rejection>,
     /// What of the policy in force counts as failed there, by uid and generation of the resource.
     pub problems: BTreeMap<(String, i64), String>,
+    /// Which keys it has, as far as it says.
+    pub keys: Option<HeldKeys>,
 }
 
 /// Why a gateway keeps an older revision.

@@ -12,5 +12,6 @@ mod editors;
 mod keys;
 mod operator;
 mod outages;
+mod rotation;
 mod support;
 mod whole;

@@ -36,6 +36,16 @@ impl Operator {
         pod: &str,
         more: &[&str],
     ) -> Self {
+        Self::start_with(cluster, installation.operator_args(), pod, more).await
+    }
+
+    /// The same with other arguments about the way to the gateways.
+    pub(crate) async fn start_with(
+        cluster: &Cluster,
+        bus: Vec<String>,
+        pod: &str,
+        more: &[&str],
+    ) -> Self {
         let watched: Vec<&str> = more.iter().copied().chain([&*cluster.namespace]).collect();
         let admin = free_port().unwrap();
         let namespace = &cluster.namespace;
@@ -46,7 +56,7 @@ impl Operator {
             .args(["--gateway-selector", "app=gateway"])
             .args(["--identity", pod])
             .args(["--admin-listen", &admin.to_string()])
-            .args(installation.operator_args())
+            .args(bus)
             .env("KUBECONFIG", cluster.server.kubeconfig("admin").unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -103,6 +103,19 @@ impl Nats {
         Ok(authority)
     }
 
+    /// From now on it demands TLS, with this certificate and key.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn with_certificate(&mut self, certificate: &str, key: &str) -> Result<()> {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.dir.path().join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        self.tls = true;
+        Ok(())
+    }
+
     fn store(&self) -> PathBuf {
         self.dir.path().join("store")
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, ServerError};
@@ -48,7 +48,7 @@ pub enum Credentials {
     /// Not at all.
     #[default]
     None,
-    /// By a file with an nkey's seed (`SU...`); the first of several counts.
+    /// By a file with an nkey's seed (`SU...`); the first of several counts, see [`connect`].
     NkeySeedFile(PathBuf),
     /// By a file with a JWT and a seed, as `nsc` writes it.
     CredsFile(PathBuf),
@@ -122,7 +122,8 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
     let (send, state) = watch::channel(LinkState::default());
     let said = Mutex::new(String::new());
     let attempts = AtomicU64::new(u64::from(std::process::id()));
-    let mut options = options(&config.credentials)
+    let tried = Arc::new(AtomicUsize::new(0));
+    let mut options = options(&config.credentials, &tried)
         .name(&config.name)
         .custom_inbox_prefix(config.role.inbox_prefix())
         .connection_timeout(CONNECT_TIMEOUT)
@@ -135,6 +136,9 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
             pause(attempt, attempts.fetch_add(1, Ordering::Relaxed))
         })
         .event_callback(move |event| {
+            if matches!(event, Event::Connected) {
+                tried.store(0, Ordering::Relaxed);
+            }
             note(&send, &said, &event);
             std::future::ready(())
         });
@@ -198,13 +202,14 @@ fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
     }
 }
 
-fn options(credentials: &Credentials) -> ConnectOptions {
+/// `tried` counts the attempts since the connection was last up.
+fn options(credentials: &Credentials, tried: &Arc<AtomicUsize>) -> ConnectOptions {
     match credentials {
         Credentials::None => ConnectOptions::new(),
         Credentials::NkeySeedFile(path) => {
-            let path = path.clone();
+            let (path, tried) = (path.clone(), Arc::clone(tried));
             ConnectOptions::with_auth_callback(move |nonce| {
-                let auth = nkey_auth(&path, &nonce);
+                let auth = nkey_auth(&path, &nonce, tried.fetch_add(1, Ordering::Relaxed));
                 async move { auth }
             })
         }
@@ -234,10 +239,13 @@ fn signature(pair: &nkeys::KeyPair, nonce: &[u8]) -> Result<Vec<u8>, AuthError> 
         .map_err(|_| AuthError::new("the nkey cannot sign"))
 }
 
-fn nkey_auth(path: &Path, nonce: &[u8]) -> Result<Auth, AuthError> {
-    // The first one counts; a second one stands there while users are rotated.
+/// The first seed counts. While users are rotated a second one stands there, and takes its turn when the first is not
+/// admitted: a server may not know the new user yet, or the old one no more.
+fn nkey_auth(path: &Path, nonce: &[u8], tried: usize) -> Result<Auth, AuthError> {
     let text = read(path)?;
-    let pair = key_pair(key_lines(&text).next().unwrap_or_default())?;
+    let seeds: Vec<_> = key_lines(&text).collect();
+    let turn = tried.checked_rem(seeds.len()).unwrap_or(0);
+    let pair = key_pair(seeds.get(turn).copied().unwrap_or_default())?;
     let mut auth = Auth::new();
     auth.signature = Some(signature(&pair, nonce)?);
     auth.nkey = Some(pair.public_key());
@@ -288,8 +296,11 @@ mod tests {
         let seed = dir.path().join("seed");
         let next = UserKey::generate().unwrap();
         std::fs::write(&seed, format!("{}\n{}\n", *user.seed, *next.seed)).unwrap();
-        let auth = nkey_auth(&seed, b"nonce").unwrap();
-        assert_eq!(auth.nkey.as_deref(), Some(user.public.as_str()));
+        for (tried, expected) in [(1, &next), (2, &user), (0, &user)] {
+            let auth = nkey_auth(&seed, b"nonce", tried).unwrap();
+            assert_eq!(auth.nkey.as_deref(), Some(expected.public.as_str()));
+        }
+        let auth = nkey_auth(&seed, b"nonce", 0).unwrap();
         let pair = nkeys::KeyPair::from_public_key(&user.public).unwrap();
         pair.verify(b"nonce", &auth.signature.unwrap()).unwrap();
         let creds = dir.path().join("creds");
@@ -305,7 +316,7 @@ mod tests {
         let auth = creds_auth(&creds, b"nonce").unwrap();
         assert_eq!(auth.jwt.as_deref(), Some("j.w.t"));
         std::fs::write(&seed, "hush").unwrap();
-        for result in [nkey_auth(&seed, b""), creds_auth(&seed, b"")] {
+        for result in [nkey_auth(&seed, b"", 0), creds_auth(&seed, b"")] {
             let error = result.err().unwrap().to_string();
             assert!(!error.contains("hush"), "{error}");
         }

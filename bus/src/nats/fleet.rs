@@ -120,8 +120,17 @@ impl Heard {
             return false;
         }
         let same = |before: &Report| {
-            (&before.applied, &before.rejected, &before.build)
-                == (&report.applied, &report.rejected, &report.build)
+            (
+                &before.applied,
+                &before.rejected,
+                &before.keys,
+                &before.build,
+            ) == (
+                &report.applied,
+                &report.rejected,
+                &report.keys,
+                &report.build,
+            )
         };
         let news = self
             .reports

@@ -114,7 +114,6 @@ pub enum Checked {
 pub struct Publisher {
     context: Context,
     config: PublisherConfig,
-    trusted: TrustedKeys,
     last: Option<(Packed, Published)>,
     /// The object before the last one: gateways may be about to read it.
     before: Option<Arc<str>>,
@@ -123,17 +122,18 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher that has published nothing.
     pub fn new(connection: &Connection, config: PublisherConfig) -> Self {
-        let mut trusted = config.trusted.clone();
-        for key in &config.keys {
-            trusted.add(key);
-        }
         Self {
             context: jetstream::new(connection.client().clone()),
             config,
-            trusted,
             last: None,
             before: None,
         }
+    }
+
+    /// From now on it signs with these keys, and believes them and what else is trusted.
+    pub fn set_keys(&mut self, keys: Vec<SigningKey>, trusted: TrustedKeys) {
+        self.config.keys = keys;
+        self.config.trusted = trusted;
     }
 
     /// What was published last.
@@ -284,8 +284,12 @@ impl Publisher {
 
     /// What is stored, when our own keys have signed it for here.
     fn believed(&self, stored: &Stored) -> Option<Verified> {
+        let mut trusted = self.config.trusted.clone();
+        for key in &self.config.keys {
+            trusted.add(key);
+        }
         let expected = Expected {
-            trusted: &self.trusted,
+            trusted: &trusted,
             installation: &self.config.installation,
             class: &self.config.class,
             // What has expired still says which revisions are taken.

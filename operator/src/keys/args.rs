@@ -1,8 +1,11 @@
 //! The command line of `keys`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use super::rotate::{Step, What};
 
 /// `keys`.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +20,11 @@ pub struct Keys {
 pub enum Command {
     /// Make what is missing, and renew certificates that are good for less than a year. Everything else stays.
     Ensure(Ensure),
+    /// Replace a key in three steps: `add`, `use`, `drop`. A step that comes too early is refused, as far as that can be
+    /// known.
+    Rotate(Rotate),
+    /// Print which keys there are, how old they are, which are in use and which gateways have them. Never a key.
+    Show(Show),
 }
 
 /// Where an installation's keys are.
@@ -58,6 +66,44 @@ pub struct Ensure {
     /// A name of the webhook's Service; may be given several times. Without one there is no certificate for it.
     #[arg(long = "webhook-host", value_name = "HOST")]
     pub webhook_hosts: Vec<String>,
+}
+
+/// `keys rotate`.
+#[derive(Args, Clone, Debug)]
+pub struct Rotate {
+    /// What to replace.
+    pub what: What,
+    /// Which step to take; one that is done already changes nothing.
+    #[arg(long)]
+    pub step: Step,
+    /// How long the step before must have been done for: pods take up to two minutes to see a Secret that has changed.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::args::duration)]
+    pub after: Duration,
+    /// Where they are.
+    #[command(flatten)]
+    pub place: Where,
+    /// Where the operator writes down how far keys have got.
+    #[command(flatten)]
+    pub lease: LeaseName,
+}
+
+/// `keys show`.
+#[derive(Args, Clone, Debug)]
+pub struct Show {
+    /// Where they are.
+    #[command(flatten)]
+    pub place: Where,
+    /// Where the operator writes down how far keys have got.
+    #[command(flatten)]
+    pub lease: LeaseName,
+}
+
+/// The operator's Lease.
+#[derive(Args, Clone, Debug)]
+pub struct LeaseName {
+    /// The operator's Lease, in which it writes down how far keys have got; default: PREFIX-operator.
+    #[arg(long, env = "PARAPET_LEASE", value_name = "NAME")]
+    pub lease: Option<String>,
 }
 
 impl Ensure {

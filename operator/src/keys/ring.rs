@@ -314,7 +314,7 @@ fn note<'a>(contents: &mut Contents, ids: impl Iterator<Item = &'a str>, now: Sy
 }
 
 /// Writes down which users NATS admits. All of it is made here: with another version other rights may be needed.
-fn accounts(ring: &mut Ring, prefix: &str) -> Result<(), RingError> {
+pub(super) fn accounts(ring: &mut Ring, prefix: &str) -> Result<(), RingError> {
     let users = |holder| -> Result<Vec<String>, RingError> {
         let users = nats_users(ring, prefix, holder)?;
         Ok(users.into_iter().map(|user| user.public).collect())

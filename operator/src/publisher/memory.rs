@@ -7,13 +7,14 @@ use futures_util::future::BoxFuture;
 use parapet_policy::bundle::{Bundle, Revision};
 use tokio::sync::watch;
 
-use super::{Fleet, GatewayReport, Publication, PublishError, Published, Publisher};
+use super::{Fleet, GatewayReport, KeysInUse, Publication, PublishError, Published, Publisher};
 
 /// Keeps what is published, and says of gateways what it is told.
 #[derive(Debug)]
 pub struct Memory {
     state: Mutex<State>,
     fleet: watch::Sender<Arc<Fleet>>,
+    keys: watch::Sender<KeysInUse>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +33,7 @@ impl Default for Memory {
         Self {
             state: Mutex::default(),
             fleet: watch::Sender::new(Arc::new(fleet)),
+            keys: watch::Sender::default(),
         }
     }
 }
@@ -58,6 +60,11 @@ impl Memory {
             Arc::make_mut(fleet).reachable = !matches!(failure, Some(PublishError::Unavailable(_)));
         });
         self.state().failure = failure;
+    }
+
+    /// From now on publications are made with other keys.
+    pub fn change_keys(&self) {
+        self.keys.send_modify(|keys| keys.change += 1);
     }
 
     /// A gateway says something.
@@ -115,6 +122,10 @@ impl Publisher for Memory {
 
     fn keep(&self) -> BoxFuture<'_, ()> {
         std::future::pending().boxed()
+    }
+
+    fn keys(&self) -> watch::Receiver<KeysInUse> {
+        self.keys.subscribe()
     }
 
     fn fleet(&self) -> watch::Receiver<Arc<Fleet>> {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use parapet_bus::keys::{
-    DigestKey, SealingKey, TrustedKeys, read_digest_key, read_sealing_key, read_signing_keys,
-};
+use parapet_bus::keys::{DigestKey, ReadKeysError, SealingKey};
 use parapet_bus::nats::{
     Checked, ConnectConfig, Connection, Fleet as Heard, Publisher as Bus, PublisherConfig, connect,
 };
@@ -20,10 +18,16 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, watch};
 
-use super::{Fleet, GatewayReport, Publication, PublishError, Published, Publisher, Rejection};
+use super::keys::KeyFiles;
+use super::{
+    Fleet, GatewayReport, KeysInUse, Publication, PublishError, Published, Publisher, Rejection,
+};
 
 /// How often it is looked whether NATS still serves what was published.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
+
+/// How often the keys are read again.
+const KEYS_EVERY: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether a gateway has fallen silent.
 const LISTEN_EVERY: Duration = Duration::from_secs(5);
@@ -39,7 +43,8 @@ pub struct NatsSettings {
     pub class: Arc<str>,
     /// Copies of what is stored.
     pub replicas: usize,
-    /// A file, or a folder of files, with the key to sign with.
+    /// A file, or a folder of files, with the key to sign with; others that it holds are believed. All keys are read
+    /// again while the operator runs.
     pub signing_key: PathBuf,
     /// A file with the public key that credentials are sealed to.
     pub sealing_key: PathBuf,
@@ -52,9 +57,17 @@ pub struct Nats {
     connection: Connection,
     bus: Mutex<Bus>,
     installation: Arc<str>,
-    sealing_key: SealingKey,
-    digest_key: DigestKey,
+    files: KeyFiles,
+    material: RwLock<Arc<Material>>,
+    keys: watch::Sender<KeysInUse>,
     fleet: watch::Sender<Arc<Fleet>>,
+}
+
+/// What a policy is packed with.
+struct Material {
+    sealing: SealingKey,
+    digest: DigestKey,
+    mark: String,
 }
 
 impl Nats {
@@ -63,25 +76,36 @@ impl Nats {
     /// # Errors
     /// When a key or an address cannot be used. A server that does not answer is no error.
     pub async fn start(settings: &NatsSettings) -> anyhow::Result<Arc<Self>> {
-        let mut signing = read_signing_keys(&settings.signing_key)?;
-        let sealing_key = read_sealing_key(&settings.sealing_key)?;
-        let digest_key = read_digest_key(&settings.digest_key)?;
+        let files = KeyFiles {
+            signing: settings.signing_key.clone(),
+            sealing: settings.sealing_key.clone(),
+            digest: settings.digest_key.clone(),
+        };
+        let set = files.read()?;
         let connection = connect(&settings.connect).await?;
+        let keys = KeysInUse {
+            signing: set.signing.id().to_owned(),
+            sealing: set.sealing.id().to_owned(),
+            ..KeysInUse::default()
+        };
+        let mark = set.mark();
         let mut config = PublisherConfig::new(
             settings.installation.clone(),
             settings.class.clone(),
-            signing.drain(..1).collect(),
+            vec![set.signing],
         );
-        config.trusted = TrustedKeys::default();
-        for other in &signing {
-            config.trusted.add(other);
-        }
+        config.trusted = set.trusted;
         config.replicas = settings.replicas;
         let nats = Arc::new(Self {
             bus: Mutex::new(Bus::new(&connection, config)),
             installation: settings.installation.clone(),
-            sealing_key,
-            digest_key,
+            files,
+            material: RwLock::new(Arc::new(Material {
+                sealing: set.sealing,
+                digest: set.digest,
+                mark,
+            })),
+            keys: watch::Sender::new(keys),
             fleet: watch::Sender::default(),
             connection,
         });
@@ -90,7 +114,62 @@ impl Nats {
         Ok(nats)
     }
 
+    fn material(&self) -> Arc<Material> {
+        let material = self.material.read();
+        Arc::clone(&material.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the keys again; others than before ask for a publication. Keys that cannot be read change nothing.
+    async fn read_keys(&self) -> Result<(), ReadKeysError> {
+        let set = self.files.read()?;
+        let mark = set.mark();
+        if mark == self.material().mark {
+            return Ok(());
+        }
+        let (signing, sealing) = (set.signing.id().to_owned(), set.sealing.id().to_owned());
+        tracing::info!(signing, sealing, "the keys have changed: publishing anew");
+        let mut bus = self.bus.lock().await;
+        bus.set_keys(vec![set.signing], set.trusted);
+        *self
+            .material
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(Material {
+            sealing: set.sealing,
+            digest: set.digest,
+            mark,
+        });
+        self.keys.send_modify(|keys| {
+            *keys = KeysInUse {
+                signing,
+                sealing,
+                change: keys.change + 1,
+                published: None,
+            };
+        });
+        Ok(())
+    }
+
+    /// Reads the keys again and again. What is wrong is said once.
+    async fn watch_keys(&self) {
+        let mut said = String::new();
+        loop {
+            match self.read_keys().await {
+                Ok(()) => said.clear(),
+                Err(error) => {
+                    let error = error.to_string();
+                    if error != said {
+                        tracing::warn!(error, "publishing goes on with the keys before");
+                        said = error;
+                    }
+                }
+            }
+            tokio::time::sleep(KEYS_EVERY).await;
+        }
+    }
+
     async fn last_good(&self) -> Result<Option<Published>, PublishError> {
+        // Whoever leads from now on may have waited for long. What is wrong is said while it leads.
+        let _ = self.read_keys().await;
         let bus = self.bus.lock().await;
         bus.prepare().await.map_err(of_bus)?;
         let Some((manifest, body)) = bus.last_good().await.map_err(of_bus)? else {
@@ -105,18 +184,27 @@ impl Nats {
 
     async fn put(&self, publication: &Publication) -> Result<(), PublishError> {
         let sources = publication.sources.iter().filter_map(|one| source(one));
+        let (material, change) = (self.material(), self.keys.borrow().change);
         let plain = Plain::new(
             publication.bundle.clone(),
             sources.collect(),
             |id| publication.secrets.get(id),
-            &self.digest_key,
+            &material.digest,
         );
         let packed = plain
-            .pack(&self.installation, &self.sealing_key)
+            .pack(&self.installation, &material.sealing)
             .map_err(|error| PublishError::Refused(error.to_string()))?;
         let mut bus = self.bus.lock().await;
-        let published = bus.publish(packed, publication.bundle.revision).await;
-        published.map(|_| ()).map_err(of_bus)
+        let revision = publication.bundle.revision;
+        bus.publish(packed, revision).await.map_err(of_bus)?;
+        self.keys.send_if_modified(|keys| {
+            if keys.change == change {
+                keys.published = Some(revision);
+            }
+            // Nothing that has to be published anew.
+            false
+        });
+        Ok(())
     }
 
     /// Looks again and again whether NATS serves what was published.
@@ -156,7 +244,13 @@ impl Publisher for Nats {
     }
 
     fn keep(&self) -> BoxFuture<'_, ()> {
-        self.check().boxed()
+        async { tokio::join!(self.check(), self.watch_keys()) }
+            .map(drop)
+            .boxed()
+    }
+
+    fn keys(&self) -> watch::Receiver<KeysInUse> {
+        self.keys.subscribe()
     }
 
     fn fleet(&self) -> watch::Receiver<Arc<Fleet>> {
@@ -212,6 +306,7 @@ fn said(report: Report) -> (String, GatewayReport) {
         applied: report.applied.map(|applied| applied.revision),
         rejected,
         problems,
+        keys: report.keys,
     };
     (report.uid, said)
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
-use parapet_operator::publisher::{Fleet, Publication, Published};
+use parapet_operator::publisher::{Fleet, KeysInUse, Publication, Published};
 use parapet_policy::bundle::Revision;
 use tokio::sync::watch;
 
@@ -40,6 +40,10 @@ impl Publisher for Recorded {
 
     fn keep(&self) -> BoxFuture<'_, ()> {
         self.bus.keep()
+    }
+
+    fn keys(&self) -> watch::Receiver<KeysInUse> {
+        self.bus.keys()
     }
 
     fn fleet(&self) -> watch::Receiver<Arc<Fleet>> {

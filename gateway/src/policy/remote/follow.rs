@@ -373,7 +373,8 @@ impl Follower {
 
     /// Sends a report, and says when to send the next one.
     async fn report(&mut self) -> Instant {
-        let report = self.status.report(&self.config.pod);
+        let keys = prepare::held_keys(&self.config);
+        let report = self.status.report(&self.config.pod, keys);
         if let Err(error) = self.reader.report(&report).await {
             tracing::debug!(%error, "no report could be sent");
         }

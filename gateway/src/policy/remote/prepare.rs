@@ -10,7 +10,7 @@ use parapet_bus::envelope::{Expected, Verified, verify};
 use parapet_bus::keys::{
     OpeningKeys, ReadKeysError, TrustedKeys, read_opening_keys, read_trusted_keys,
 };
-use parapet_bus::report::{MAX_PROBLEMS, Problem, ProblemSource};
+use parapet_bus::report::{HeldKeys, MAX_PROBLEMS, Problem, ProblemSource};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::wire::{Manifest, SourceEntry};
 use parapet_policy::bundle::{Refusal, RefusalCode, Revision};
@@ -46,6 +46,13 @@ pub fn check(
         in_force: in_force.map(|(revision, digest)| (*revision, &**digest)),
     };
     verify(message, &expected)
+}
+
+/// The keys that count now, for reports; none while they cannot be read.
+pub fn held_keys(config: &RemoteConfig) -> Option<HeldKeys> {
+    let trusted = read_trusted_keys(&config.trusted_keys).ok()?;
+    let opening = read_opening_keys(&config.gateway_keys).ok()?;
+    Some(HeldKeys::of(&trusted, &opening))
 }
 
 fn keys<K>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use parapet_bus::report::{Applied, REPORT_VERSION, Rejected, Report};
+use parapet_bus::report::{Applied, HeldKeys, REPORT_VERSION, Rejected, Report};
 use parapet_policy::bundle::wire::Manifest;
 use parapet_policy::bundle::{Refusal, RefusalCode};
 
@@ -153,7 +153,7 @@ impl RemoteStatus {
     }
 
     /// The next report.
-    pub fn report(&self, pod: &Pod) -> Report {
+    pub fn report(&self, pod: &Pod, keys: Option<HeldKeys>) -> Report {
         let mut known = self.lock();
         known.seq += 1;
         let stale = known.is_stale();
@@ -171,6 +171,7 @@ impl RemoteStatus {
             applied,
             rejected: known.rejected.clone(),
             age_s: known.confirmed.map_or(0, |at| at.elapsed().as_secs()),
+            keys,
         }
     }
 }
@@ -215,7 +216,8 @@ mod tests {
             uid: "u".to_owned(),
             namespace: "n".to_owned(),
         };
-        assert_eq!((status.report(&pod).seq, status.report(&pod).seq), (1, 2));
-        assert!(status.report(&pod).applied.is_none());
+        let report = || status.report(&pod, None);
+        assert_eq!((report().seq, report().seq), (1, 2));
+        assert!(report().applied.is_none());
     }
 }
