@@ -9,7 +9,7 @@ ADMIN_LISTEN ?= 127.0.0.1:9787
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench bench-control quality crds images
+.PHONY: help run check test bench bench-control quality crds images cluster
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-control: ## Print how long an edit takes from the API server to ten gatewa
 quality: ## Print precision and recall of the local detectors over DATA.
 	@test -n "$(DATA)" || { echo "say where the labelled rows are: DATA=DIR make quality" >&2; exit 2; }
 	$(CARGO) run --release -p parapet-tests --bin quality -- "$(DATA)"
+
+cluster: ## Show what must hold in a cluster of its own, or in KUBECONFIG's with CLUSTER=existing.
+	$(CARGO) run --quiet --locked -p parapet-tests --bin cluster-tests
 
 images: ## Pack operator, gateway and NATS into OCI archives, target/images/*.tar. Needs Go; PROFILE, REGISTRY and TAG count.
 	images/build

@@ -134,8 +134,16 @@ impl FakeLlm {
     /// # Errors
     /// When no local port can be had.
     pub async fn start() -> Result<Self> {
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    /// The same on a given address, such as one that pods can reach.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn start_at(addr: &str) -> Result<Self> {
         let script = Arc::new(Mutex::new(VecDeque::from([Turn::say("ok")])));
-        let fake = Fake::start(answering(&script)).await?;
+        let fake = Fake::start_at(addr, answering(&script)).await?;
         Ok(Self { fake, script })
     }
 

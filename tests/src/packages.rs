@@ -37,7 +37,8 @@ pub fn found(program: &str) -> bool {
         || std::path::Path::new("/usr/sbin").join(program).is_file()
 }
 
-fn is_root() -> bool {
+/// Whether this is root.
+pub fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
