@@ -14,14 +14,15 @@ DATA ?=
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Build the gateway, serve examples/ and print what to try.
+run: ## Build the gateway, serve examples/standalone and print what to try.
 	$(CARGO) build --profile quick -p parapet-gateway
-	@exec $(TARGET_DIR)/quick/parapet-gateway serve --manifests examples --listen $(LISTEN) --admin-listen $(ADMIN_LISTEN)
+	@exec $(TARGET_DIR)/quick/parapet-gateway serve --manifests examples/standalone --listen $(LISTEN) --admin-listen $(ADMIN_LISTEN)
 
 check: ## Formatting, lints, and the examples' diagnostics.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples
+	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples/standalone
+	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples/kubernetes --policy-namespace parapet
 
 test: ## Everything that must hold: formatting, lints, unit, scenario, API server and SDK tests.
 	@rm -f .cache/server-tests-skipped

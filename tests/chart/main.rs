@@ -5,7 +5,15 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod api;
+mod examples;
+mod linters;
+mod metrics;
+mod nats;
 mod rendering;
+mod rights;
+mod schemas;
+mod security;
 mod support;
 mod value_sets;
 mod values;

@@ -97,7 +97,6 @@ tests: {url: 'https://ai.example.com'}
 const NAMESPACES: &str = "
 policyNamespace: policy
 watchNamespaces: [team-a, team-b]
-gateway: {replicas: null}
 webhook: {enabled: true}
 metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}
 ";

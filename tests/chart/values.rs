@@ -153,3 +153,63 @@ fn the_schema_knows_exactly_what_values_yaml_has() {
         assert!(known, "not in the schema: {path}");
     }
 }
+
+/// The page's table: a row for each value that `values.yaml` describes, which is every one.
+fn table() -> String {
+    let text = file("helm/parapet/values.yaml");
+    let values = documents(&text).remove(0);
+    let mut rows = String::from("| value | default | |\n| --- | --- | --- |\n");
+    let mut described = Vec::new();
+    // The names above a line, with their indentation.
+    let mut above: Vec<(usize, &str)> = Vec::new();
+    let mut meaning: Option<&str> = None;
+    for line in text.lines() {
+        let indentation = line.len() - line.trim_start().len();
+        let line = line.trim_start();
+        if let Some(said) = line.strip_prefix("# -- ") {
+            assert_eq!(meaning, None, "said of nothing: {meaning:?}");
+            meaning = Some(said);
+            continue;
+        }
+        let Some((name, _)) = line.split_once(':').filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        while above.last().is_some_and(|(deep, _)| *deep >= indentation) {
+            above.pop();
+        }
+        above.push((indentation, name));
+        let Some(said) = meaning.take() else {
+            continue;
+        };
+        let path: Vec<&str> = above.iter().map(|(_, name)| *name).collect();
+        let value = values.pointer(&format!("/{}", path.join("/"))).unwrap();
+        let path = path.join(".");
+        rows.push_str(&format!("| `{path}` | `{value}` | {said} |\n"));
+        described.push(path);
+    }
+    let mut all = BTreeMap::new();
+    leaves(&values, "", &mut all);
+    for path in all.keys() {
+        let is_described = described
+            .iter()
+            .any(|known| path == known || path.starts_with(&format!("{known}.")));
+        assert!(is_described, "values.yaml says nothing of {path}");
+    }
+    rows
+}
+
+#[test]
+fn the_page_lists_every_value() {
+    let page = file("helm/parapet/README.md");
+    let table = table();
+    if std::env::var_os("UPDATE").is_some() {
+        let (before, _) = page.split_once("| value |").unwrap_or((&page, ""));
+        let path = crate::support::repository("helm/parapet/README.md");
+        std::fs::write(path, format!("{before}{table}")).unwrap();
+        return;
+    }
+    assert!(
+        page.ends_with(&table),
+        "helm/parapet/README.md is not what values.yaml says: the page tells how to write it anew"
+    );
+}

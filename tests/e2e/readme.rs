@@ -96,7 +96,7 @@ fn said(answer: &Answered) -> String {
 
 async fn examples() -> Gateway {
     let mut setup = Setup::default();
-    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+    for entry in std::fs::read_dir(root().join("examples/standalone")).unwrap() {
         let path = entry.unwrap().path();
         setup = setup.file(
             &path.file_name().unwrap().to_string_lossy(),

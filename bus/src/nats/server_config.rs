@@ -19,18 +19,19 @@ pub struct Users {
 pub struct ServerConfig {
     /// Who may connect.
     pub users: Users,
-    /// Bytes that the account may store on disk.
+    /// Bytes that the account may store on disk, every copy counted: three servers that keep three copies of 160 MiB, which
+    /// is what the bucket and the objects may have, need 480 MiB.
     pub max_file_bytes: u64,
     /// Whether the account has JetStream. Only a test wants it without.
     pub jetstream: bool,
 }
 
 impl ServerConfig {
-    /// With these users and 256 MiB to store.
+    /// With these users and 512 MiB to store.
     pub const fn new(users: Users) -> Self {
         Self {
             users,
-            max_file_bytes: 256 * 1024 * 1024,
+            max_file_bytes: 512 * 1024 * 1024,
             jetstream: true,
         }
     }

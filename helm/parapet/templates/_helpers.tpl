@@ -288,3 +288,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - namespaceSelector: {}
 {{- end -}}
 {{- end -}}
+
+{{- define "parapet.testHook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

@@ -189,19 +189,21 @@ spec:
 #[test]
 fn the_examples_are_without_fault() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let options = ReadOptions {
-        manifests: examples,
-        secrets: None,
-        policy_namespace: "default".into(),
-    };
-    let loaded = Source::new(options).load(Severity::Info);
-    let faults = loaded
-        .remarks
-        .iter()
-        .filter(|remark| remark.diagnostic.severity != Severity::Info);
-    let faults: Vec<String> = faults
-        .map(|remark| remark.render(Path::new("examples")))
-        .collect();
-    assert_eq!(faults, Vec::<String>::new());
-    assert_eq!(generation(&loaded), Some(1));
+    for (folder, policy_namespace) in [("standalone", "default"), ("kubernetes", "parapet")] {
+        let options = ReadOptions {
+            manifests: examples.join(folder),
+            secrets: None,
+            policy_namespace: policy_namespace.into(),
+        };
+        let loaded = Source::new(options).load(Severity::Info);
+        let faults = loaded
+            .remarks
+            .iter()
+            .filter(|remark| remark.diagnostic.severity != Severity::Info);
+        let faults: Vec<String> = faults
+            .map(|remark| remark.render(Path::new(folder)))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(generation(&loaded), Some(1));
+    }
 }
