@@ -142,6 +142,7 @@ fn written() -> Written {
         integrations: (0..10).map(integration).collect(),
         configs: (0..RULES / 100).map(config).collect(),
         providers: (0..50).map(provider).collect(),
+        unreadable_providers: vec![],
         accounts: vec![WrittenAccount {
             source: source("VirtualAccount", "bot"),
             created: None,

@@ -182,6 +182,7 @@ pub(crate) fn written(guardrails: Vec<WrittenGuardrail>, rules: Vec<Rule>) -> Wr
         integrations: vec![integration(POLICY, "g", guardrails)],
         configs: vec![config(POLICY, "rules", rules)],
         providers: vec![provider(POLICY, "openai", Some(&["gpt-4o", "gpt-4o-mini"]))],
+        unreadable_providers: vec![],
         accounts: vec![account("bot", &["payments"])],
         identity_providers: vec![resource(
             "IdentityProvider",

@@ -44,6 +44,11 @@ impl Object {
         self.document.is_some() && self.errors().next().is_none()
     }
 
+    /// Whether it says anything at all.
+    pub const fn is_readable(&self) -> bool {
+        self.document.is_some()
+    }
+
     /// What keeps it from being put in force.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use parapet_crds::model_provider::ModelProviderSpec;
+use parapet_crds::resource::Spec as _;
 use parapet_policy::bundle::{Bundle, SecretId};
 use parapet_policy::compile::{Compiled, Written, compile};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
@@ -234,6 +236,10 @@ fn compiled<'a>(
     };
     for object in objects {
         object.read.add_to(&mut written);
+        if !object.read.is_readable() && &*object.source.kind == ModelProviderSpec::KIND {
+            let claim = (object.source.clone(), object.created());
+            written.unreadable_providers.push(claim);
+        }
     }
     compile(&written, checks)
 }

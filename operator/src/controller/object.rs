@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use parapet_crds::read;
+use parapet_policy::compile::Created;
 use parapet_policy::diagnostic::Source;
 use serde_json::{Value as Json, json};
 
@@ -69,6 +70,12 @@ impl Object {
             read: Arc::new(read),
             resource: Arc::new(resource),
         }
+    }
+
+    /// When it was made.
+    pub fn created(&self) -> Created {
+        let created = self.resource.pointer("/metadata/creationTimestamp");
+        created.and_then(Json::as_str).map(str::to_owned)
     }
 
     /// Whether it is the same resource as `other`, whatever it says now.

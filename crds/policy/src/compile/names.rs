@@ -35,12 +35,17 @@ impl<'a> Held<'a> {
         let identity_providers = only_in(policy, &written.identity_providers, report);
         let settings = only_in(policy, &written.settings, report);
         Self {
-            integrations: oldest(written.integrations.iter(), in_namespace, report),
-            configs: oldest(written.configs.iter(), in_namespace, report),
-            providers: oldest(written.providers.iter(), installation, report),
-            accounts: oldest(accounts, installation, report),
-            identity_providers: oldest(identity_providers, installation, report),
-            settings: oldest(settings, |_| ("", ""), report),
+            integrations: oldest(written.integrations.iter(), &[], in_namespace, report),
+            configs: oldest(written.configs.iter(), &[], in_namespace, report),
+            providers: oldest(
+                written.providers.iter(),
+                &written.unreadable_providers,
+                installation,
+                report,
+            ),
+            accounts: oldest(accounts, &[], installation, report),
+            identity_providers: oldest(identity_providers, &[], installation, report),
+            settings: oldest(settings, &[], |_| ("", ""), report),
         }
     }
 }
@@ -96,28 +101,31 @@ fn only_in<'a, T: Resource>(policy: &str, written: &'a [T], report: &mut Report)
     kept
 }
 
-/// Leaves out what claims a name that an older resource holds.
+/// Leaves out what claims a name that an older resource holds; `unreadable` hold names as well.
 fn oldest<'a, T: Resource>(
     written: impl IntoIterator<Item = &'a T>,
+    unreadable: &'a [(Source, Created)],
     claim: impl Fn(&'a Source) -> (&'a str, &'a str),
     report: &mut Report,
 ) -> Vec<&'a T> {
-    let mut by_age: Vec<_> = written
+    let readable = written
         .into_iter()
-        .map(|resource| (age(resource), resource))
-        .collect();
+        .map(|resource| (age(resource.source(), resource.created()), Some(resource)));
+    let unreadable = unreadable
+        .iter()
+        .map(|(source, created)| (age(source, created), None));
+    let mut by_age: Vec<_> = readable.chain(unreadable).collect();
     by_age.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut holders: HashMap<_, &'a T, RandomState> = HashMap::default();
+    let mut holders: HashMap<_, &'a Source, RandomState> = HashMap::default();
     let mut kept = Vec::with_capacity(by_age.len());
-    for (_, resource) in by_age {
-        let source = resource.source();
+    for (Age { source, .. }, resource) in by_age {
         match holders.get(&claim(source)) {
             None => {
-                holders.insert(claim(source), resource);
-                kept.push(resource);
+                holders.insert(claim(source), source);
+                kept.extend(resource);
             }
             Some(holder) => {
-                let message = conflict(source, holder.source());
+                let message = conflict(source, holder);
                 report.error(source, "metadata.name", Reason::Conflicted, message);
             }
         }
@@ -144,14 +152,22 @@ fn place(source: &Source) -> (&Arc<str>, &Arc<str>) {
 }
 
 /// Sorts older before younger. What has no time of creation (or none that can be read) comes last.
-fn age<T: Resource>(resource: &T) -> impl Ord + use<'_, T> {
-    let source = resource.source();
-    let created = resource.created().as_deref().and_then(parse_rfc3339);
-    (
-        created.is_none(),
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Age<'a, T> {
+    is_unknown: bool,
+    created: T,
+    file: &'a Option<Arc<str>>,
+    place: (&'a Arc<str>, &'a Arc<str>),
+    source: &'a Source,
+}
+
+fn age<'a>(source: &'a Source, created: &Created) -> Age<'a, impl Ord + use<>> {
+    let created = created.as_deref().and_then(parse_rfc3339);
+    Age {
+        is_unknown: created.is_none(),
         created,
-        &source.file,
-        &source.namespace,
-        &source.name,
-    )
+        file: &source.file,
+        place: place(source),
+        source,
+    }
 }

@@ -20,6 +20,9 @@ pub struct Written {
     pub configs: Vec<WrittenConfig>,
     /// `ModelProvider`s.
     pub providers: Vec<WrittenProvider>,
+    /// `ModelProvider`s that are there and cannot be read: nobody else gets a name because its holder is damaged. Other
+    /// names that callers use stand in the policy namespace only.
+    pub unreadable_providers: Vec<(Source, Created)>,
     /// `VirtualAccount`s.
     pub accounts: Vec<WrittenAccount>,
     /// `IdentityProvider`s.

@@ -241,6 +241,27 @@ fn a_namespace_s_editor_can_neither_see_nor_weaken_the_traffic_of_others() {
 }
 
 #[test]
+fn a_name_is_held_also_by_what_cannot_be_read() {
+    let none = BTreeSet::new();
+    // The older one: stored under another version of the definitions, perhaps.
+    let nonsense = json!({"nonsense": {}});
+    let older = object("ModelProvider", "team-a", "main", 1, &nonsense);
+    let taking = object("ModelProvider", "team-b", "main", 1, &json!({"demo": {}}));
+    let mut acceptor = acceptor();
+    let round = acceptor.round(&[older.clone(), taking.clone()], &none);
+    assert!(round.bundle.providers.is_empty());
+    assert_eq!(errors(&round, &older), [Reason::Invalid]);
+    assert_eq!(errors(&round, &taking), [Reason::Conflicted]);
+    assert_eq!(in_force(&round, &taking), None);
+    // Repaired it is the one that counts, and gone it is not.
+    let repaired = object("ModelProvider", "team-a", "main", 2, &json!({"demo": {}}));
+    let round = acceptor.round(&[repaired, taking.clone()], &none);
+    assert_eq!(&*round.bundle.providers[0].source.namespace, "team-a");
+    let round = acceptor.round(&[taking], &none);
+    assert_eq!(&*round.bundle.providers[0].source.namespace, "team-b");
+}
+
+#[test]
 fn what_has_not_changed_is_not_built_again() {
     let none = BTreeSet::new();
     let mut acceptor = acceptor();
