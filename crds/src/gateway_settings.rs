@@ -113,10 +113,10 @@ pub struct Limits {
 pub struct Egress {
     /// CIDRs that are allowed although they are refused by default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
     pub allow: Vec<String>,
     /// CIDRs that are refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
     pub deny: Vec<String>,
 }

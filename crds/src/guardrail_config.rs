@@ -32,6 +32,6 @@ impl Spec for GuardrailConfigSpec {
 pub struct HeaderOverrides {
     /// Subjects whose header replaces, on the hooks that it names, what this resource's rules chose;
     /// `mandatory` rules excepted.
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
     pub replace: Vec<String>,
 }

@@ -22,7 +22,7 @@ pub struct GuardrailIntegrationSpec {
     pub collaborators: Option<Vec<Collaborator>>,
     /// Namespaces whose rules may name these guardrails as `namespace/group/name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_namespaces: Vec<String>,
     /// The guardrails.
     #[schemars(length(max = 64))]

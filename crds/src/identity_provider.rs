@@ -27,7 +27,7 @@ pub struct IdentityProviderSpec {
     #[cfg_attr(feature = "kube", x_kube(validation = crate::status::issuer_stays()))]
     pub issuer: String,
     /// A token's `aud` must hold one of these.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub audiences: Vec<String>,
     /// Where its keys are; absent: discovered from the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

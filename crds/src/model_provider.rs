@@ -24,6 +24,7 @@ pub struct ModelProviderSpec {
     /// Models by the name that callers use; absent: any name, forwarded as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["name".into()])))]
     pub models: Option<Vec<Model>>,
     /// Any server that speaks OpenAI's chat completions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,7 +190,7 @@ pub struct DemoStep {
 /// A tool call that the `script` model makes.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct DemoToolCall {
-    /// The tool.
+    /// The name of the tool that it calls.
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
     /// The arguments, as the JSON text that a model would write.

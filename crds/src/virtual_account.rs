@@ -20,7 +20,7 @@ pub struct VirtualAccountSpec {
     pub tokens: Vec<SecretValue>,
     /// Teams that it belongs to, without prefix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
     pub teams: Vec<String>,
     /// Metadata of its requests; wins over the metadata header.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -10,6 +10,7 @@ mod cluster;
 mod crds;
 mod editors;
 mod keys;
+mod kubectl;
 mod operator;
 mod outages;
 mod rotation;

@@ -82,7 +82,7 @@ pub struct When {
     /// Models, MCP servers and tools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetWhen>,
-    /// Callers.
+    /// Who calls: users, teams, roles, virtual accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subjects: Option<SubjectsWhen>,
     /// Metadata that the request must carry, every pair.

@@ -134,5 +134,22 @@ fn schema<T: schemars::JsonSchema>() -> Value {
         // The name of a Rust type is nobody's business.
         fields.remove("title");
     }
+    say_how_lists_merge(&mut schema);
     schema
+}
+
+/// A list that says nothing itself belongs to one writer as a whole.
+fn say_how_lists_merge(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("type") == Some(&json!("array")) {
+                fields
+                    .entry("x-kubernetes-list-type")
+                    .or_insert(json!("atomic"));
+            }
+            fields.values_mut().for_each(say_how_lists_merge);
+        }
+        Value::Array(items) => items.iter_mut().for_each(say_how_lists_merge),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

@@ -62,8 +62,13 @@ fn lint(schema: &Value, path: &str, said: &mut Vec<String>) {
     {
         said.push(format!("{path}: an unsigned format, which servers warn of"));
     }
-    if object.get("type") == Some(&json!("array")) && !has("maxItems") {
-        said.push(format!("{path}: a list without maxItems"));
+    if object.get("type") == Some(&json!("array")) {
+        if !has("maxItems") {
+            said.push(format!("{path}: a list without maxItems"));
+        }
+        if !has("x-kubernetes-list-type") {
+            said.push(format!("{path}: a list that does not say how it merges"));
+        }
     }
     for (name, field) in object
         .get("properties")
@@ -71,7 +76,12 @@ fn lint(schema: &Value, path: &str, said: &mut Vec<String>) {
         .into_iter()
         .flatten()
     {
-        lint(field, &format!("{path}.{name}"), said);
+        let path = format!("{path}.{name}");
+        let description = field.get("description").and_then(Value::as_str);
+        if description.is_none_or(|text| text.trim().len() < 10) {
+            said.push(format!("{path}: nothing for `kubectl explain`"));
+        }
+        lint(field, &path, said);
     }
     for key in ["items", "additionalProperties"] {
         if let Some(below) = object.get(key).filter(|below| below.is_object()) {
