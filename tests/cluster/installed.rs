@@ -158,9 +158,6 @@ impl Installed {
             "--timeout",
             "110s",
         ];
-        if what == "install" {
-            args.push("--create-namespace");
-        }
         let values = self
             .values
             .iter()

@@ -69,8 +69,9 @@ pub(crate) async fn all() -> Result<bool> {
     outages::items(&world, &mut report).await;
     // These look at all that has happened before.
     leaks::items(&world, &mut report).await;
+    life::upgrade(&world, &mut report).await;
     rights::items(&world, &mut report).await;
-    life::items(&world, &mut report).await;
+    life::uninstall(&world, &mut report).await;
     for what in ["NetworkPolicy is enforced", "autoscaling"] {
         report.skip(
             what,

@@ -7,39 +7,99 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::{GATEWAYS, World};
+use crate::installed::ROLLOUT;
 use crate::node::Node;
 use crate::policy::base;
 use crate::report::Report;
-use crate::tool::{apply, kubectl, shown};
+use crate::tool::{apply, get, helm, kubectl, root, shown, until};
 
-/// Installs the chart and applies the first policy.
+/// What users do first, and then the policy that the other items need.
 pub(super) async fn first(world: &World) -> Result<String> {
     let installed = &world.installed;
+    let namespace = &installed.namespace;
     if let Some(node) = &world.node {
         node.volumes(1).await?;
     }
+    let restricted = format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {namespace}\n  \
+         labels: {{pod-security.kubernetes.io/enforce: restricted}}\n"
+    );
+    apply("default", &restricted).await?;
     let begun = Instant::now();
     installed.helm("install", &[]).await?;
     let installed_in = begun.elapsed();
-    installed
-        .scale(
-            &format!("deployment/{}", installed.name("gateway")),
-            GATEWAYS,
-        )
-        .await?;
-    apply(&installed.namespace, &base(0)).await?;
+    let deployment = format!("deployment/{}", installed.name("gateway"));
+    installed.scale(&deployment, GATEWAYS).await?;
     installed.gateways(GATEWAYS).await?;
-    let (message, _) = installed.programmed(GATEWAYS).await?;
+    let examples = root().join("examples/kubernetes");
+    let examples = examples.to_string_lossy();
+    kubectl(&[
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "-f",
+        &examples,
+    ])
+    .await?;
+    kubectl(&["apply", "-f", &examples]).await?;
+    let (count, told) = until(ROLLOUT, "every example is programmed", || {
+        all_programmed(world)
+    })
+    .await?;
     let listed = kubectl(&["get", "parapet", "-A"]).await?;
+    let expected = format!("{GATEWAYS}/{GATEWAYS} gateways at revision ");
     ensure!(
-        listed.contains(&message),
-        "kubectl get parapet does not show {message:?}:\n{listed}"
+        listed.matches(&expected).count() == count,
+        "kubectl get parapet shows:\n{listed}"
     );
-    Ok(format!("installed in {}; {message}", shown(installed_in)))
+    kubectl(&["delete", "-f", &examples]).await?;
+    apply(namespace, &base(0)).await?;
+    installed.programmed(GATEWAYS).await?;
+    Ok(format!(
+        "installed in {}, under the restricted Pod Security Standard; {count} examples say {expected}... after {}",
+        shown(installed_in),
+        shown(told)
+    ))
 }
 
-/// What a start costs, when nothing has to be waited for.
+/// Whether every resource there is, is accepted, resolved and programmed everywhere; how many there are.
+async fn all_programmed(world: &World) -> Result<usize> {
+    let list = get(&world.installed.namespace, &["parapet"]).await?;
+    let items = list["items"].as_array().cloned().unwrap_or_default();
+    ensure!(!items.is_empty(), "there is no resource");
+    for item in &items {
+        let name = item
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let conditions = item.pointer("/status/conditions").and_then(Value::as_array);
+        for type_ in ["Accepted", "ResolvedRefs", "Programmed"] {
+            let mut conditions = conditions.into_iter().flatten();
+            let found = conditions.find(|one| one["type"] == type_);
+            ensure!(
+                found.is_some_and(|one| one["status"] == "True"),
+                "{name}: {type_}: {found:?}"
+            );
+        }
+    }
+    Ok(items.len())
+}
+
+/// The chart's own test.
+async fn test(world: &World) -> Result<String> {
+    let installed = &world.installed;
+    let begun = Instant::now();
+    let said = helm(&["test", &installed.release, "-n", &installed.namespace]).await?;
+    ensure!(said.contains("Succeeded"), "{said}");
+    Ok(format!(
+        "one request passes and one is blocked, in {}",
+        shown(begun.elapsed())
+    ))
+}
+
+/// The chart's test, and what a start costs when nothing has to be waited for.
 pub(super) async fn items(world: &World, report: &mut Report) {
+    report.item("helm test", test(world)).await;
     let name = "start of a gateway: from its process to serving, and memory";
     match &world.node {
         Some(node) => drop(report.item(name, start(world, node)).await),

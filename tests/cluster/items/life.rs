@@ -3,31 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
-use super::{GATEWAYS, World};
+use super::{GATEWAYS, TOLD_WITHIN, World};
 use crate::load::Load;
 use crate::policy::guards;
 use crate::report::Report;
-use crate::tool::{apply, get, helm, kubectl, shown};
+use crate::tool::{apply, get, helm, kubectl, shown, until};
 
 /// Requests at the same time.
 const WORKERS: u32 = 6;
 
-pub(super) async fn items(world: &World, report: &mut Report) {
+pub(super) async fn upgrade(world: &World, report: &mut Report) {
+    let name = "helm upgrade to other values under load keeps resources and traffic";
+    report.item(name, upgraded(world)).await;
     report
         .item(
-            "helm upgrade to other values under load keeps resources and traffic",
-            upgrade(world),
+            "the webhook, enabled by the upgrade, refuses what would not be accepted",
+            webhook(world),
         )
         .await;
-    report
-        .item(
-            "helm uninstall leaves no pod, and keeps definitions and resources",
-            uninstall(world),
-        )
-        .await;
+}
+
+pub(super) async fn uninstall(world: &World, report: &mut Report) {
+    let name = "helm uninstall leaves no pod, and keeps definitions and resources";
+    report.item(name, uninstalled(world)).await;
 }
 
 /// The uid and the generation of every resource of ours.
@@ -64,7 +65,7 @@ async fn definitions() -> Result<usize> {
         .count())
 }
 
-async fn upgrade(world: &World) -> Result<String> {
+async fn upgraded(world: &World) -> Result<String> {
     let installed = &world.installed;
     let before = resources(&installed.namespace).await?;
     ensure!(before.len() >= 4, "{before:?}");
@@ -75,6 +76,7 @@ async fn upgrade(world: &World) -> Result<String> {
         "gateway.log=debug",
         "operator.log=debug",
         "nats.podAnnotations.test=upgraded",
+        "webhook.enabled=true",
     ];
     installed.helm("upgrade", &values).await?;
     let took = begun.elapsed();
@@ -104,7 +106,33 @@ async fn upgrade(world: &World) -> Result<String> {
     ))
 }
 
-async fn uninstall(world: &World) -> Result<String> {
+async fn webhook(world: &World) -> Result<String> {
+    let installed = &world.installed;
+    let bad = guards(0).replace("\"marker\"", "\"(\"");
+    // The API server gets to know the operator's certificate after it has begun to run.
+    let look = || async {
+        match apply(&installed.namespace, &bad).await {
+            Err(error) => Ok(format!("{error:#}")),
+            Ok(()) => bail!("it is taken"),
+        }
+    };
+    let (said, took) = until(
+        TOLD_WITHIN,
+        "a pattern that does not compile is refused",
+        look,
+    )
+    .await?;
+    ensure!(said.contains("denied the request"), "{said}");
+    apply(&installed.namespace, &guards(world.edit())).await?;
+    let said = said.split("denied the request: ").nth(1).unwrap_or(&said);
+    Ok(format!(
+        "after {}: {}",
+        shown(took),
+        said.lines().next().unwrap_or_default()
+    ))
+}
+
+async fn uninstalled(world: &World) -> Result<String> {
     let installed = &world.installed;
     let before = (resources(&installed.namespace).await?, definitions().await?);
     let begun = Instant::now();
@@ -122,6 +150,11 @@ async fn uninstall(world: &World) -> Result<String> {
         installed.gone(component, 0).await?;
     }
     let took = begun.elapsed();
+    let hooks = kubectl(&["get", "validatingwebhookconfigurations", "-o", "name"]).await?;
+    ensure!(
+        !hooks.contains(&installed.release),
+        "a webhook is left that nobody answers: {hooks}"
+    );
     let after = (resources(&installed.namespace).await?, definitions().await?);
     ensure!(before == after, "before {before:?}, after {after:?}");
     Ok(format!(
