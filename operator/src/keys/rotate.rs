@@ -106,6 +106,11 @@ pub fn rotate(
 ) -> Result<(), StoreError> {
     let refuse = |text: String| Err(StoreError::Refused(text));
     let before = ring.clone();
+    // After the operator's keys were lost, gateways trust one that nobody has.
+    let trusted = ring
+        .get(&Holder::Gateway)
+        .map_or(0, |gateway| gateway.lines(file::TRUSTED).len());
+    let mut leftover = false;
     for &(holder, file) in what.places() {
         let secret = holder.secret(with.prefix);
         let bad = |error| RingError::Key {
@@ -178,7 +183,12 @@ pub fn rotate(
             }
             // It is done already.
             (Step::Add, Stage::Added) | (Step::Use, Stage::Used) => {}
-            (Step::Drop, Stage::Single) => {}
+            (Step::Drop, Stage::Single) => {
+                leftover = what == What::Signing && trusted > 1;
+                if leftover {
+                    unfinished(what, first, with)?;
+                }
+            }
             (Step::Add, Stage::Used) => {
                 return refuse("the old key is still there: take the step `drop` first".to_owned());
             }
@@ -190,7 +200,7 @@ pub fn rotate(
             }
         }
     }
-    if *ring != before {
+    if leftover || *ring != before {
         follow(ring, what, step, with)?;
     }
     Ok(())

@@ -181,6 +181,22 @@ fn a_step_waits_for_gateways_and_operator() {
 }
 
 #[test]
+fn a_key_that_was_lost_is_trusted_no_more_after_drop() {
+    let (mut ring, now) = (full(), SystemTime::now());
+    ring.remove(&Holder::Operator);
+    let wanted = Wanted {
+        prefix: "p".to_owned(),
+        nats_names: vec!["localhost".to_owned()],
+        webhook_names: Vec::new(),
+    };
+    complete(&mut ring, &wanted, now).unwrap();
+    assert_eq!(count(&ring, Holder::Gateway, file::TRUSTED), 2);
+    rotate(&mut ring, What::Signing, Step::Drop, &at(now, None)).unwrap();
+    let key = signing_keys(&ring, "p").unwrap()[0].public_text();
+    assert_eq!(ring[&Holder::Gateway].lines(file::TRUSTED), [key]);
+}
+
+#[test]
 fn steps_out_of_order_change_nothing() {
     let now = SystemTime::now();
     for what in [What::Signing, What::Sealing, What::Nats] {
