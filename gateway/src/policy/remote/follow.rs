@@ -15,6 +15,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
+mod jitter;
+mod preparing;
+
+use jitter::Jitter;
+use preparing::{Done, UnderWay, Waiting, next};
+
 use super::RemoteConfig;
 use super::cache::{self, Cached};
 use super::prepare::{self, Prepared, Preparer};
@@ -138,47 +144,6 @@ async fn run(
     }
 }
 
-/// What preparing ends in. The preparer comes back unless it panicked.
-type Preparing = JoinHandle<(Preparer, Result<Prepared, Refusal>)>;
-
-/// What is prepared, and the message that it came in.
-struct UnderWay {
-    task: Preparing,
-    manifest: Manifest,
-    cached: Cached,
-}
-
-/// What came of it.
-struct Done {
-    preparer: Preparer,
-    result: Result<Prepared, Refusal>,
-    manifest: Manifest,
-    cached: Cached,
-}
-
-/// Waits for what is being prepared; for ever when nothing is.
-async fn next(under_way: &mut Option<UnderWay>) -> Done {
-    let Some(current) = under_way else {
-        return std::future::pending().await;
-    };
-    let ended = (&mut current.task).await;
-    let (preparer, result) = ended.unwrap_or_else(|error| {
-        tracing::error!(%error, "making a bundle ready failed");
-        // What was half built may be half remembered.
-        let refusal = prepare::failed_inside().of(current.manifest.revision);
-        (Preparer::default(), Err(refusal))
-    });
-    let manifest = current.manifest.clone();
-    let cached = current.cached.clone();
-    *under_way = None;
-    Done {
-        preparer,
-        result,
-        manifest,
-        cached,
-    }
-}
-
 struct Follower {
     reader: BundleReader,
     config: Arc<RemoteConfig>,
@@ -187,7 +152,7 @@ struct Follower {
     preparer: Option<Preparer>,
     preparing: Option<UnderWay>,
     /// The newest that came while something was being prepared.
-    waiting: Option<(Bytes, Option<Bytes>)>,
+    waiting: Option<Waiting>,
     /// The manifest of what is in the cache.
     kept: Option<Manifest>,
     /// What was refused last: the same message again is no news.
@@ -248,7 +213,14 @@ impl Follower {
         };
         match verified.order() {
             Order::Same => self.confirm(&message, verified.manifest()).await,
-            Order::New if self.preparing.is_some() => self.waiting = Some((message, body)),
+            Order::New if self.preparing.is_some() => {
+                let waiting = Waiting {
+                    revision: verified.manifest().revision,
+                    message,
+                    body,
+                };
+                waiting.unless_older(&mut self.waiting);
+            }
             Order::New => self.begin(message, body, verified).await,
         }
     }
@@ -313,7 +285,7 @@ impl Follower {
             }
             Err(refusal) => self.refuse(&done.cached.message, &refusal),
         }
-        if let Some((message, body)) = self.waiting.take() {
+        if let Some(Waiting { message, body, .. }) = self.waiting.take() {
             self.consider(message, body).await;
         }
     }
@@ -399,22 +371,5 @@ fn say(prepared: &Prepared) {
     }
 }
 
-/// Spreads what many gateways do at the same interval. It need not be hard to guess.
-struct Jitter(u64);
-
-impl Jitter {
-    fn new() -> Self {
-        use std::hash::{BuildHasher as _, RandomState};
-        Self(RandomState::new().hash_one(0) | 1)
-    }
-
-    /// `least`, and up to `more` on top.
-    fn add(&mut self, least: Duration, more: Duration) -> Duration {
-        // xorshift
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let part = u8::try_from(self.0 & 0xff).unwrap_or(0);
-        least + more.mul_f64(f64::from(part) / 255.0)
-    }
-}
+#[cfg(test)]
+mod tests;
