@@ -3,6 +3,8 @@
 //! The bucket `rules` is a stream that republishes what is stored, so that a gateway needs no consumer: it gets what is
 //! stored directly, and listens to what is republished. Getting is the guarantee, listening the latency.
 
+#[cfg(feature = "clap")]
+pub mod args;
 mod bucket;
 mod connect;
 mod fleet;

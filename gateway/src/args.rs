@@ -40,6 +40,14 @@ pub struct Manifests {
     /// The folder with the resources, YAML or JSON, or one file.
     #[arg(long, env = "PARAPET_MANIFESTS", value_name = "DIR")]
     pub manifests: PathBuf,
+    /// How it is read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// How a folder is read.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
     /// A folder with the layout of mounted Secrets, DIR/<name>/<key>.
     #[arg(long, env = "PARAPET_SECRETS", value_name = "DIR")]
     pub secrets: Option<PathBuf>,
@@ -58,8 +66,8 @@ impl Manifests {
     pub fn read_options(&self) -> ReadOptions {
         ReadOptions {
             manifests: self.manifests.clone(),
-            secrets: self.secrets.clone(),
-            policy_namespace: Arc::from(self.policy_namespace.as_str()),
+            secrets: self.reading.secrets.clone(),
+            policy_namespace: Arc::from(self.reading.policy_namespace.as_str()),
         }
     }
 }
@@ -76,17 +84,9 @@ pub struct PolicySource {
         conflicts_with = "urls"
     )]
     pub manifests: Option<PathBuf>,
-    /// A folder with the layout of mounted Secrets, DIR/<name>/<key>.
-    #[arg(long, env = "PARAPET_SECRETS", value_name = "DIR")]
-    pub secrets: Option<PathBuf>,
-    /// The namespace whose resources govern the whole installation; documents without one belong to it.
-    #[arg(
-        long,
-        env = "PARAPET_POLICY_NAMESPACE",
-        value_name = "NAME",
-        default_value = "default"
-    )]
-    pub policy_namespace: String,
+    /// How it is read.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Policy over NATS.
     #[command(flatten)]
     pub bus: BusArgs,
@@ -97,8 +97,7 @@ impl PolicySource {
     pub fn files(&self) -> Option<Manifests> {
         self.manifests.as_ref().map(|manifests| Manifests {
             manifests: manifests.clone(),
-            secrets: self.secrets.clone(),
-            policy_namespace: self.policy_namespace.clone(),
+            reading: self.reading.clone(),
         })
     }
 }
@@ -301,8 +300,8 @@ mod tests {
             panic!()
         };
         assert!(serve.policy.files().is_none());
-        assert_eq!(serve.policy.bus.urls.len(), 2);
-        assert_eq!(serve.policy.bus.class, "default");
+        assert_eq!(serve.policy.bus.nats.urls.len(), 2);
+        assert_eq!(serve.policy.bus.nats.class, "default");
         for missing in ["--trusted-keys", "--gateway-keys", "--installation"] {
             let at = nats.iter().position(|arg| *arg == missing).unwrap();
             let mut args = nats.to_vec();

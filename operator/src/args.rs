@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use parapet_bus::nats::{ConnectConfig, Credentials, Role, is_token};
+use parapet_bus::nats::Role;
+use parapet_bus::nats::args::NatsArgs;
 use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 
@@ -173,29 +174,9 @@ impl Run {
 /// The way to the gateways: NATS, and the keys of the installation.
 #[derive(Args, Clone, Debug)]
 pub struct BusArgs {
-    /// NATS servers; several, separated by commas.
-    #[arg(
-        long = "nats",
-        env = "PARAPET_NATS",
-        value_name = "URL",
-        value_delimiter = ',',
-        required = true
-    )]
-    pub urls: Vec<String>,
-    /// A file with the seed of the nkey to connect with; it is read again at every connection.
-    #[arg(
-        long,
-        env = "PARAPET_NATS_NKEY",
-        value_name = "FILE",
-        conflicts_with = "nats_creds"
-    )]
-    pub nats_nkey: Option<PathBuf>,
-    /// A file with the JWT and the seed to connect with; it is read again at every connection.
-    #[arg(long, env = "PARAPET_NATS_CREDS", value_name = "FILE")]
-    pub nats_creds: Option<PathBuf>,
-    /// A PEM file with authorities to trust for NATS. With it TLS is demanded.
-    #[arg(long, env = "PARAPET_NATS_CA", value_name = "FILE")]
-    pub nats_ca: Option<PathBuf>,
+    /// How NATS is reached.
+    #[command(flatten)]
+    pub nats: NatsArgs,
     /// Copies that NATS keeps of what is published: as many as it has servers, up to three.
     #[arg(
         long,
@@ -205,7 +186,7 @@ pub struct BusArgs {
     )]
     pub nats_replicas: usize,
     /// The private key to sign with: a file, or a folder of files of which the first counts.
-    #[arg(long, env = "PARAPET_SIGNING_KEY", value_name = "PATH")]
+    #[arg(long, env = "PARAPET_SIGNING_KEY", value_name = "PATH", requires_all = ["urls", "installation"])]
     pub signing_key: PathBuf,
     /// The public key of the gateways, to which credentials are sealed.
     #[arg(long, env = "PARAPET_SEALING_KEY", value_name = "FILE")]
@@ -213,31 +194,16 @@ pub struct BusArgs {
     /// The key by which the digest covers credentials.
     #[arg(long, env = "PARAPET_DIGEST_KEY", value_name = "FILE")]
     pub digest_key: PathBuf,
-    /// The installation: its gateways take no other's policy.
-    #[arg(long, env = "PARAPET_INSTALLATION", value_name = "ID", value_parser = token)]
-    pub installation: String,
-    /// Which of the installation's gateways are meant.
-    #[arg(long, env = "PARAPET_CLASS", value_name = "NAME", default_value = "default", value_parser = token)]
-    pub class: String,
 }
 
 impl BusArgs {
     /// For the publisher; `name` is what NATS calls the connection.
     pub fn settings(&self, name: String) -> NatsSettings {
         NatsSettings {
-            connect: ConnectConfig {
-                urls: self.urls.clone(),
-                name,
-                role: Role::Operator,
-                credentials: match (&self.nats_nkey, &self.nats_creds) {
-                    (Some(file), _) => Credentials::NkeySeedFile(file.clone()),
-                    (None, Some(file)) => Credentials::CredsFile(file.clone()),
-                    (None, None) => Credentials::None,
-                },
-                ca_file: self.nats_ca.clone(),
-            },
-            installation: self.installation.as_str().into(),
-            class: self.class.as_str().into(),
+            connect: self.nats.connect_config(Role::Operator, name),
+            // Demanded together with the key to sign with.
+            installation: self.nats.installation.as_deref().unwrap_or_default().into(),
+            class: self.nats.class.as_str().into(),
             replicas: self.nats_replicas,
             signing_key: self.signing_key.clone(),
             sealing_key: self.sealing_key.clone(),
@@ -250,14 +216,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     text.parse::<HumanDuration>()
         .map(|read| read.0)
         .map_err(|error| error.to_string())
-}
-
-fn token(text: &str) -> Result<String, String> {
-    if is_token(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("letters, digits, - and _ only".to_owned())
-    }
 }
 
 /// `compile`.
@@ -301,6 +259,29 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_needs_a_place_the_way_to_gateways_and_keys() {
+        let needed = [
+            "--namespace=parapet",
+            "--identity=pod",
+            "--nats=nats://n",
+            "--signing-key=s",
+            "--sealing-key=g",
+            "--digest-key=d",
+            "--installation=i",
+        ];
+        let parse = |without: &str| {
+            let given = needed.iter().filter(|arg| **arg != without);
+            Cli::try_parse_from(["parapet-operator", "run"].iter().chain(given))
+        };
+        assert!(parse("").is_ok());
+        for missing in needed {
+            let error = parse(missing).unwrap_err().to_string();
+            let name = missing.split('=').next().unwrap();
+            assert!(error.contains(name), "{missing}: {error}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use parapet_bus::keys::{read_opening_keys, read_trusted_keys};
-use parapet_bus::nats;
+use parapet_bus::nats::{self, Role};
 
 use super::stage::Stage;
 use crate::args::BusArgs;
@@ -25,12 +25,13 @@ pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Fol
             .with_context(|| format!("--nats needs {name}"))
     };
     let installation = args
+        .nats
         .installation
         .as_deref()
         .context("--nats needs --installation")?;
     let config = RemoteConfig {
         installation: installation.into(),
-        class: args.class.as_str().into(),
+        class: args.nats.class.as_str().into(),
         trusted_keys: needed(&args.trusted_keys, "--trusted-keys")?,
         gateway_keys: needed(&args.gateway_keys, "--gateway-keys")?,
         cache_dir: args.cache_dir.clone(),
@@ -48,7 +49,8 @@ pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Fol
         uid = config.pod.uid,
         "following the operator over NATS"
     );
-    let connection = nats::connect(&args.connect_config(config.pod.name.clone())).await?;
+    let name = config.pod.name.clone();
+    let connection = nats::connect(&args.nats.connect_config(Role::Gateway, name)).await?;
     Ok(follow_operator(connection, config, status))
 }
 
