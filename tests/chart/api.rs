@@ -6,7 +6,7 @@ use kube::{Client, discovery};
 use parapet_tests::control_plane::ControlPlane;
 use serde_json::{Value, json};
 
-use crate::support::{Helm, documents};
+use crate::support::{Helm, documents, file};
 use crate::value_sets::{RELEASE, VALUE_SETS};
 
 /// Kinds of other projects, whose definitions are not here.
@@ -123,4 +123,31 @@ async fn the_first_steps_that_it_prints_are_taken() {
         let applied = apply(&client, &object, true).await;
         assert_eq!(applied, Ok(()), "{object}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_guardrail_of_the_documents_is_taken() {
+    let Some(helm) = Helm::new() else {
+        return;
+    };
+    let Some(server) = server(&helm).await else {
+        return;
+    };
+    let client = server.client("admin").unwrap();
+    let page = file("docs/installation.md");
+    let mut taken = 0;
+    for block in page.split("```yaml\n").skip(1) {
+        let (block, _) = block.split_once("```").unwrap();
+        if block.starts_with("apiVersion:") {
+            for object in documents(block) {
+                assert_eq!(apply(&client, &object, true).await, Ok(()), "{object}");
+                taken += 1;
+            }
+        } else {
+            // The others are values.
+            let rendered = helm.template(block);
+            assert!(rendered.is_ok(), "{block}: {rendered:?}");
+        }
+    }
+    assert_eq!(taken, 2);
 }

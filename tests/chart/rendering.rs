@@ -175,6 +175,16 @@ fn definitions_are_kept_and_are_those_of_the_types() {
         .iter()
         .map(|crd| crd.metadata.name.clone().unwrap());
     assert_eq!(listed, names.collect());
+    let images = chart[0]["annotations"]["artifacthub.io/images"]
+        .as_str()
+        .unwrap();
+    let images = documents(images);
+    let images = images[0].as_array().unwrap().iter();
+    let listed: BTreeSet<&str> = images.map(|one| one["image"].as_str().unwrap()).collect();
+    let templates = objects.iter().filter_map(pod_template);
+    let used = templates.flat_map(|template| template["spec"]["containers"].as_array().unwrap());
+    let used = used.map(|container| container["image"].as_str().unwrap());
+    assert_eq!(listed, used.collect());
 }
 
 #[test]
@@ -212,6 +222,80 @@ fn an_autoscaler_has_the_number_of_gateways_to_itself() {
     assert_eq!(replicas("gateway: {replicas: 0}"), 0);
     assert!(replicas("gateway: {replicas: null}").is_null());
     assert!(replicas("gateway: {autoscaling: {enabled: true}}").is_null());
+}
+
+#[test]
+fn what_is_given_is_not_made_and_what_is_elsewhere_is_not_installed() {
+    let Some(helm) = Helm::new() else {
+        return;
+    };
+    let secrets = |object: &Value| -> BTreeSet<String> {
+        let volumes = &pod_template(object).unwrap()["spec"]["volumes"];
+        let names = volumes.as_array().unwrap().iter().flat_map(|volume| {
+            let sources = volume["projected"]["sources"].as_array();
+            let projected = sources.into_iter().flatten();
+            let projected = projected.map(|source| &source["secret"]["name"]);
+            projected.chain([&volume["secret"]["secretName"]])
+        });
+        let names = names.filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let values = |name: &str| VALUE_SETS.iter().find(|(set, _)| *set == name).unwrap().1;
+
+    let own = helm.render(values("own Secrets"));
+    assert!(of_kind(&own, "Job").is_empty());
+    let none_of_the_job = |object: &&Value| object["metadata"]["name"] == "parapet-keys";
+    assert_eq!(own.iter().find(none_of_the_job), None);
+    for (kind, name, expected) in [
+        ("Deployment", "parapet-gateway", &["own-gateway"][..]),
+        (
+            "Deployment",
+            "parapet-operator",
+            &["own-operator", "own-webhook"],
+        ),
+        ("StatefulSet", "parapet-nats", &["own-nats"]),
+    ] {
+        assert_eq!(secrets(the(&own, kind, name)), set(expected), "{name}");
+    }
+
+    let outside = helm.render(values("external NATS"));
+    let of_nats = |object: &&Value| {
+        let labels = &object["metadata"]["labels"];
+        labels["app.kubernetes.io/component"] == "nats"
+    };
+    assert_eq!(outside.iter().find(of_nats), None);
+    let job = of_kind(&outside, "Job")[0];
+    assert!(args(job).contains(&"--external-nats"));
+    let gateway = the(&outside, "Deployment", "parapet-gateway");
+    let expected = ["nats-ca", "nats-gateway", "parapet-gateway-keys"];
+    assert_eq!(secrets(gateway), set(&expected));
+    let servers = "tls://a.nats.example.com:4222,tls://b.nats.example.com";
+    assert_eq!(arg(gateway, "nats"), Some(servers));
+    assert_eq!(
+        arg(gateway, "nats-creds"),
+        Some("/etc/parapet/nats/nats.creds")
+    );
+    let operator = the(&outside, "Deployment", "parapet-operator");
+    assert_eq!(arg(operator, "nats-replicas"), Some("3"));
+}
+
+#[test]
+fn what_has_no_namespace_is_named_after_the_release_s() {
+    let Some(helm) = Helm::new() else {
+        return;
+    };
+    for (set, values) in VALUE_SETS {
+        for object in helm.render(values) {
+            let metadata = &object["metadata"];
+            let of_all = object["kind"] == "CustomResourceDefinition";
+            if !of_all && metadata["namespace"].is_null() {
+                let name = metadata["name"].as_str().unwrap();
+                let own = ["parapet-parapet", "parapet-gate"];
+                assert!(own.iter().any(|own| name.starts_with(own)), "{set}: {name}");
+            }
+        }
+    }
 }
 
 #[test]

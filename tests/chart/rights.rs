@@ -112,6 +112,13 @@ fn the_webhook_takes_the_right_to_its_own_configuration_only() {
     let objects = helm.render("{webhook: {enabled: true}, watchNamespaces: [team-a]}");
     let role = the(&objects, "ClusterRole", "parapet-parapet-webhook");
     let rule = &role["rules"][0];
+    // What docs/webhook.md lists.
+    let configurations = "validatingwebhookconfigurations.admissionregistration.k8s.io".to_owned();
+    let verbs = ["get", "patch"].map(str::to_owned).into();
+    assert_eq!(
+        rights(&role["rules"]),
+        Rights::from([(configurations, verbs)])
+    );
     assert_eq!(role["rules"].as_array().unwrap().len(), 1);
     assert_eq!(rule["resourceNames"], json!(["parapet-parapet"]));
     let configuration = the(
