@@ -103,8 +103,12 @@ pub fn sign(packed: &Packed, issue: Issue, keys: &[&SigningKey]) -> serde_json::
     })
 }
 
-/// The first line of a message.
-fn seal_envelope(payload: &[u8], keys: &[&SigningKey]) -> serde_json::Result<Vec<u8>> {
+/// The first line of a message: any payload in a signed envelope. What this build publishes comes from [`sign`]; a
+/// manifest of another format can be put in an envelope only here.
+///
+/// # Errors
+/// When the envelope cannot be written as JSON.
+pub fn seal_envelope(payload: &[u8], keys: &[&SigningKey]) -> serde_json::Result<Vec<u8>> {
     let signed = pae(payload);
     let signature = |key: &&SigningKey| Signature {
         keyid: key.id().to_owned(),

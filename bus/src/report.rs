@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use parapet_policy::bundle::{RefusalCode, Revision};
-use parapet_policy::diagnostic::Reason;
+use parapet_policy::bundle::Revision;
 use parapet_policy::time::rfc3339;
 use serde::{Deserialize, Serialize};
 
@@ -104,8 +103,9 @@ pub struct Rejected {
     /// Epoch and generation, as far as they were signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// Why.
-    pub code: RefusalCode,
+    /// Why: a [`RefusalCode`](parapet_policy::bundle::RefusalCode). As text, because an operator shows what a newer
+    /// gateway says too, and must not take it for silent.
+    pub code: String,
     /// Why, for people.
     pub message: String,
     /// Since when.
@@ -121,8 +121,8 @@ pub struct Problem {
     pub source: ProblemSource,
     /// Where in it.
     pub path: String,
-    /// A word from a closed list.
-    pub reason: Reason,
+    /// A [`Reason`](parapet_policy::diagnostic::Reason), as text like [`Rejected::code`].
+    pub reason: String,
     /// For people. Never a secret.
     pub message: String,
 }

@@ -39,7 +39,7 @@ const PACE: Duration = Duration::from_millis(100);
 
 /// What could not be read or published is tried again after this time, then after twice as long.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-const MAX_RETRY: Duration = Duration::from_secs(15);
+const MAX_RETRY: Duration = Duration::from_secs(5);
 
 /// A call to the publisher that hangs is one that failed.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(10);
@@ -101,6 +101,7 @@ impl Controller {
             self.watched.clone(),
             Arc::clone(&self.metrics),
             self.instance.clone(),
+            leadership.reference().await,
         );
         let session = Session {
             controller: self,

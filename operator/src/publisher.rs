@@ -31,7 +31,8 @@ pub trait Publisher: Send + Sync {
         publication: &'a Publication,
     ) -> BoxFuture<'a, Result<(), PublishError>>;
 
-    /// Keeps what was published as it is, for ever: it is called while this process leads, and dropped when it does not.
+    /// Keeps what was published as it is, until somebody with a higher revision has published: then this process must not
+    /// lead on with its epoch. It is called while this process leads, and dropped when it does not.
     fn keep(&self) -> BoxFuture<'_, ()>;
 
     /// The keys that publications are made with. When they change, what is published has to be published anew.

@@ -94,6 +94,13 @@ impl Cluster {
         pod.metadata.uid.unwrap()
     }
 
+    /// Takes a pod away at once: nobody runs it, so nobody would end it.
+    pub(crate) async fn delete_pod(&self, name: &str) {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let params = DeleteParams::default().grace_period(0);
+        api.delete(name, &params).await.unwrap();
+    }
+
     pub(crate) async fn status(&self, kind: &str, name: &str) -> ResourceStatus {
         status_of(&self.api(kind).get(name).await.unwrap())
     }

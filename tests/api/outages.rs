@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::support::{install_crds, install_some, until};
-use crate::whole::{Operator, SSN, TOKEN, ask, gets, guardrails};
+use crate::whole::{Operator, SSN, ask, gets, guardrails};
+use crate::world::policy;
 
 /// A control plane that is taken apart.
 async fn own(name: &str) -> Option<Cluster> {
@@ -98,18 +99,7 @@ async fn gateways_go_on_while_the_cluster_is_dead_and_the_operator_comes_back() 
     install_crds(&cluster.client).await;
     let operator = Operator::start(&cluster, &installation, "operator-1").await;
     let uid = cluster.pod("gateway-1").await;
-    cluster
-        .apply("GuardrailIntegration", "g", guardrails("us_ssn"))
-        .await;
-    let lists = json!({"rules": [{"id": "all", "llm_input_guardrails": ["g/pii"]}]});
-    cluster.apply("GuardrailConfig", "rules", lists).await;
-    cluster
-        .apply("ModelProvider", "demo", json!({"demo": {}}))
-        .await;
-    let tokens = json!({"tokens": [{"secretKeyRef": {"name": "bot", "key": "token"}}]});
-    cluster.apply("VirtualAccount", "bot", tokens).await;
-    let label = json!({"parapet.dev/credentials": "true"});
-    cluster.secret("bot", TOKEN, label).await;
+    policy(&cluster).await;
     let gateways = [installation
         .gateway_of("gateway-1", &uid)
         .start()

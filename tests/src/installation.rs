@@ -194,6 +194,19 @@ impl Installation {
         resources: &str,
         change: impl FnOnce(&mut Bundle),
     ) -> Result<Packed> {
+        self.pack_for(INSTALLATION, resources, change)
+    }
+
+    /// The same for another installation.
+    ///
+    /// # Errors
+    /// When the resources have errors, or are too large.
+    pub fn pack_for(
+        &self,
+        installation: &str,
+        resources: &str,
+        change: impl FnOnce(&mut Bundle),
+    ) -> Result<Packed> {
         let dir = tempfile::tempdir().context("making a folder for resources")?;
         std::fs::write(dir.path().join("all.yaml"), resources).context("writing resources")?;
         let read = Reader::new(ReadOptions {
@@ -221,7 +234,7 @@ impl Installation {
         });
         let value = |id: &SecretId| read.secrets.get(id);
         let plain = Plain::new(bundle, sources.collect(), value, &self.digest);
-        Ok(plain.pack(INSTALLATION, &self.sealing)?)
+        Ok(plain.pack(installation, &self.sealing)?)
     }
 
     /// A gateway of this installation, yet to be started.
@@ -231,11 +244,16 @@ impl Installation {
 
     /// The same, of a pod that has this uid.
     pub fn gateway_of(&self, pod: &str, uid: &str) -> Setup {
+        self.gateway_that_trusts(&self.file("trusted"), pod, uid)
+    }
+
+    /// The same with another file of keys whose signatures count.
+    pub fn gateway_that_trusts(&self, trusted: &Path, pod: &str, uid: &str) -> Setup {
         let file = |name: &str| self.file(name).to_string_lossy().into_owned();
         let args = [
             ("--nats", self.nats.url()),
             ("--nats-nkey", file("gateway.nk")),
-            ("--trusted-keys", file("trusted")),
+            ("--trusted-keys", trusted.to_string_lossy().into_owned()),
             ("--gateway-keys", file("opening")),
             ("--installation", INSTALLATION.to_owned()),
             ("--class", CLASS.to_owned()),

@@ -174,6 +174,11 @@ impl Nats {
         Ok(())
     }
 
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     /// Takes away what a server that does not run has stored.
     ///
     /// # Errors

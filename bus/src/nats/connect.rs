@@ -87,6 +87,7 @@ pub struct LinkState {
 pub struct Connection {
     client: Client,
     state: watch::Receiver<LinkState>,
+    said: Arc<Mutex<String>>,
 }
 
 impl fmt::Debug for Connection {
@@ -101,6 +102,16 @@ impl Connection {
     /// The client, for what this crate has no function for.
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Why the connection is not up, for people; what went wrong last.
+    pub fn trouble(&self) -> String {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_empty() {
+            "there is no connection to NATS".to_owned()
+        } else {
+            said.clone()
+        }
     }
 
     /// The connection as it is now; it can be waited for changes.
@@ -120,7 +131,8 @@ pub struct ConnectError(String);
 /// When an address is none, or the file of authorities cannot be used.
 pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError> {
     let (send, state) = watch::channel(LinkState::default());
-    let said = Mutex::new(String::new());
+    let said = Arc::new(Mutex::new(String::new()));
+    let noted = Arc::clone(&said);
     let attempts = AtomicU64::new(u64::from(std::process::id()));
     let tried = Arc::new(AtomicUsize::new(0));
     let mut options = options(&config.credentials, &tried)
@@ -139,7 +151,7 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
             if matches!(event, Event::Connected) {
                 tried.store(0, Ordering::Relaxed);
             }
-            note(&send, &said, &event);
+            note(&send, &noted, &event);
             std::future::ready(())
         });
     if let Some(file) = &config.ca_file {
@@ -151,7 +163,11 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
         .connect(config.urls.as_slice())
         .await
         .map_err(|error| ConnectError(error.to_string()))?;
-    Ok(Connection { client, state })
+    Ok(Connection {
+        client,
+        state,
+        said,
+    })
 }
 
 /// Not all at once: after a restart of the server everybody comes back.
@@ -183,8 +199,8 @@ fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
             state.send_modify(|state| state.slow += 1);
         }
         Event::ServerError(ServerError::AuthorizationViolation) => {
-            tracing::warn!("NATS does not accept the credentials");
             state.send_modify(|state| state.refused += 1);
+            say(&mut said, NOT_ACCEPTED.to_owned());
         }
         Event::ServerError(ServerError::Other(error)) => {
             tracing::warn!(%error, "NATS refuses something");
@@ -192,13 +208,24 @@ fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
         }
         Event::ClientError(error) => {
             let error = error.to_string();
-            if *said != error {
-                tracing::warn!(%error, "NATS cannot be reached");
-                *said = error;
+            if error.to_lowercase().contains("authorization violation") {
+                say(&mut said, NOT_ACCEPTED.to_owned());
+            } else {
+                say(&mut said, error);
             }
         }
         Event::LameDuckMode => tracing::info!("the NATS server is about to end"),
         Event::Draining => {}
+    }
+}
+
+/// What a server that knows no such user comes to.
+const NOT_ACCEPTED: &str = "NATS does not accept the credentials";
+
+fn say(said: &mut String, error: String) {
+    if *said != error {
+        tracing::warn!(error, "NATS cannot be reached");
+        *said = error;
     }
 }
 

@@ -10,12 +10,13 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::connect::Connection;
+use super::connect::{Connection, LinkState};
 use super::subjects::{self, CONTROL_STATUS};
 use crate::report::{REPORT_VERSION, Report};
 
-/// A gateway that was not heard of for so long is gone. They report every 10 s.
-pub(crate) const EXPIRY: Duration = Duration::from_secs(35);
+/// A gateway that was not heard of for so long has fallen silent. They report every 4 to 5 s, so two reports are lost
+/// by then; and a status should tell it within 15 s.
+pub(crate) const EXPIRY: Duration = Duration::from_secs(13);
 /// Bytes that a report may have.
 const MAX_REPORT_BYTES: usize = 64 * 1024;
 /// Gateways that are remembered: whoever has a gateway's credential can make up others.
@@ -27,6 +28,7 @@ pub struct Fleet {
     client: Client,
     heard: Arc<Mutex<Heard>>,
     changed: watch::Receiver<u64>,
+    link: watch::Receiver<LinkState>,
     task: JoinHandle<()>,
 }
 
@@ -49,11 +51,14 @@ impl Fleet {
         let subscriber = client.subscribe(subjects::status_of_class(class)).await?;
         let heard = Arc::<Mutex<Heard>>::default();
         let (send, changed) = watch::channel(0);
-        let task = tokio::spawn(follow(subscriber, Arc::clone(&heard), send));
+        let link = connection.state().clone();
+        let task = follow(subscriber, link.clone(), Arc::clone(&heard), send);
+        let task = tokio::spawn(task);
         let fleet = Self {
             client,
             heard,
             changed,
+            link,
             task,
         };
         fleet.ask().await;
@@ -68,7 +73,8 @@ impl Fleet {
 
     /// The last report of each gateway that was heard of lately, by the pod's uid.
     pub fn reports(&self) -> Vec<Report> {
-        lock(&self.heard).lately(Instant::now())
+        let is_up = self.link.borrow().connected;
+        lock(&self.heard).lately(Instant::now(), is_up)
     }
 
     /// Changes whenever a gateway says something else than before, or is heard of for the first time.
@@ -77,8 +83,24 @@ impl Fleet {
     }
 }
 
-async fn follow(mut subscriber: Subscriber, heard: Arc<Mutex<Heard>>, changed: watch::Sender<u64>) {
-    while let Some(message) = subscriber.next().await {
+async fn follow(
+    mut subscriber: Subscriber,
+    mut link: watch::Receiver<LinkState>,
+    heard: Arc<Mutex<Heard>>,
+    changed: watch::Sender<u64>,
+) {
+    let mut connects = 0;
+    loop {
+        let message = tokio::select! {
+            message = subscriber.next() => message,
+            up = link.wait_for(|state| state.connected && state.connects > connects) => {
+                let Ok(up) = up.map(|state| state.connects) else { return };
+                connects = up;
+                lock(&heard).up_since = Some(Instant::now());
+                continue;
+            }
+        };
+        let Some(message) = message else { return };
         let uid = message
             .subject
             .rsplit('.')
@@ -100,6 +122,8 @@ fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
 #[derive(Debug, Default)]
 struct Heard {
     reports: BTreeMap<String, (Report, Instant)>,
+    /// Since when anything can be heard.
+    up_since: Option<Instant>,
 }
 
 impl Heard {
@@ -114,8 +138,9 @@ impl Heard {
         if report.v != REPORT_VERSION || report.uid != uid {
             return false;
         }
+        let up_since = self.up_since;
         self.reports
-            .retain(|_, (_, at)| now.duration_since(*at) < EXPIRY);
+            .retain(|_, (_, at)| is_recent(*at, up_since, now));
         if self.reports.len() >= MAX_GATEWAYS && !self.reports.contains_key(uid) {
             return false;
         }
@@ -140,13 +165,19 @@ impl Heard {
         news
     }
 
-    fn lately(&self, now: Instant) -> Vec<Report> {
+    fn lately(&self, now: Instant, is_up: bool) -> Vec<Report> {
         let lately = self
             .reports
             .values()
-            .filter(|(_, at)| now.duration_since(*at) < EXPIRY);
+            .filter(|(_, at)| !is_up || is_recent(*at, self.up_since, now));
         lately.map(|(report, _)| report.clone()).collect()
     }
+}
+
+/// Who could not be heard has not fallen silent: after an outage everybody has the same time again.
+fn is_recent(at: Instant, up_since: Option<Instant>, now: Instant) -> bool {
+    let from = up_since.map_or(at, |up| at.max(up));
+    now.duration_since(from) < EXPIRY
 }
 
 #[cfg(test)]
@@ -170,11 +201,17 @@ mod tests {
         let mut heard = Heard::default();
         let start = Instant::now();
         assert!(heard.take("a", &report("a", 1, 1), start));
-        assert!(!heard.take("a", &report("a", 2, 1), start + Duration::from_secs(10)));
-        assert!(heard.take("a", &report("a", 3, 2), start + Duration::from_secs(20)));
-        assert!(heard.take("b", &report("b", 1, 2), start + Duration::from_secs(20)));
-        assert_eq!(heard.lately(start + Duration::from_secs(54)).len(), 2);
-        assert_eq!(heard.lately(start + Duration::from_secs(55)).len(), 0);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(!heard.take("a", &report("a", 2, 1), at(5)));
+        assert!(heard.take("a", &report("a", 3, 2), at(10)));
+        assert!(heard.take("b", &report("b", 1, 2), at(10)));
+        assert_eq!(heard.lately(at(22), true).len(), 2);
+        assert_eq!(heard.lately(at(23), true).len(), 0);
+        // Nobody can be heard: that is no news of anybody.
+        assert_eq!(heard.lately(at(100), false).len(), 2);
+        heard.up_since = Some(at(100));
+        assert_eq!(heard.lately(at(112), true).len(), 2);
+        assert_eq!(heard.lately(at(113), true).len(), 0);
     }
 
     #[test]
@@ -194,6 +231,6 @@ mod tests {
         ] {
             assert!(!heard.take("a", body, now));
         }
-        assert!(heard.lately(now).is_empty());
+        assert!(heard.lately(now, true).is_empty());
     }
 }

@@ -1,30 +1,23 @@
 //! What is known about a resource, as a status. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use parapet_crds::status::{Gateways, ResourceStatus};
+use parapet_crds::status::ResourceStatus;
 use parapet_policy::bundle::{Revision, SecretId};
 use parapet_policy::diagnostic::{Diagnostic, Reason as Said, Severity};
 
 use super::accept::Verdict;
-use super::reasons::{Accepted, Kind, Programmed, Resolved};
-use crate::publisher::{Fleet, PublishError};
+use super::reasons::{Accepted, Kind, Resolved};
+
+mod programmed;
+
+use programmed::programmed;
+pub use programmed::{Distribution, Pod};
 
 /// Bytes of a condition's message. More does not help, and a status has a place in every watcher's memory.
 const MAX_MESSAGE: usize = 1024;
-
-/// How publishing goes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
-    /// What gateways say.
-    pub fleet: std::sync::Arc<Fleet>,
-    /// The gateways that there are: uid to name of their pods.
-    pub pods: BTreeMap<String, String>,
-    /// Why the newest policy could not be published.
-    pub failure: Option<PublishError>,
-}
 
 /// What is known about one resource besides its verdict.
 #[derive(Clone, Copy, Debug)]
@@ -173,113 +166,6 @@ fn resolved(verdict: &Verdict, context: &Context<'_>) -> Saying {
     }
 }
 
-fn programmed(verdict: &Verdict, context: &Context<'_>) -> (Saying, Gateways) {
-    let Distribution {
-        fleet,
-        pods,
-        failure,
-    } = context.distribution;
-    let reports = pods
-        .iter()
-        .filter_map(|(uid, name)| Some((name, fleet.gateways.get(uid)?)));
-    let has_it = |applied: Option<Revision>| {
-        context
-            .since
-            .is_some_and(|since| applied.is_some_and(|applied| applied >= since))
-    };
-    let mut gateways = Gateways {
-        desired: count(pods.len()),
-        snapshot: context
-            .since
-            .map(|since| since.to_string())
-            .unwrap_or_default(),
-        ..Gateways::default()
-    };
-    let mut refusal = None;
-    let mut cannot = None;
-    for (pod, report) in reports {
-        if has_it(report.applied) {
-            gateways.programmed += 1;
-            let of = (verdict.uid.to_string(), verdict.generation);
-            if let Some(problem) = report.problems.get(&of) {
-                cannot.get_or_insert((pod, problem));
-            }
-        } else if let Some(rejected) = report.rejected.as_ref().filter(|rejected| {
-            let since = context.since;
-            since.is_some() && (rejected.revision.is_none() || rejected.revision >= since)
-        }) {
-            gateways.rejected += 1;
-            refusal.get_or_insert((pod, rejected));
-        }
-    }
-    let counted = {
-        let Gateways {
-            desired,
-            programmed,
-            snapshot,
-            ..
-        } = &gateways;
-        match context.since {
-            Some(_) => format!("{programmed}/{desired} gateways at revision {snapshot}"),
-            None => format!("0/{desired} gateways"),
-        }
-    };
-    let (status, reason, message) = if verdict.in_force != Some(verdict.generation) {
-        let what = match verdict.in_force {
-            Some(old) => format!("generation {old} stays in force"),
-            None => "this generation is not enforced as it is written".to_owned(),
-        };
-        (
-            Truth::False,
-            Programmed::NotAccepted,
-            format!("{what}; {counted}"),
-        )
-    } else if let Some(failure) = failure {
-        match failure {
-            PublishError::Unavailable(_) => (
-                Truth::Unknown,
-                Programmed::DistributionUnavailable,
-                format!("{failure}; gateways keep what they have"),
-            ),
-            PublishError::Fenced(_) | PublishError::Refused(_) => {
-                (Truth::False, Programmed::PublishFailed, failure.to_string())
-            }
-        }
-    } else if !fleet.reachable {
-        (
-            Truth::Unknown,
-            Programmed::DistributionUnavailable,
-            "gateways cannot be heard; they keep what they have".to_owned(),
-        )
-    } else if gateways.desired == 0 {
-        (
-            Truth::False,
-            Programmed::NoGateways,
-            "no gateway is running".to_owned(),
-        )
-    } else if let Some((pod, problem)) = cannot {
-        // The same code has accepted it: this gateway is of another version.
-        let message = format!("{counted}; it counts as failed in {pod}: {problem}");
-        (Truth::False, Programmed::FailsInGateway, message)
-    } else if gateways.programmed == gateways.desired {
-        (Truth::True, Programmed::Programmed, counted)
-    } else if let Some((pod, rejected)) = refusal {
-        let message = format!("{counted}; {pod}: {}: {}", rejected.code, rejected.message);
-        (Truth::False, Programmed::RejectedByGateway, message)
-    } else if context.is_late {
-        (Truth::False, Programmed::PartiallyProgrammed, counted)
-    } else {
-        (Truth::False, Programmed::Pending, counted)
-    };
-    let saying = Saying {
-        kind: Kind::Programmed,
-        status,
-        reason: reason.as_str(),
-        message,
-    };
-    (saying, gateways)
-}
-
 fn errors(verdict: &Verdict) -> impl Iterator<Item = &Diagnostic> {
     let said = verdict.diagnostics.iter();
     said.filter(|one| one.severity == Severity::Error)
@@ -315,10 +201,6 @@ fn kept(verdict: &Verdict) -> String {
         Some(old) if old != verdict.generation => format!("; generation {old} stays in force"),
         _ => String::new(),
     }
-}
-
-fn count(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 /// Cuts a message between characters.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Api, Client, Resource as _};
 use parapet_crds::status::ResourceStatus;
 use parapet_policy::bundle::{Revision, SecretId};
@@ -17,12 +18,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::accept::Verdict;
-use super::conditions::{self, Context, Distribution};
-use super::reasons::Programmed;
+use super::conditions::{self, Context, Distribution, Pod};
+use super::reasons::Kind;
 use super::watch_all::{SecretName, Watched};
 use crate::cluster::{CALL_LIMIT, asked_to_wait, within};
 use crate::metrics::Metrics;
 use crate::publisher::{Fleet, PublishError};
+
+mod events;
+
+use events::{MANY, Troubles, transitions};
 
 /// Who owns the fields of a status.
 pub const FIELD_MANAGER: &str = "parapet-operator";
@@ -45,9 +50,6 @@ const COMPARE_ANEW: Duration = Duration::from_mins(5);
 
 /// How many are written at a time.
 const AT_ONCE: usize = 8;
-
-/// Bytes of an event's note, by the API's rules.
-const MAX_NOTE: usize = 1024;
 
 /// What is known after a round.
 #[derive(Debug, Default)]
@@ -86,6 +88,9 @@ pub struct Report {
     metrics: Arc<Metrics>,
     recorder: Recorder,
     written: HashMap<Source, Written>,
+    /// What stands for the operator: its Lease.
+    operator: ObjectReference,
+    troubles: Troubles,
 }
 
 /// What was written last.
@@ -109,7 +114,13 @@ struct Due {
 
 impl Report {
     /// Begins with nothing written.
-    pub fn new(client: Client, watched: Watched, metrics: Arc<Metrics>, instance: String) -> Self {
+    pub fn new(
+        client: Client,
+        watched: Watched,
+        metrics: Arc<Metrics>,
+        instance: String,
+        operator: ObjectReference,
+    ) -> Self {
         let reporter = Reporter {
             controller: FIELD_MANAGER.to_owned(),
             instance: Some(instance),
@@ -120,6 +131,8 @@ impl Report {
             watched,
             metrics,
             written: HashMap::new(),
+            operator,
+            troubles: Troubles::default(),
         }
     }
 
@@ -161,16 +174,21 @@ impl Report {
 
     /// Writes what is due now, and says when to look again at the latest.
     async fn write(&mut self, facts: &Facts, fleet: Arc<Fleet>) -> Instant {
+        let (pods, next_is_old) = self.pods();
         let distribution = Distribution {
             fleet,
-            pods: self.watched.pods(),
+            pods,
             failure: facts.failure.clone(),
+            published: facts.published,
         };
         self.count(facts, &distribution);
+        for event in self.troubles.take(&distribution) {
+            self.tell(&event, &self.operator).await;
+        }
         self.written
             .retain(|source, _| facts.verdicts.contains_key(source));
         let now = Instant::now();
-        let mut again = now + COMPARE_ANEW;
+        let mut again = now + next_is_old.unwrap_or(COMPARE_ANEW);
         let mut due = Vec::new();
         for (source, verdict) in &facts.verdicts {
             let Some(seen) = self
@@ -219,9 +237,14 @@ impl Report {
         }
         if !due.is_empty() {
             let writer = &*self;
+            let concerned = due.iter().filter(|due| {
+                let mut with = transitions(&due.before, &due.status, true).into_iter();
+                with.any(|event| event.action == Kind::Programmed.as_str())
+            });
+            let programmed = concerned.count() <= MANY;
             let results: Vec<_> = futures_util::stream::iter(due)
                 .map(|due| async move {
-                    let result = writer.write_one(&due).await;
+                    let result = writer.write_one(&due, programmed).await;
                     (due, result)
                 })
                 .buffer_unordered(AT_ONCE)
@@ -236,7 +259,7 @@ impl Report {
     }
 
     /// Sends one status, and the events that go with it.
-    async fn write_one(&self, due: &Due) -> kube::Result<()> {
+    async fn write_one(&self, due: &Due, programmed: bool) -> kube::Result<()> {
         let Due { source, status, .. } = due;
         let Some(resource) = self.watched.api_resource(&source.kind) else {
             return Ok(());
@@ -254,12 +277,35 @@ impl Report {
         let patch = Patch::Apply(patch);
         within(CALL_LIMIT, api.patch_status(&source.name, &params, &patch)).await?;
         let about = due.seen.object_ref(resource);
-        for event in transitions(&due.before, status) {
-            if let Err(error) = within(CALL_LIMIT, self.recorder.publish(&event, &about)).await {
-                tracing::debug!(%error, "an event was not recorded");
-            }
+        for event in transitions(&due.before, status, programmed) {
+            self.tell(&event, &about).await;
         }
         Ok(())
+    }
+
+    async fn tell(&self, event: &Event, about: &ObjectReference) {
+        // In a namespace that is being deleted there are no new events.
+        if let Err(error) = within(CALL_LIMIT, self.recorder.publish(event, about)).await {
+            tracing::debug!(%error, "an event was not recorded");
+        }
+    }
+
+    /// The gateways' pods, and in how much time the next of them ceases to be new.
+    fn pods(&self) -> (BTreeMap<String, Pod>, Option<Duration>) {
+        let now = Timestamp::now();
+        let mut next = None;
+        let pods = self.watched.pods().into_iter().map(|(uid, name, created)| {
+            let age = created.map_or(PROGRAMMED_WITHIN, |created| {
+                Duration::try_from(now.duration_since(created)).unwrap_or_default()
+            });
+            let left = PROGRAMMED_WITHIN.saturating_sub(age);
+            let is_new = !left.is_zero();
+            if is_new {
+                next = Some(next.map_or(left, |next: Duration| next.min(left)));
+            }
+            (uid, Pod { name, is_new })
+        });
+        (pods.collect(), next)
     }
 
     fn remember(&mut self, due: Due, result: kube::Result<()>) -> Instant {
@@ -311,9 +357,7 @@ impl Report {
             .clone()
             .filter(|one| has_newest(one.applied))
             .count();
-        let rejected = reports
-            .filter(|one| !has_newest(one.applied) && one.rejected.is_some())
-            .count();
+        let rejected = reports.filter(|one| one.rejected.is_some()).count();
         self.metrics
             .set_gateways(distribution.pods.len(), programmed, rejected);
         let all = facts.verdicts.len();
@@ -330,105 +374,4 @@ impl Report {
 pub fn status_of(seen: &DynamicObject) -> ResourceStatus {
     let status = seen.data.get("status").cloned().unwrap_or(Json::Null);
     serde_json::from_value(status).unwrap_or_default()
-}
-
-/// What is worth an event.
-fn transitions(before: &ResourceStatus, after: &ResourceStatus) -> Vec<Event> {
-    let mut events = Vec::new();
-    for now in &after.conditions {
-        let earlier = before.conditions.iter().find(|one| one.type_ == now.type_);
-        let is_same =
-            earlier.is_some_and(|one| one.status == now.status && one.reason == now.reason);
-        let was_wrong =
-            earlier.is_some_and(|one| one.status == "False" && is_of_this_resource(&one.reason));
-        let type_ = match &*now.status {
-            _ if is_same => continue,
-            "True" if was_wrong => EventType::Normal,
-            "False" | "Unknown" if is_of_this_resource(&now.reason) => EventType::Warning,
-            _ => continue,
-        };
-        let mut note = now.message.clone();
-        if note.len() > MAX_NOTE {
-            let end = (0..=MAX_NOTE).rev().find(|at| note.is_char_boundary(*at));
-            note.truncate(end.unwrap_or_default());
-        }
-        events.push(Event {
-            type_,
-            reason: now.reason.clone(),
-            note: Some(note),
-            action: now.type_.clone(),
-            secondary: None,
-        });
-    }
-    events
-}
-
-/// Whether a reason is about the resource alone. Waiting for gateways is how things go, and what concerns all resources
-/// at once would be an event for each of them; a generation that is not accepted has its own event.
-fn is_of_this_resource(reason: &str) -> bool {
-    let common = [
-        Programmed::Pending,
-        Programmed::NoGateways,
-        Programmed::NotAccepted,
-        Programmed::PublishFailed,
-        Programmed::DistributionUnavailable,
-    ];
-    common.iter().all(|one| one.as_str() != reason)
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-
-    use super::*;
-
-    fn status(kind: &str, status: &str, reason: &str) -> ResourceStatus {
-        let condition = Condition {
-            type_: kind.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: "message".to_owned(),
-            last_transition_time: Time(Timestamp::UNIX_EPOCH),
-            observed_generation: None,
-        };
-        ResourceStatus {
-            conditions: vec![condition],
-            ..ResourceStatus::default()
-        }
-    }
-
-    #[test]
-    fn events_tell_of_transitions_that_concern_one_resource() {
-        let none = ResourceStatus::default();
-        let good = status("Accepted", "True", "Accepted");
-        let bad = status("Accepted", "False", "NotBuildable");
-        let pending = status("Programmed", "False", "Pending");
-        let refused = status("Programmed", "False", "RejectedByGateway");
-        let programmed = status("Programmed", "True", "Programmed");
-        let shown = |before, after| {
-            let events = transitions(before, after).into_iter();
-            let events = events.map(|event| (event.type_, event.reason));
-            events.collect::<Vec<_>>()
-        };
-        assert_eq!(shown(&none, &good), []);
-        assert_eq!(
-            shown(&none, &bad),
-            [(EventType::Warning, "NotBuildable".to_owned())]
-        );
-        assert_eq!(shown(&bad, &bad), []);
-        assert_eq!(
-            shown(&bad, &good),
-            [(EventType::Normal, "Accepted".to_owned())]
-        );
-        assert_eq!(shown(&programmed, &pending), []);
-        assert_eq!(shown(&pending, &programmed), []);
-        assert_eq!(
-            shown(&pending, &refused),
-            [(EventType::Warning, "RejectedByGateway".to_owned())]
-        );
-        assert_eq!(
-            shown(&refused, &programmed),
-            [(EventType::Normal, "Programmed".to_owned())]
-        );
-    }
 }

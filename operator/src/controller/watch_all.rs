@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -182,11 +183,14 @@ impl Watched {
         seen.collect()
     }
 
-    /// The gateways' pods that are not about to end: uid to name.
-    pub fn pods(&self) -> BTreeMap<String, String> {
+    /// The gateways' pods that are not about to end: uid, name, and since when they are there.
+    pub fn pods(&self) -> Vec<(String, String, Option<Timestamp>)> {
         let pods = self.pods.state().into_iter();
         pods.filter(|pod| pod.metadata.deletion_timestamp.is_none())
-            .filter_map(|pod| Some((pod.metadata.uid.clone()?, pod.name_any())))
+            .filter_map(|pod| {
+                let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+                Some((pod.metadata.uid.clone()?, pod.name_any(), created))
+            })
             .collect()
     }
 }

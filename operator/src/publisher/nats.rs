@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parapet_bus::keys::{DigestKey, ReadKeysError, SealingKey};
+use parapet_bus::nats::PublishError as BusError;
 use parapet_bus::nats::{
     Checked, ConnectConfig, Connection, Fleet as Heard, Publisher as Bus, PublisherConfig, connect,
 };
@@ -29,8 +30,18 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// How often the keys are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
 
+/// A check that failed is repeated so soon: NATS may have lost what it had.
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+
 /// How often it is looked whether a gateway has fallen silent.
-const LISTEN_EVERY: Duration = Duration::from_secs(5);
+const LISTEN_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the connection may be away before gateways count as out of reach: a restart of NATS is no news for every
+/// resource.
+const OUT_OF_REACH_AFTER: Duration = Duration::from_secs(5);
+
+/// How long a publication waits for a connection that is about to come up.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the way over NATS needs.
 #[derive(Clone, Debug)]
@@ -167,9 +178,20 @@ impl Nats {
         }
     }
 
+    /// Without a connection it fails here, with the cause: what is sent nevertheless arrives some time later.
+    async fn connected(&self) -> Result<(), PublishError> {
+        let mut state = self.connection.state().clone();
+        let up = state.wait_for(|state| state.connected);
+        match tokio::time::timeout(CONNECTED_WITHIN, up).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(PublishError::Unavailable(self.connection.trouble())),
+        }
+    }
+
     async fn last_good(&self) -> Result<Option<Published>, PublishError> {
         // Whoever leads from now on may have waited for long. What is wrong is said while it leads.
         let _ = self.read_keys().await;
+        self.connected().await?;
         let bus = self.bus.lock().await;
         bus.prepare().await.map_err(of_bus)?;
         let Some((manifest, body)) = bus.last_good().await.map_err(of_bus)? else {
@@ -194,37 +216,61 @@ impl Nats {
         let packed = plain
             .pack(&self.installation, &material.sealing)
             .map_err(|error| PublishError::Refused(error.to_string()))?;
+        self.connected().await?;
         let mut bus = self.bus.lock().await;
         let revision = publication.bundle.revision;
-        bus.publish(packed, revision).await.map_err(of_bus)?;
-        self.keys.send_if_modified(|keys| {
-            if keys.change == change {
-                keys.published = Some(revision);
-            }
-            // Nothing that has to be published anew.
-            false
-        });
-        Ok(())
+        let published = bus.publish(packed, revision).await;
+        let Err(error) = published.map(|_| ()) else {
+            self.keys.send_if_modified(|keys| {
+                if keys.change == change {
+                    keys.published = Some(revision);
+                }
+                // Nothing that has to be published anew.
+                false
+            });
+            return Ok(());
+        };
+        // The bucket may be gone, with NATS' disk: the next attempt finds it, or this one says why there is none.
+        let cause = match (&error, bus.prepare().await) {
+            (
+                BusError::Unavailable(_),
+                Err(why @ (BusError::NoJetStream(_) | BusError::Full(_))),
+            ) => why,
+            (_, Ok(()) | Err(_)) => error,
+        };
+        Err(of_bus(cause))
     }
 
-    /// Looks again and again whether NATS serves what was published.
+    /// Looks again and again whether NATS serves what was published, until somebody else has published.
     async fn check(&self) {
         let mut link = self.connection.state().clone();
         let mut connects = link.borrow_and_update().connects;
+        let mut wait = CHECK_EVERY;
         loop {
             let came_up = async {
                 let state = link.wait_for(|state| state.connects > connects).await;
                 state.map(|state| state.connects)
             };
-            if let Ok(Ok(now)) = tokio::time::timeout(CHECK_EVERY, came_up).await {
+            if let Ok(Ok(now)) = tokio::time::timeout(wait, came_up).await {
                 connects = now;
             }
             let checked = self.bus.lock().await.check().await;
+            let failed_before = wait == CHECK_AGAIN;
+            wait = if checked.is_ok() {
+                CHECK_EVERY
+            } else {
+                CHECK_AGAIN
+            };
             match checked {
                 Ok(Checked::Serves | Checked::Nothing | Checked::Renewed) => {}
                 Ok(Checked::Restored) => {
                     tracing::warn!("NATS did not serve what was published: it does again");
                 }
+                Err(error @ BusError::Deposed { .. }) => {
+                    tracing::warn!(%error, "NATS serves what another leader has published");
+                    return;
+                }
+                Err(_) if failed_before => {}
                 Err(error) => tracing::warn!(%error, "it is not known what NATS serves"),
             }
         }
@@ -264,10 +310,14 @@ async fn listen(nats: std::sync::Weak<Nats>, heard: Heard) {
     let Some(mut link) = nats.upgrade().map(|nats| nats.connection.state().clone()) else {
         return;
     };
+    let mut last_up: Option<Instant> = None;
     loop {
         let Some(nats) = nats.upgrade() else { return };
+        if link.borrow_and_update().connected {
+            last_up = Some(Instant::now());
+        }
         let fleet = Fleet {
-            reachable: link.borrow_and_update().connected,
+            reachable: last_up.is_some_and(|at| at.elapsed() < OUT_OF_REACH_AFTER),
             gateways: heard.reports().into_iter().map(said).collect(),
         };
         nats.fleet.send_if_modified(|known| {
@@ -291,7 +341,7 @@ fn said(report: Report) -> (String, GatewayReport) {
     let rejected = report.rejected.map(|rejected| Rejection {
         // What was not even signed is of no revision: it counts as one of the newest.
         revision: rejected.revision,
-        code: format!("{:?}", rejected.code),
+        code: rejected.code,
         message: rejected.message,
     });
     let problems = report.applied.iter().flat_map(|applied| &applied.problems);
@@ -343,12 +393,13 @@ fn restored(source: &SourceEntry) -> Option<Json> {
     }))
 }
 
-fn of_bus(error: parapet_bus::nats::PublishError) -> PublishError {
-    use parapet_bus::nats::PublishError as Bus;
+fn of_bus(error: BusError) -> PublishError {
     match error {
-        Bus::Unavailable(_) | Bus::NoJetStream(_) => PublishError::Unavailable(error.to_string()),
-        Bus::Deposed { stored } => PublishError::Fenced(stored),
-        Bus::Full(_) | Bus::Contended | Bus::Refused(_) | Bus::Encode(_) => {
+        BusError::Unavailable(_) | BusError::NoJetStream(_) => {
+            PublishError::Unavailable(error.to_string())
+        }
+        BusError::Deposed { stored } => PublishError::Fenced(stored),
+        BusError::Full(_) | BusError::Contended | BusError::Refused(_) | BusError::Encode(_) => {
             PublishError::Refused(error.to_string())
         }
     }

@@ -33,10 +33,10 @@ const POLL: Duration = Duration::from_secs(15);
 const POLL_JITTER: Duration = Duration::from_secs(15);
 /// How soon a reading that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often a report is sent although nothing happened. Operators forget a gateway after 35 s.
-const REPORT: Duration = Duration::from_secs(9);
+/// How often a report is sent although nothing happened. For operators a gateway is silent after 13 s.
+const REPORT: Duration = Duration::from_secs(4);
 /// Up to as much more.
-const REPORT_JITTER: Duration = Duration::from_secs(2);
+const REPORT_JITTER: Duration = Duration::from_secs(1);
 /// How long NATS may take at the start before the cached bundle is put in force.
 const CACHE_AFTER: Duration = Duration::from_secs(1);
 

@@ -141,7 +141,7 @@ fn problems(said: Vec<Diagnostic>, sources: &[SourceEntry]) -> (Vec<Problem>, us
                 generation: entry.map_or(0, |entry| entry.generation),
             },
             path: said.path.clone(),
-            reason: said.reason,
+            reason: format!("{:?}", said.reason),
             message: said.message.clone(),
         }
     };

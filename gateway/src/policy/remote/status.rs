@@ -105,7 +105,7 @@ impl RemoteStatus {
         *known.refusals.entry(refusal.code).or_default() += 1;
         known.rejected = Some(Rejected {
             revision: refusal.revision,
-            code: refusal.code,
+            code: refusal.code.to_string(),
             message: refusal.message.clone(),
             at: SystemTime::now(),
         });
@@ -115,9 +115,7 @@ impl RemoteStatus {
     pub fn rejected(&self) -> Option<live::Rejected> {
         let known = self.lock();
         let rejected = known.rejected.as_ref()?;
-        Some(live::Rejected::now(std::iter::once(
-            rejected.code.to_string(),
-        )))
+        Some(live::Rejected::now(std::iter::once(rejected.code.clone())))
     }
 
     /// For `/readyz`, before the first policy.

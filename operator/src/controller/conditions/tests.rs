@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parapet_policy::diagnostic::Source;
 
 use super::*;
-use crate::publisher::{GatewayReport, Rejection};
+use crate::publisher::{Fleet, GatewayReport, PublishError, Rejection};
 
 fn said(reason: Said, path: &str, message: &str) -> Diagnostic {
     Diagnostic {
@@ -45,7 +46,11 @@ fn fleet(reports: &[Option<GatewayReport>]) -> Distribution {
     };
     let mut pods = BTreeMap::new();
     for (index, report) in reports.iter().enumerate() {
-        pods.insert(index.to_string(), name(index));
+        let pod = Pod {
+            name: name(index),
+            is_new: false,
+        };
+        pods.insert(index.to_string(), pod);
         if let Some(report) = report {
             fleet.gateways.insert(index.to_string(), report.clone());
         }
@@ -54,6 +59,7 @@ fn fleet(reports: &[Option<GatewayReport>]) -> Distribution {
         fleet: Arc::new(fleet),
         pods,
         failure: None,
+        published: Some(revision(50)),
     }
 }
 
@@ -62,6 +68,26 @@ fn applied(generation: u64) -> Option<GatewayReport> {
         applied: Some(revision(generation)),
         ..GatewayReport::default()
     })
+}
+
+/// One that runs what another leader has published, after epochs have begun anew.
+fn foreign() -> Option<GatewayReport> {
+    let revision = Revision {
+        epoch: 18,
+        generation: 1,
+    };
+    Some(GatewayReport {
+        applied: Some(revision),
+        ..GatewayReport::default()
+    })
+}
+
+/// The same with pods that have just begun.
+fn young(mut distribution: Distribution) -> Distribution {
+    for pod in distribution.pods.values_mut() {
+        pod.is_new = true;
+    }
+    distribution
 }
 
 fn refused(generation: u64) -> Option<GatewayReport> {
@@ -86,9 +112,19 @@ fn fails() -> Option<GatewayReport> {
 
 /// `status reason: message` of one condition.
 fn of(kind: Kind, verdict: &Verdict, distribution: &Distribution, is_late: bool) -> String {
+    of_since(Some(revision(42)), kind, verdict, distribution, is_late)
+}
+
+fn of_since(
+    since: Option<Revision>,
+    kind: Kind,
+    verdict: &Verdict,
+    distribution: &Distribution,
+    is_late: bool,
+) -> String {
     let context = Context {
         distribution,
-        since: Some(revision(42)),
+        since,
         is_late,
         labelled: &BTreeSet::new(),
         named: &[],
@@ -122,12 +158,44 @@ fn programmed_counts_the_gateways_that_have_the_generation_or_a_later_one() {
         (
             fleet(&[applied(42), None]),
             true,
-            "False PartiallyProgrammed: 1/2 gateways at revision 17.42",
+            "False PartiallyProgrammed: 1/2 gateways at revision 17.42; gateway-1 is silent",
+        ),
+        (
+            fleet(&[applied(41), None, None, None, applied(42)]),
+            true,
+            "False PartiallyProgrammed: 1/5 gateways at revision 17.42; gateway-0 is at 17.41, gateway-1 is silent, gateway-2 is silent, and 1 more",
+        ),
+        (
+            young(fleet(&[applied(42), None])),
+            true,
+            "False Pending: 1/2 gateways at revision 17.42",
+        ),
+        (
+            fleet(&[foreign()]),
+            true,
+            "False PartiallyProgrammed: 0/1 gateways at revision 17.42; gateway-0 is at 18.1",
+        ),
+        (
+            fleet(&[applied(42), refused(50)]),
+            false,
+            "True Programmed: 2/2 gateways at revision 17.42",
+        ),
+        (
+            fleet(&[refused(51).map(|report| GatewayReport {
+                rejected: report.rejected.map(|rejected| Rejection {
+                    revision: Some(revision(50)),
+                    code: "ConflictingRevision".into(),
+                    ..rejected
+                }),
+                ..report
+            })]),
+            false,
+            "True Programmed: 1/1 gateways at revision 17.42; what was found in NATS since is refused by gateway-0 (ConflictingRevision)",
         ),
         (
             fleet(&[applied(42), refused(43)]),
             false,
-            "True Programmed: 2/2 gateways at revision 17.42",
+            "True Programmed: 2/2 gateways at revision 17.42; what was found in NATS since is refused by gateway-1 (TooLarge)",
         ),
         (
             fleet(&[applied(42), refused(42)]),
@@ -166,11 +234,21 @@ fn programmed_counts_the_gateways_that_have_the_generation_or_a_later_one() {
         ),
     ];
     for (distribution, is_late, expected) in rows {
+        // What could not be published is told of resources that wait for it.
+        let since = distribution.failure.is_none().then(|| revision(42));
         assert_eq!(
-            of(Kind::Programmed, &good, &distribution, is_late),
+            of_since(since, Kind::Programmed, &good, &distribution, is_late),
             expected
         );
     }
+    let enforced = Distribution {
+        failure: Some(PublishError::Refused("no space".into())),
+        ..fleet(&[applied(42)])
+    };
+    assert_eq!(
+        of(Kind::Programmed, &good, &enforced, false),
+        "True Programmed: 1/1 gateways at revision 17.42"
+    );
 }
 
 #[test]
