@@ -9,7 +9,7 @@ use parapet_tests::packages;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::tool::{root, script};
+use crate::tool::{helm, kubectl, root, script};
 
 /// Programs of Debian packages that a node needs.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -26,6 +26,54 @@ pub(crate) fn is_existing() -> bool {
     std::env::var("CLUSTER").is_ok_and(|cluster| cluster == "existing")
 }
 
+/// Runs the items in the cluster of `KUBECONFIG`, and takes away from it what they brought.
+///
+/// # Errors
+/// When Parapet is in that cluster already: it is not to be touched.
+pub(crate) async fn existing() -> Result<bool> {
+    let found = kubectl(&["get", "customresourcedefinitions", "-o", "name"]).await?;
+    ensure!(
+        !found.contains(".parapet.dev"),
+        "Parapet is in this cluster already: take one without it"
+    );
+    let namespaces = kubectl(&["get", "namespaces", "-o", "name"]).await?;
+    ensure!(
+        !namespaces.lines().any(|name| name == "namespace/parapet"),
+        "the namespace parapet is there already: take a cluster without it"
+    );
+    let outcome = interruptible(crate::items::all()).await;
+    if std::env::var_os("KEEP").is_none() {
+        // Where it was uninstalled already there is nothing to uninstall.
+        let _ = helm(&[
+            "uninstall",
+            "parapet",
+            "-n",
+            "parapet",
+            "--wait",
+            "--timeout",
+            "110s",
+        ])
+        .await;
+        kubectl(&["delete", "namespace", "parapet", "--ignore-not-found"]).await?;
+        let kinds = kubectl(&["get", "customresourcedefinitions", "-o", "name"]).await?;
+        for kind in kinds.lines().filter(|kind| kind.ends_with(".parapet.dev")) {
+            kubectl(&["delete", kind]).await?;
+        }
+    }
+    outcome
+}
+
+/// The same, ended early by Ctrl-C or SIGTERM, so that what follows can clean up.
+async fn interruptible(work: impl Future<Output = Result<bool>>) -> Result<bool> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("waiting for signals")?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminate.recv() => Err(anyhow::anyhow!("asked to end")),
+    }
+}
+
 /// Makes a cluster, runs the items in it, and takes it down; whether all of them hold.
 ///
 /// # Errors
@@ -40,14 +88,8 @@ pub(crate) async fn run() -> Result<bool> {
         std::fs::write(&skipped, format!("{why:#}")).context("noting what is skipped")?;
         return Ok(true);
     }
-    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for signals")?;
-    let mut terminate = signal(SignalKind::terminate()).context("waiting for signals")?;
     let dir = folder()?;
-    let outcome = tokio::select! {
-        outcome = in_cluster(&dir) => outcome,
-        _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
-        _ = terminate.recv() => Err(anyhow::anyhow!("asked to end")),
-    };
+    let outcome = interruptible(in_cluster(&dir)).await;
     if std::env::var_os("KEEP").is_some() {
         let dir = dir.display();
         println!(

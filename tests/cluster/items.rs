@@ -1,6 +1,7 @@
 //! What must hold, item by item.
 
 mod install;
+mod leaders;
 mod leaks;
 mod life;
 mod outages;

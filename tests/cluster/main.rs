@@ -25,8 +25,10 @@ async fn main() -> ExitCode {
     // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let is_inside = std::env::args().nth(1).is_some_and(|arg| arg == "inside");
-    let outcome = if is_inside || host::is_existing() {
+    let outcome = if is_inside {
         items::all().await
+    } else if host::is_existing() {
+        host::existing().await
     } else {
         host::run().await
     };
