@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
+use parapet_crds::guardrail_config::GuardrailConfigSpec;
+use parapet_crds::guardrail_integration::GuardrailIntegrationSpec;
+use parapet_crds::resource::Spec as _;
 use parapet_policy::bundle::SecretId;
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
 
@@ -33,7 +36,10 @@ pub struct Judge {
     policy_namespace: Arc<str>,
     missing: Missing,
     readings: Readings,
+    /// Of the guardrails that are there, for rules that name them.
     checks: CheckCache,
+    /// Of those that are asked about.
+    own_checks: CheckCache,
 }
 
 /// What there is besides.
@@ -52,6 +58,7 @@ impl Judge {
             missing,
             readings: Readings::default(),
             checks: CheckCache::default(),
+            own_checks: CheckCache::default(),
         }
     }
 
@@ -59,7 +66,7 @@ impl Judge {
     pub fn warm<'a>(&mut self, seen: impl Iterator<Item = (&'a Arc<str>, Arc<DynamicObject>)>) {
         let others = self.readings.read(seen, &self.policy_namespace);
         if let Some((any, others)) = others.split_first() {
-            self.opinion(any, others, &BTreeMap::new());
+            self.opinion(any, others, &BTreeMap::new(), &self.checks);
         }
     }
 
@@ -69,10 +76,18 @@ impl Judge {
         forms: &Forms,
         there: Surroundings<'_, impl Iterator<Item = (&'a Arc<str>, Arc<DynamicObject>)>>,
     ) -> Answer {
-        let others = self.readings.read(there.seen, &self.policy_namespace);
+        let mut others = self.readings.read(there.seen, &self.policy_namespace);
         let now = self.form(forms, &forms.now);
-        self.checks.begin();
-        let said = self.opinion(&now, &others, there.labelled);
+        let names_guardrails = forms.kind == GuardrailConfigSpec::KIND;
+        let checks = if names_guardrails {
+            &self.checks
+        } else {
+            // What a group says depends on no other group, and looking at all of them takes the longest.
+            others.retain(|other| &*other.source.kind != GuardrailIntegrationSpec::KIND);
+            &self.own_checks
+        };
+        checks.begin();
+        let said = self.opinion(&now, &others, there.labelled, checks);
         let Said {
             refused,
             mut warned,
@@ -80,12 +95,12 @@ impl Judge {
         let (known, new) = match &forms.before {
             Some(before) if !refused.is_empty() => {
                 let before = self.form(forms, before);
-                let said = self.opinion(&before, &others, there.labelled);
+                let said = self.opinion(&before, &others, there.labelled, checks);
                 without_known(refused, &self.sort(said).refused)
             }
             Some(_) | None => (Vec::new(), refused),
         };
-        self.checks.forget_unused();
+        checks.forget_unused();
         if new.is_empty() {
             warned.splice(0..0, known);
             let secrets = now.read.secret_refs();
@@ -117,10 +132,11 @@ impl Judge {
         form: &Object,
         others: &[Object],
         labelled: &BTreeMap<SecretName, String>,
+        checks: &CheckCache,
     ) -> Vec<Diagnostic> {
         let named = form.read.secret_refs().into_iter();
         let secrets = named.filter(|id| is_labelled(id, labelled)).collect();
-        opinion(form, others, &self.policy_namespace, &secrets, &self.checks)
+        opinion(form, others, &self.policy_namespace, &secrets, checks)
     }
 
     fn sort(&self, said: Vec<Diagnostic>) -> Said {
