@@ -27,8 +27,10 @@ use crate::policy::remote::follow::Following;
 use crate::policy::settings::Settings;
 use crate::policy::source::{Loaded, Outcome, Source};
 use crate::policy::watch::{Watching, watch};
+use crate::telemetry::head::Head;
 use crate::telemetry::log::{self, Lines};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::{self, Otlp, Tracer};
 use crate::telemetry::queue::{Consumer, Counts, Records};
 use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upstreams};
 
@@ -36,10 +38,12 @@ mod bus;
 mod hints;
 mod stage;
 
-use stage::Stage;
+use stage::{Shown, Stage};
 
 /// How long the last records may take to be written.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
+/// How long a collector may take for the last spans and metrics.
+const LAST_TELEMETRY: Duration = Duration::from_secs(3);
 
 /// Serves until the process is asked to end.
 ///
@@ -119,14 +123,26 @@ fn threads(args: &Serve) -> usize {
 async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("registering metrics")?);
     let counts = Arc::new(Counts::default());
-    let (records, consumer) =
-        start_records(args.records, Arc::clone(&counts), Arc::clone(&metrics))?;
+    let otlp = Otlp::new(otlp::Settings::from_env());
+    let head = otlp.head();
+    let tracer = otlp.tracer(args.trace_names);
+    let (records, consumer) = start_records(
+        args.records,
+        Arc::clone(&counts),
+        Arc::clone(&metrics),
+        tracer,
+    )?;
+    let shown = Shown {
+        metrics,
+        records: counts,
+        export: otlp.counts(),
+    };
     let admin_listener = TcpListener::bind(args.admin_listen)
         .await
         .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
     let stage = Arc::new(Stage::default());
     let (end_admin, admin_ends) = oneshot::channel::<()>();
-    let admin = stage.admin(Arc::clone(&metrics), Arc::clone(&counts));
+    let admin = stage.admin(shown.clone());
     let admin_task = tokio::spawn(admin::serve(admin_listener, admin, async {
         // Whether it was asked to or the asker is gone: it ends.
         let _ = admin_ends.await;
@@ -166,7 +182,11 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     };
     let refresher = Refresher::new(connector.clone(), tokio::runtime::Handle::current());
     live.on_change(move |snapshot: &Snapshot| refresher.follow(&snapshot.identities));
-    let server = start_traffic(args, threads, limits, &live, &connector, records)?;
+    let exporting = otlp.start(&connector, {
+        let stage = Arc::clone(&stage);
+        move || stage.metrics(&shown, Metrics::gather)
+    });
+    let server = start_traffic(args, threads, limits, &live, &connector, (records, head))?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({
         let in_flight = Arc::clone(&in_flight);
@@ -205,6 +225,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
         tracing::warn!("the last records were not written in time");
     }
+    exporting.finish(LAST_TELEMETRY).await;
     let _ = end_admin.send(());
     admin_task.abort();
     Ok(())
@@ -226,7 +247,7 @@ fn start_traffic(
     limits: EdgeLimits,
     live: &LivePolicy,
     connector: &Connector,
-    records: Records,
+    (records, head): (Records, Option<Head>),
 ) -> anyhow::Result<Server> {
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -252,6 +273,7 @@ fn start_traffic(
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
         client: Arc::clone(&client),
         sink: records.sink(),
+        head,
     })?;
     Ok(server)
 }
@@ -269,10 +291,14 @@ fn start_records(
     to: Where,
     counts: Arc<Counts>,
     metrics: Arc<Metrics>,
+    mut tracer: Option<Tracer>,
 ) -> anyhow::Result<(Records, Consumer)> {
     let mut lines = Lines::default();
     Records::start(counts, move |batch| {
         metrics.count(batch);
+        if let Some(tracer) = &mut tracer {
+            tracer.add(batch);
+        }
         match to {
             Where::Stdout => lines.write(batch, &mut std::io::stdout().lock()),
             Where::None => {}

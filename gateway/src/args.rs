@@ -10,6 +10,8 @@ use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 use parapet_policy::hook::Hook;
 
+use crate::telemetry::otlp::Names;
+
 mod bus;
 
 pub use bus::BusArgs;
@@ -168,6 +170,14 @@ pub struct Serve {
         default_value = "stdout"
     )]
     pub records: Records,
+    /// Which names spans have. Where traces and metrics go is said by the standard OTEL_* variables.
+    #[arg(
+        long,
+        env = "PARAPET_TRACE_NAMES",
+        value_name = "NAMES",
+        default_value = "standard"
+    )]
+    pub trace_names: Names,
 }
 
 /// Where the record of each request goes.

@@ -24,6 +24,7 @@ use crate::llm::Dialect;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
 use crate::route::{self, NoRoute, Route, request_id};
+use crate::telemetry::head::Head;
 use crate::upstream::Upstreams;
 
 use error::Failure;
@@ -38,6 +39,8 @@ pub struct Gateway {
     pub client: Arc<dyn HttpClient>,
     /// Where records go.
     pub sink: Sink,
+    /// How requests take their place in a trace; none when traces are not exported.
+    pub head: Option<Head>,
 }
 
 impl Handler for Gateway {
@@ -47,6 +50,9 @@ impl Handler for Gateway {
         let found = Route::find(&head.method, head.uri.path());
         let name = found.map_or("other", Route::name);
         let recording = Recording::begin(request_id.clone(), name, self.sink.clone());
+        if let Some(trace) = &self.head {
+            recording.trace(trace.begin(&head.headers));
+        }
         let path = head.uri.path().to_owned();
         let result = match Route::find(&head.method, &path) {
             Ok(Route::ChatCompletions | Route::Messages) => {
@@ -68,6 +74,9 @@ impl Handler for Gateway {
         let name = found.map_or("other", Route::name);
         let request_id = request_id::new();
         let recording = Recording::begin(request_id.clone(), name, self.sink.clone());
+        if let Some(trace) = &self.head {
+            recording.trace(trace.begin(&head.headers));
+        }
         let response = answer::failed(&Failure::Overloaded, dialect, &recording);
         identified(response, dialect, &request_id)
     }

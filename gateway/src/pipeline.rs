@@ -5,6 +5,7 @@
 //! timeout, record and failure handling wrap every call from outside.
 
 pub mod block;
+pub(crate) mod calls;
 mod edit;
 pub mod hook;
 pub mod judge;

@@ -23,6 +23,7 @@ mod provider;
 pub use address::{AddressRules, Cidr, CidrError};
 pub use body::UpstreamBody;
 pub use call::{Call, CallLimits, UpstreamResponse, Upstreams};
+pub(crate) use client::Dial;
 pub use client::SharedClient;
 pub use connector::{Connector, ConnectorConfig, ConnectorError};
 pub use demo::{Demo, Step, ToolCall};

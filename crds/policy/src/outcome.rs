@@ -72,6 +72,19 @@ pub enum FailureClass {
     Internal,
 }
 
+impl FailureClass {
+    /// The word in records, metrics and spans.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::BadAnswer => "bad_answer",
+            Self::NotBuilt => "not_built",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// Why a guardrail did not run.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,6 +12,7 @@ use crate::bundle::Revision;
 use crate::facts::Subject;
 use crate::hook::Hook;
 use crate::outcome::{FailureClass, Operation, SkipReason, Strategy};
+use crate::trace::TraceContext;
 
 /// The version of the record's shape; it changes when a reader could misread an old record.
 pub const RECORD_VERSION: u32 = 1;
@@ -23,6 +24,9 @@ pub struct Record {
     pub version: u32,
     /// As sent to the client in `x-request-id`.
     pub request_id: Arc<str>,
+    /// Its place in a trace; none unless traces are exported.
+    #[serde(flatten)]
+    pub trace: Option<TraceContext>,
     /// Wall clock at the first byte.
     #[serde(serialize_with = "crate::time::as_rfc3339")]
     pub started: SystemTime,
@@ -76,6 +80,20 @@ pub enum End {
     ClientGone,
 }
 
+impl End {
+    /// The word in records, metrics and spans.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::BlockedViolation => "blocked_violation",
+            Self::BlockedFailure => "blocked_failure",
+            Self::Refused => "refused",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}
+
 /// What one guardrail did at one hook.
 #[derive(Clone, Debug, Serialize)]
 pub struct GuardrailRecord {
@@ -91,6 +109,8 @@ pub struct GuardrailRecord {
     pub strategy: Strategy,
     /// `clean`, `changed`, `violation`, `failed` or `skipped`.
     pub outcome: &'static str,
+    /// Whether that stopped the request.
+    pub blocks: bool,
     /// For `failed`.
     pub failure: Option<FailureClass>,
     /// For `skipped`.
@@ -107,6 +127,28 @@ pub struct GuardrailRecord {
     pub cached: bool,
     /// The rules that chose it; empty when a header did.
     pub rules: Arc<[Arc<str>]>,
+    /// The calls that it made over the network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<NetworkCall>,
+}
+
+/// One call of a guardrail to its service.
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkCall {
+    /// Host and port.
+    pub server: Arc<str>,
+    /// The status, when an answer arrived.
+    pub status: Option<u16>,
+    /// Why there was none, as a fixed word: `unavailable`, `address_refused`, `too_large`, `bad_answer`, or `dropped` when
+    /// nobody waited any longer.
+    pub error: Option<&'static str>,
+    /// When it began, microseconds since the request's start.
+    pub start_us: u64,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// The number of its span.
+    #[serde(skip)]
+    pub span: u32,
 }
 
 /// One call to an upstream.
@@ -114,6 +156,10 @@ pub struct GuardrailRecord {
 pub struct Attempt {
     /// The account.
     pub provider: Arc<str>,
+    /// What the account speaks: `openai`, `anthropic` or `demo`.
+    pub kind: &'static str,
+    /// Host and port; none for the demo provider, which is inside the process.
+    pub server: Option<Arc<str>>,
     /// The upstream's own name of the model.
     pub model: Arc<str>,
     /// The status, when headers arrived.
@@ -128,6 +174,12 @@ pub struct Attempt {
     pub input_tokens: Option<u64>,
     /// Tokens as the upstream counted them.
     pub output_tokens: Option<u64>,
-    /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`.
+    /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`, or `dropped` when a guardrail or the
+    /// client ended it before its answer began.
     pub error: Option<&'static str>,
+    /// Whether its answer was read to the end.
+    pub complete: bool,
+    /// The number of its span.
+    #[serde(skip)]
+    pub span: u32,
 }

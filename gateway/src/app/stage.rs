@@ -7,6 +7,7 @@ use crate::edge::{InFlight, Readiness};
 use crate::policy::live::{LivePolicy, PolicyStatus};
 use crate::policy::remote::status::SharedStatus;
 use crate::telemetry::metrics::{Metrics, Now};
+use crate::telemetry::otlp;
 use crate::telemetry::queue::Counts;
 
 /// Shared with the admin routes.
@@ -15,6 +16,14 @@ pub(super) struct Stage {
     readiness: Readiness,
     serving: OnceLock<(Arc<LivePolicy>, Arc<InFlight>)>,
     remote: OnceLock<SharedStatus>,
+}
+
+/// What is counted, and where.
+#[derive(Clone)]
+pub(super) struct Shown {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) records: Arc<Counts>,
+    pub(super) export: Option<Arc<otlp::Counts>>,
 }
 
 impl Stage {
@@ -33,20 +42,27 @@ impl Stage {
         let _ = self.remote.set(status);
     }
 
-    pub(super) fn admin(self: &Arc<Self>, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Admin {
-        let (ready, policy, shown) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+    /// The metrics as they stand.
+    pub(super) fn metrics<R>(&self, shown: &Shown, read: impl Fn(&Metrics, &Now<'_>) -> R) -> R {
+        let serving = self.serving.get();
+        read(
+            &shown.metrics,
+            &Now {
+                in_flight: serving.map_or(0, |(_, in_flight)| in_flight.now()),
+                records: &shown.records,
+                export: shown.export.as_deref(),
+                policy: serving.map(|(live, _)| &**live),
+                remote: self.remote.get().map(|status| status.numbers()),
+            },
+        )
+    }
+
+    pub(super) fn admin(self: &Arc<Self>, shown: Shown) -> Admin {
+        let (ready, policy, metrics) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         Admin {
             ready: Arc::new(move || ready.ready()),
             policy: Arc::new(move || policy.status()),
-            metrics: Arc::new(move || {
-                let serving = shown.serving.get();
-                metrics.render(&Now {
-                    in_flight: serving.map_or(0, |(_, in_flight)| in_flight.now()),
-                    records: &counts,
-                    policy: serving.map(|(live, _)| &**live),
-                    remote: shown.remote.get().map(|status| status.numbers()),
-                })
-            }),
+            metrics: Arc::new(move || metrics.metrics(&shown, Metrics::render)),
         }
     }
 

@@ -92,24 +92,42 @@ pub(super) fn relayed(
 
 /// An upstream's body that is passed on as it comes. What it says about tokens, and how long it took, goes
 /// into the record.
-pub(super) fn passed_on(body: UpstreamBody, recording: &Recording) -> Body {
+///
+/// Of a stream that nobody judges, the first piece stands for the first text: looking for it would cost more.
+pub(super) fn passed_on(body: UpstreamBody, streams: bool, recording: &Recording) -> Body {
     let tap = Rc::new(RefCell::new(UsageTap::default()));
     let (taps, recording) = (tap.clone(), recording.clone());
+    let mut first = streams.then(|| recording.clone());
     Body::upstream(body)
-        .on_piece(move |piece| taps.borrow_mut().pass(piece))
-        .on_end(move |_| {
+        .on_piece(move |piece| {
+            if let Some(recording) = first.take() {
+                note_first(&recording);
+            }
+            taps.borrow_mut().pass(piece);
+        })
+        .on_end(move |ended| {
             let (now, usage) = (recording.now_us(), tap.borrow().usage());
             recording.with(|record| {
                 let Some(attempt) = record.attempts.last_mut() else {
                     return;
                 };
                 attempt.took_us = now.saturating_sub(attempt.start_us);
+                attempt.complete = ended.complete && attempt.error.is_none();
                 if let Some(usage) = usage {
                     attempt.input_tokens = Some(usage.input);
                     attempt.output_tokens = Some(usage.output);
                 }
             });
         })
+}
+
+fn note_first(recording: &Recording) {
+    let now = recording.now_us();
+    recording.with(|record| {
+        if let Some(attempt) = record.attempts.last_mut() {
+            attempt.first_text_us = Some(now.saturating_sub(attempt.start_us));
+        }
+    });
 }
 
 /// Tells which guardrails ran before the head leaves, as far as the settings allow.

@@ -18,6 +18,7 @@ use super::plan::{Planned, authenticate};
 use super::{Gateway, answer};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::llm::{self, Dialect, Request};
+use crate::pipeline::calls;
 use crate::pipeline::hook;
 use crate::pipeline::race::Race;
 use crate::pipeline::recording::Recording;
@@ -109,7 +110,7 @@ impl Gateway {
             Dialect::OpenAi => Endpoint::ChatCompletions,
             Dialect::Anthropic => Endpoint::Messages,
         };
-        let call = Call {
+        let mut call = Call {
             endpoint,
             query: head.uri.query().map(str::to_owned),
             headers: head.headers,
@@ -119,6 +120,8 @@ impl Gateway {
         let start_us = planned.recording.now_us();
         let attempt = planned.recording.attempt(Attempt {
             provider: provider.account.clone(),
+            kind: provider.kind(),
+            server: provider.server(),
             model: planned.upstream_model.clone(),
             status: None,
             start_us,
@@ -127,6 +130,13 @@ impl Gateway {
             input_tokens: None,
             output_tokens: None,
             error: None,
+            complete: false,
+            span: 0,
+        });
+        planned.recording.with(|record| {
+            if let (Some(trace), Some(attempt)) = (&record.trace, record.attempts.get(attempt)) {
+                calls::put(&mut call.headers, trace, trace.span(attempt.span));
+            }
         });
         let result = race
             .alongside(self.upstreams.call(provider, call, limits))
@@ -165,12 +175,13 @@ impl Gateway {
             return Ok(answer::relayed(
                 status,
                 headers,
-                answer::passed_on(body, &planned.recording),
+                answer::passed_on(body, false, &planned.recording),
                 &planned.recording,
             ));
         }
         let collected = race.alongside(body.collect(settings.answer_bytes)).await?;
         let bytes = collected.inspect_err(|error| planned.note_error(error))?;
+        planned.note_complete();
         // An output service is not shown the answer to a prompt that may still be blocked.
         race.finish().await?;
         let judged = self

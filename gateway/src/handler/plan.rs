@@ -169,6 +169,17 @@ impl Planned {
         });
     }
 
+    /// The answer has been read to its end.
+    pub(super) fn note_complete(&self) {
+        let now = self.recording.now_us();
+        self.recording.with(|record| {
+            if let Some(attempt) = record.attempts.last_mut() {
+                attempt.complete = true;
+                attempt.took_us = now.saturating_sub(attempt.start_us);
+            }
+        });
+    }
+
     /// Content that no guardrail can judge shows in the record.
     pub(super) fn note_unjudged(&self, texts: &Texts) {
         let counts = texts.unjudged();

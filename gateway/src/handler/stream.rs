@@ -95,7 +95,7 @@ impl Gateway {
         if !planned.has(Hook::LlmOutput) {
             answer::tell(&mut headers, expose, &recording);
             let dialect = request.request.dialect();
-            let body = answer::passed_on(body, &recording)
+            let body = answer::passed_on(body, true, &recording)
                 .last_words(move |error| cut(&planned, dialect, error));
             return Ok(answer::relayed(status, headers, body, &recording));
         }

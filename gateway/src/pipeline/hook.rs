@@ -17,7 +17,7 @@ use super::judge::Judged;
 use super::payload::Payload;
 use super::race::Race;
 use super::service;
-use super::stage::Stage;
+use super::stage::{Stage, Tag};
 use super::text::TextPass;
 
 /// Runs every guardrail of a stage.
@@ -98,13 +98,13 @@ impl Run<'_> {
             }
             Some(Guardrail::Text(_)) => {
                 let judged = self.text.judge(position, planned.operation, payload);
-                self.settle(planned, &judged, self.text.share_us)
+                self.settle(&self.stage.tag(planned), &judged, self.text.share_us)
             }
             Some(Guardrail::Context(_)) => {
                 let judged = self.judge_context(planned);
-                self.settle(planned, &judged, 0)
+                self.settle(&self.stage.tag(planned), &judged, 0)
             }
-            None => self.settle(planned, &not_built(), 0),
+            None => self.settle(&self.stage.tag(planned), &not_built(), 0),
         }
     }
 
@@ -117,13 +117,14 @@ impl Run<'_> {
         let planned = &stage.plan[position];
         self.done[position] = true;
         let start_us = stage.recording.now_us();
+        let mut tag = stage.tag(planned);
         let judged = match stage.ready(planned).and_then(|ready| ready.guardrail()) {
             Some(Guardrail::Service(_)) if planned.strategy == Strategy::Audit => {
                 self.start_service(planned, payload);
                 return Ok(());
             }
             Some(Guardrail::Service(_)) => {
-                let judged = self.call_mutator(planned, payload).await?;
+                let judged = self.call_mutator(&mut tag, payload).await?;
                 match self.text.apply(planned.strategy, &judged, payload) {
                     Applied::Nothing | Applied::All => judged,
                     Applied::Refused => not_rewritten(judged),
@@ -134,7 +135,7 @@ impl Run<'_> {
             None => not_built(),
         };
         let took_us = stage.recording.now_us() - start_us + self.text.share_us;
-        match self.settle(planned, &judged, took_us) {
+        match self.settle(&tag, &judged, took_us) {
             Some(blocker) => self.block_if_any(vec![blocker]),
             None => Ok(()),
         }
@@ -162,10 +163,10 @@ impl Run<'_> {
     /// Calls a mutating service while the race goes on.
     async fn call_mutator<P: Payload>(
         &mut self,
-        planned: &Planned,
+        tag: &mut Tag,
         payload: &P,
     ) -> Result<Judged, Blocked> {
-        let Some(call) = self.service_call(planned, payload) else {
+        let Some(call) = self.service_call(tag, payload) else {
             return Ok(not_built());
         };
         let answer = self.race.alongside(call.answer).await?;
@@ -174,8 +175,8 @@ impl Run<'_> {
 
     /// Starts a service whose answer is not needed now: in the race, or on its own under audit.
     fn start_service<P: Payload>(&mut self, planned: &Planned, payload: &P) {
-        let tag = self.stage.tag(planned);
-        let Some(call) = self.service_call(planned, payload) else {
+        let mut tag = self.stage.tag(planned);
+        let Some(call) = self.service_call(&mut tag, payload) else {
             tag.record(
                 self.stage.recording,
                 &not_built(),
@@ -203,10 +204,10 @@ impl Run<'_> {
 
     fn service_call<P: Payload>(
         &self,
-        planned: &Planned,
+        tag: &mut Tag,
         payload: &P,
-    ) -> Option<ServiceCall<impl Future<Output = ServiceAnswer> + 'static>> {
-        let ready = self.stage.ready(planned)?;
+    ) -> Option<ServiceCall<impl Future<Output = ServiceAnswer> + 'static + use<P>>> {
+        let ready = self.stage.ready(&tag.planned)?;
         let Some(Guardrail::Service(service)) = ready.guardrail() else {
             return None;
         };
@@ -217,8 +218,8 @@ impl Run<'_> {
             .unwrap_or_else(|| bodies.request.clone());
         let exchange = Exchange {
             call: self.stage.call.clone(),
-            operation: planned.operation,
-            scope: planned.scope,
+            operation: tag.planned.operation,
+            scope: tag.planned.scope,
             segments: std::sync::Arc::new(payload.segments().clone()),
             request_body: bodies.request,
             response_body: bodies.response,
@@ -226,7 +227,7 @@ impl Run<'_> {
         let answer = service::call(
             service.clone(),
             exchange,
-            self.stage.client.clone(),
+            tag.client(self.stage),
             ready.timeout,
             ready.selector.clone(),
         );
@@ -234,8 +235,7 @@ impl Run<'_> {
     }
 
     /// Writes down what a guardrail came to, and tells whether that blocks.
-    fn settle(&self, planned: &Planned, judged: &Judged, took_us: u64) -> Option<Blocker> {
-        let tag = self.stage.tag(planned);
+    fn settle(&self, tag: &Tag, judged: &Judged, took_us: u64) -> Option<Blocker> {
         let now = self.stage.recording.now_us();
         tag.record(
             self.stage.recording,
@@ -243,7 +243,7 @@ impl Run<'_> {
             now.saturating_sub(took_us),
             took_us,
         );
-        decide(planned.strategy, &judged.outcome)
+        decide(tag.planned.strategy, &judged.outcome)
             .blocks()
             .then(|| tag.blocker(judged))
     }

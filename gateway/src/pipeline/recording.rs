@@ -4,12 +4,15 @@
 //! under audit that outlive the response. When the last one lets go, the record is handed on; so a
 //! disconnect counts too, and the record waits for audits without the client waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use parapet_policy::record::{Attempt, End, GuardrailRecord, RECORD_VERSION, Record};
+use parapet_policy::trace::TraceContext;
+
+use super::calls::{Calls, MAX_NOTED};
 
 /// Takes finished records. Must not block.
 pub type Sink = Rc<dyn Fn(Record)>;
@@ -27,6 +30,8 @@ struct Inner {
     record: RefCell<Record>,
     last_look: RefCell<Option<LastLook>>,
     began: Instant,
+    /// How many span numbers are given out.
+    numbers: Cell<u32>,
     sink: Sink,
 }
 
@@ -36,6 +41,7 @@ impl Recording {
         let record = Record {
             version: RECORD_VERSION,
             request_id,
+            trace: None,
             started: SystemTime::now(),
             revision: None,
             route,
@@ -58,9 +64,44 @@ impl Recording {
                 record: RefCell::new(record),
                 last_look: RefCell::new(None),
                 began: Instant::now(),
+                numbers: Cell::new(0),
                 sink,
             }),
         }
+    }
+
+    /// Puts the request into a trace.
+    pub fn trace(&self, trace: TraceContext) {
+        self.with(|record| record.trace = Some(trace));
+    }
+
+    /// A recording of a part of the same request, with the same clock and trace, that goes somewhere else.
+    pub fn part(&self, sink: Sink) -> Self {
+        let (request_id, route, trace) = self.with(|record| {
+            let trace = record.trace.clone();
+            (record.request_id.clone(), record.route, trace)
+        });
+        let mut part = Self::begin(request_id, route, sink);
+        if let Some(inner) = Rc::get_mut(&mut part.inner) {
+            inner.began = self.inner.began;
+            inner.record.get_mut().trace = trace;
+            // The numbers of parts must not meet each other's, nor the whole's.
+            inner.numbers = Cell::new(self.numbers(PART));
+        }
+        part
+    }
+
+    /// Reserves numbers for spans, and tells the first.
+    fn numbers(&self, count: u32) -> u32 {
+        let first = self.inner.numbers.get();
+        self.inner.numbers.set(first.wrapping_add(count));
+        first
+    }
+
+    /// Notes the calls of one guardrail.
+    pub(super) fn calls(&self) -> Calls {
+        let trace = self.with(|record| record.trace.clone());
+        Calls::new(self.inner.began, trace, self.numbers(MAX_NOTED))
     }
 
     /// Microseconds since the request's start.
@@ -84,8 +125,9 @@ impl Recording {
         self.with(|record| record.guardrails.push(entry));
     }
 
-    /// Adds an upstream attempt and tells its place, for later changes.
-    pub fn attempt(&self, entry: Attempt) -> usize {
+    /// Adds an upstream attempt and tells its place, for later changes. Its span gets a number.
+    pub fn attempt(&self, mut entry: Attempt) -> usize {
+        entry.span = self.numbers(1);
         self.with(|record| {
             record.attempts.push(entry);
             record.attempts.len() - 1
@@ -96,6 +138,7 @@ impl Recording {
     pub fn end(&self, end: End, status: u16) {
         let now = self.now_us();
         self.with(|record| {
+            close_attempt(record, now);
             record.end = end;
             record.status = status;
             record.total_us = now;
@@ -103,11 +146,26 @@ impl Recording {
     }
 }
 
+/// A call whose answer never began, and that did not fail either, was dropped: by a block, or with the client.
+fn close_attempt(record: &mut Record, now: u64) {
+    if let Some(attempt) = record.attempts.last_mut()
+        && attempt.status.is_none()
+        && attempt.error.is_none()
+    {
+        attempt.error = Some("dropped");
+        attempt.took_us = now.saturating_sub(attempt.start_us);
+    }
+}
+
+/// The numbers that a part may give out: those of a window's guardrails.
+const PART: u32 = 1 << 14;
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let record = self.record.get_mut();
         if record.total_us == 0 {
             record.total_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            close_attempt(record, record.total_us);
         }
         if let Some(look) = self.last_look.get_mut().take() {
             look(record);
@@ -118,6 +176,7 @@ impl Drop for Inner {
             .sort_by_key(|guardrail| (guardrail.hook, guardrail.start_us));
         let placeholder = Record {
             request_id: Arc::from(""),
+            trace: None,
             subject: None,
             teams: Vec::new(),
             model: None,

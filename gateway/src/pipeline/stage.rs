@@ -6,11 +6,12 @@ use std::sync::Arc;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
 use parapet_policy::hook::{Hook, PerHook};
-use parapet_policy::outcome::{FailureClass, Outcome, SkipReason};
+use parapet_policy::outcome::{FailureClass, Outcome, SkipReason, decide};
 use parapet_policy::plan::Planned;
 use parapet_policy::record::{End, GuardrailRecord, Record};
 
 use super::block::Blocker;
+use super::calls::Calls;
 use super::judge::Judged;
 use super::recording::Recording;
 use crate::policy::guardrail::ReadyGuardrail;
@@ -39,6 +40,8 @@ pub(super) struct Tag {
     pub(super) selector: Arc<str>,
     pub(super) kind: &'static str,
     pub(super) planned: Planned,
+    /// The network calls of a service.
+    calls: Option<Calls>,
 }
 
 impl<'a> Stage<'a> {
@@ -94,10 +97,19 @@ pub(super) fn tag(hook: Hook, guardrails: &[ReadyGuardrail], planned: &Planned) 
         selector: ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone()),
         kind: ready.map_or("?", |ready| ready.kind),
         planned: planned.clone(),
+        calls: None,
     }
 }
 
 impl Tag {
+    /// A client for this guardrail alone: its record tells what goes through it.
+    pub(super) fn client(&mut self, stage: &Stage<'_>) -> Arc<dyn HttpClient> {
+        let calls = stage.recording.calls();
+        let client = calls.noting(stage.client.clone());
+        self.calls = Some(calls);
+        client
+    }
+
     /// Writes down what the guardrail came to.
     pub(super) fn record(
         &self,
@@ -122,6 +134,7 @@ impl Tag {
             operation: self.planned.operation,
             strategy: self.planned.strategy,
             outcome: judged.outcome.as_str(),
+            blocks: decide(self.planned.strategy, &judged.outcome).blocks(),
             failure,
             skipped,
             categories: judged
@@ -134,6 +147,7 @@ impl Tag {
             took_us,
             cached: false,
             rules: self.planned.rules.clone(),
+            calls: self.calls.as_ref().map(Calls::take).unwrap_or_default(),
         }
     }
 

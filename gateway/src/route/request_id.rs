@@ -15,7 +15,7 @@ pub fn new() -> Arc<str> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut id = *b"req_00000000000000000000000000000000";
     let digits = id.iter_mut().skip(4);
-    let words = u128::from(next()) << 64 | u128::from(next());
+    let words = u128::from(random()) << 64 | u128::from(random());
     for (position, digit) in digits.enumerate() {
         let nibble = (words >> (position * 4)) & 0xf;
         *digit = HEX.get(nibble as usize).copied().unwrap_or(b'0');
@@ -23,7 +23,8 @@ pub fn new() -> Arc<str> {
     Arc::from(std::str::from_utf8(&id).unwrap_or("req_"))
 }
 
-fn next() -> u64 {
+/// A random number, good for names and nothing else.
+pub fn random() -> u64 {
     STATE.with(|state| {
         let (a, mut b) = state.get();
         let value = a.wrapping_add(b);

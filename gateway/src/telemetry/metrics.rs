@@ -6,19 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::RandomState;
 use parapet_policy::hook::Hook;
 use parapet_policy::record::{Attempt, End, GuardrailRecord, Record};
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
+use super::otlp as export;
 use super::queue::Counts;
 use crate::policy::live::LivePolicy;
 use crate::policy::remote::status::Numbers;
 
 mod issuers;
+mod models;
 mod remote;
 
 use issuers::IssuerMetrics;
+use models::{KnownModels, ModelMetrics};
 use remote::RemoteMetrics;
 
 /// Seconds: a gateway's own work takes microseconds, a model's answer minutes.
@@ -32,6 +36,8 @@ const GUARDRAIL_BUCKETS: [f64; 14] = [
 
 /// Selectors that have series of their own: policy that changes for ever must not make series for ever.
 const MAX_SELECTORS: usize = 5000;
+/// Categories of one guardrail that have series of their own: services choose their names.
+const MAX_CATEGORIES: usize = 100;
 /// Where the others are counted.
 const OTHER: &str = "other";
 
@@ -43,11 +49,18 @@ pub struct Metrics {
     request_seconds: HistogramVec,
     guardrails: IntCounterVec,
     guardrail_seconds: HistogramVec,
+    findings: IntCounterVec,
+    failures: IntCounterVec,
+    blocks: IntCounterVec,
+    unjudged: IntCounterVec,
+    models: ModelMetrics,
     attempts: IntCounterVec,
     first_text_seconds: HistogramVec,
     tokens: IntCounterVec,
     in_flight: IntGauge,
     records_lost: IntCounterVec,
+    exported: IntCounterVec,
+    not_exported: IntCounterVec,
     policy_loads: IntCounterVec,
     policy_epoch: IntGauge,
     policy_generation: IntGauge,
@@ -63,19 +76,9 @@ impl Metrics {
     /// When two metrics have one name.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            prometheus::Result::Ok(metric)
-        };
-        let histogram = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
-            let metric = HistogramVec::new(
-                HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-                labels,
-            )?;
-            registry.register(Box::new(metric.clone()))?;
-            prometheus::Result::Ok(metric)
-        };
+        let make = Make(&registry);
+        let counter = |name, help, labels| make.counter(name, help, labels);
+        let histogram = |name, help, labels, buckets| make.histogram(name, help, labels, buckets);
         let gauge = |name: &str, help: &str| {
             let metric = IntGauge::new(name, help)?;
             registry.register(Box::new(metric.clone()))?;
@@ -115,6 +118,27 @@ impl Metrics {
                 &["selector", "hook"],
                 &GUARDRAIL_BUCKETS,
             )?,
+            findings: counter(
+                "parapet_guardrail_findings_total",
+                "What guardrails found, by category.",
+                &["selector", "hook", "category"],
+            )?,
+            failures: counter(
+                "parapet_guardrail_failures_total",
+                "Guardrails that could not judge, by class.",
+                &["selector", "hook", "class"],
+            )?,
+            blocks: counter(
+                "parapet_blocks_total",
+                "Requests and answers that guardrails blocked: for what they found, or because they could not judge.",
+                &["hook", "why"],
+            )?,
+            unjudged: counter(
+                "parapet_unjudged_total",
+                "Content that no guardrail could judge, by class.",
+                &["class"],
+            )?,
+            models: ModelMetrics::new(&make)?,
             attempts: counter(
                 "parapet_upstream_attempts_total",
                 "Calls to upstreams; without an answer the status is what went wrong.",
@@ -139,6 +163,16 @@ impl Metrics {
                 "parapet_records_lost_total",
                 "Records dropped because the queue was full, and batches that could not be written.",
                 &["why"],
+            )?,
+            exported: counter(
+                "parapet_telemetry_sent_total",
+                "Spans that a collector took, and messages with metrics.",
+                &["signal"],
+            )?,
+            not_exported: counter(
+                "parapet_telemetry_lost_total",
+                "Spans that no collector took, and messages with metrics.",
+                &["signal", "why"],
             )?,
             policy_loads: counter(
                 "parapet_policy_loads_total",
@@ -177,7 +211,25 @@ impl Metrics {
             for attempt in &record.attempts {
                 self.count_attempt(attempt);
             }
+            self.models.count(&mut known.models, record);
+            self.count_block(record);
+            for (class, count) in &record.unjudged {
+                self.unjudged
+                    .with_label_values(&[&**class])
+                    .inc_by(u64::from(*count));
+            }
         }
+    }
+
+    fn count_block(&self, record: &Record) {
+        let why = match record.end {
+            End::BlockedViolation => "violation",
+            End::BlockedFailure => "failure",
+            End::Allowed | End::Refused | End::UpstreamFailed | End::ClientGone => return,
+        };
+        let blocker = record.guardrails.iter().find(|entry| entry.blocks);
+        let hook = blocker.map_or("unknown", |entry| entry.hook.as_str());
+        self.blocks.with_label_values(&[hook, why]).inc();
     }
 
     fn count_attempt(&self, attempt: &Attempt) {
@@ -204,6 +256,13 @@ impl Metrics {
 
     /// Everything in Prometheus' text format.
     pub fn render(&self, now: &Now<'_>) -> String {
+        TextEncoder::new()
+            .encode_to_string(&self.gather(now))
+            .unwrap_or_default()
+    }
+
+    /// Everything as it stands.
+    pub fn gather(&self, now: &Now<'_>) -> Vec<MetricFamily> {
         self.in_flight.set(gauge_of(now.in_flight as u64));
         let lost = [
             ("queue_full", now.records.dropped()),
@@ -233,10 +292,15 @@ impl Metrics {
         if let Some(numbers) = &now.remote {
             self.remote.show(&self.registry, numbers);
         }
-        let families = self.registry.gather();
-        TextEncoder::new()
-            .encode_to_string(&families)
-            .unwrap_or_default()
+        if let Some(export) = now.export {
+            for (signal, count) in export.sent() {
+                raise(&self.exported.with_label_values(&[signal]), count);
+            }
+            for (signal, why, count) in export.lost() {
+                raise(&self.not_exported.with_label_values(&[signal, why]), count);
+            }
+        }
+        self.registry.gather()
     }
 }
 
@@ -246,6 +310,7 @@ impl Metrics {
 struct Known {
     requests: HashMap<(&'static str, u16, &'static str), (IntCounter, Histogram), RandomState>,
     guardrails: HashMap<Arc<str>, [OfHook; Hook::ALL.len()], RandomState>,
+    models: KnownModels,
 }
 
 /// The series of one guardrail at one hook.
@@ -253,11 +318,41 @@ struct Known {
 struct OfHook {
     outcomes: Vec<(&'static str, IntCounter)>,
     seconds: Option<Histogram>,
+    findings: Vec<(Arc<str>, IntCounter)>,
+}
+
+/// Makes metrics and registers them.
+struct Make<'a>(&'a Registry);
+
+impl Make<'_> {
+    fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let metric = HistogramVec::new(options, labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
 }
 
 impl Known {
     fn request(&mut self, metrics: &Metrics, record: &Record) -> &(IntCounter, Histogram) {
-        let end = end(record.end);
+        let end = record.end.as_str();
         self.requests
             .entry((record.route, record.status, end))
             .or_insert_with(|| {
@@ -302,6 +397,15 @@ impl Known {
                 of_hook.outcomes.push((record.outcome, counter));
             }
         }
+        for (category, count) in &record.categories {
+            of_hook.found(metrics, [selector, hook], category, u64::from(*count));
+        }
+        if let Some(class) = record.failure {
+            metrics
+                .failures
+                .with_label_values(&[selector, hook, class.as_str()])
+                .inc();
+        }
         if record.skipped.is_none() {
             let make = || {
                 metrics
@@ -316,12 +420,36 @@ impl Known {
     }
 }
 
+impl OfHook {
+    fn found(&mut self, metrics: &Metrics, of: [&str; 2], category: &Arc<str>, count: u64) {
+        let known = |findings: &[(Arc<str>, IntCounter)], category: &str| {
+            findings.iter().position(|(known, _)| **known == *category)
+        };
+        let mut place = known(&self.findings, category);
+        let mut name = Arc::clone(category);
+        if place.is_none() && self.findings.len() >= MAX_CATEGORIES {
+            name = OTHER.into();
+            place = known(&self.findings, OTHER);
+        }
+        match place.and_then(|place| self.findings.get(place)) {
+            Some((_, counter)) => counter.inc_by(count),
+            None => {
+                let counter = metrics.findings.with_label_values(&[of[0], of[1], &*name]);
+                counter.inc_by(count);
+                self.findings.push((name, counter));
+            }
+        }
+    }
+}
+
 /// What is read when somebody asks for metrics.
 pub struct Now<'a> {
     /// Requests in flight.
     pub in_flight: usize,
     /// Of the records' queue.
     pub records: &'a Arc<Counts>,
+    /// What became of what was to be exported; none when nothing is.
+    pub export: Option<&'a export::Counts>,
     /// The policy in force, as soon as there is one.
     pub policy: Option<&'a LivePolicy>,
     /// The way from the operator, when there is one.
@@ -345,17 +473,6 @@ fn seconds(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-const fn end(end: End) -> &'static str {
-    match end {
-        End::Allowed => "allowed",
-        End::BlockedViolation => "blocked_violation",
-        End::BlockedFailure => "blocked_failure",
-        End::Refused => "refused",
-        End::UpstreamFailed => "upstream_failed",
-        End::ClientGone => "client_gone",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use parapet_policy::hook::Hook;
@@ -376,17 +493,21 @@ mod tests {
             operation: Operation::Validate,
             strategy: Strategy::Enforce,
             outcome: "violation",
+            blocks: false,
             failure: None,
             skipped: None,
-            categories: Vec::new(),
+            categories: vec![("us_ssn".into(), 3)],
             edits: 0,
             start_us: 0,
             took_us: 7,
             cached: false,
             rules: Vec::new().into(),
+            calls: Vec::new(),
         });
         counted.attempts.push(Attempt {
             provider: "demo".into(),
+            kind: "demo",
+            server: None,
             model: "echo".into(),
             status: None,
             start_us: 0,
@@ -395,6 +516,8 @@ mod tests {
             input_tokens: Some(4),
             output_tokens: None,
             error: Some("timeout"),
+            complete: false,
+            span: 0,
         });
         metrics.count(&[counted, record("b")]);
         let text = TextEncoder::new()
@@ -403,6 +526,9 @@ mod tests {
         let lines = [
             r#"parapet_requests_total{end="allowed",route="/v1/chat/completions",status="200"} 2"#,
             r#"parapet_guardrail_outcomes_total{hook="llm_input",outcome="violation",selector="g/pii"} 1"#,
+            r#"parapet_guardrail_findings_total{category="us_ssn",hook="llm_input",selector="g/pii"} 3"#,
+            r#"gen_ai_client_operation_duration_seconds_count{error_type="timeout",gen_ai_operation_name="chat",gen_ai_provider_name="demo",gen_ai_request_model="echo"} 1"#,
+            r#"gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_provider_name="demo",gen_ai_request_model="echo",gen_ai_token_type="input"} 4"#,
             r#"parapet_upstream_attempts_total{provider="demo",status="timeout"} 1"#,
             r#"parapet_upstream_tokens_total{direction="input",provider="demo"} 4"#,
             r#"parapet_request_duration_seconds_count{route="/v1/chat/completions"} 2"#,
@@ -410,6 +536,87 @@ mod tests {
         for line in lines {
             assert!(text.contains(line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_guardrails_spared_is_counted() {
+        let metrics = Metrics::new().unwrap();
+        let attempt = |complete| Attempt {
+            provider: "main".into(),
+            kind: "openai",
+            server: None,
+            model: "gpt".into(),
+            status: Some(200),
+            start_us: 0,
+            first_text_us: None,
+            took_us: 5,
+            input_tokens: None,
+            output_tokens: None,
+            error: None,
+            complete,
+            span: 0,
+        };
+        let blocked = |attempts| {
+            let mut blocked = record("a");
+            blocked.end = End::BlockedViolation;
+            blocked.request_bytes = 400;
+            blocked.attempts = attempts;
+            blocked
+        };
+        let mut gone = record("b");
+        gone.end = End::ClientGone;
+        metrics.count(&[
+            blocked(Vec::new()),
+            blocked(vec![attempt(false)]),
+            blocked(vec![attempt(true)]),
+            gone,
+        ]);
+        let text = TextEncoder::new()
+            .encode_to_string(&metrics.registry.gather())
+            .unwrap();
+        for line in [
+            r#"parapet_model_calls_spared_total{how="never_made"} 1"#,
+            r#"parapet_model_calls_spared_total{how="cut_short"} 1"#,
+            "parapet_tokens_spared_estimate_total 100",
+            r#"parapet_blocks_total{hook="unknown",why="violation"} 3"#,
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_callers_choose_do_not_make_series_for_ever() {
+        let metrics = Metrics::new().unwrap();
+        let counted = |number: usize| {
+            let mut counted = record("a");
+            counted.attempts.push(Attempt {
+                provider: "main".into(),
+                kind: "openai",
+                server: None,
+                model: format!("model-{number}").into(),
+                status: Some(200),
+                start_us: 0,
+                first_text_us: None,
+                took_us: 5,
+                input_tokens: None,
+                output_tokens: None,
+                error: None,
+                complete: true,
+                span: 0,
+            });
+            counted
+        };
+        metrics.count(&(0..300).map(counted).collect::<Vec<_>>());
+        let text = TextEncoder::new()
+            .encode_to_string(&metrics.registry.gather())
+            .unwrap();
+        let count = |begun: &str| text.lines().filter(|line| line.starts_with(begun)).count();
+        assert_eq!(
+            count("gen_ai_client_operation_duration_seconds_count{"),
+            201
+        );
+        let capped = r#"parapet_metric_labels_capped_total{label="gen_ai_request_model"} 100"#;
+        assert!(text.lines().any(|line| line == capped), "{text}");
     }
 
     #[test]
@@ -424,6 +631,7 @@ mod tests {
                 operation: Operation::Validate,
                 strategy: Strategy::Enforce,
                 outcome: "clean",
+                blocks: false,
                 failure: None,
                 skipped: None,
                 categories: Vec::new(),
@@ -432,6 +640,7 @@ mod tests {
                 took_us: 7,
                 cached: false,
                 rules: Vec::new().into(),
+                calls: Vec::new(),
             });
             counted
         };

@@ -119,6 +119,7 @@ pub(crate) mod tests {
         Record {
             version: RECORD_VERSION,
             request_id: id.into(),
+            trace: None,
             started: SystemTime::UNIX_EPOCH,
             revision: None,
             route: "/v1/chat/completions",

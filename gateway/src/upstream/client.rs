@@ -197,7 +197,7 @@ fn client_error(error: UpstreamError) -> ClientError {
 
 /// The connector as hyper-util's client wants it.
 #[derive(Clone)]
-struct Dial(Connector);
+pub(crate) struct Dial(pub(crate) Connector);
 
 impl Service<Uri> for Dial {
     type Response = TokioIo<Outgoing>;

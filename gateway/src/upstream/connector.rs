@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls_platform_verifier::Verifier;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -55,6 +55,14 @@ pub enum ConnectorError {
         /// Why.
         reason: String,
     },
+    /// The certificate to show, or its key, can't be read.
+    #[error("cannot read the certificate or the key to show from {path}: {reason}")]
+    Identity {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Makes connections. Cheap to clone; all clones share rules and trust.
@@ -84,11 +92,31 @@ impl Connector {
             .as_deref()
             .map_or_else(|| Ok(Vec::new()), authorities)?;
         Ok(Self {
-            tls: Arc::new(trust(extra)),
+            tls: Arc::new(trust(extra, None)),
             settings: Arc::new(ArcSwap::from_pointee(Settings {
                 rules: AddressRules::default(),
                 timeout: config.timeout,
             })),
+        })
+    }
+
+    /// The same connector, address rules included, for a peer with an authority of its own, or that asks for a
+    /// certificate: PEM files with authorities to trust beside the system's, and with a certificate chain and its key.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn with_trust(
+        &self,
+        ca: Option<&Path>,
+        identity: Option<&(PathBuf, PathBuf)>,
+    ) -> Result<Self, ConnectorError> {
+        let extra = ca.map_or_else(|| Ok(Vec::new()), authorities)?;
+        let identity = identity
+            .map(|(chain, key)| read_identity(chain, key))
+            .transpose()?;
+        Ok(Self {
+            tls: Arc::new(trust(extra, identity)),
+            settings: Arc::clone(&self.settings),
         })
     }
 
@@ -233,16 +261,39 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 /// Offers HTTP/2 and HTTP/1.1.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-fn trust(extra: Vec<CertificateDer<'static>>) -> Trust {
+/// A certificate chain and its key.
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read_identity(chain: &Path, key: &Path) -> Result<Identity, ConnectorError> {
+    let fail = |path: &Path, reason: String| ConnectorError::Identity {
+        path: path.into(),
+        reason,
+    };
+    let certificates = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| fail(chain, e.to_string()))?;
+    if certificates.is_empty() {
+        return Err(fail(chain, "it holds no certificate".into()));
+    }
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|e| fail(key, e.to_string()))?;
+    Ok((certificates, key))
+}
+
+fn trust(extra: Vec<CertificateDer<'static>>, identity: Option<Identity>) -> Trust {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier =
         Verifier::new_with_extra_roots(extra, Arc::clone(&provider)).map_err(|e| e.to_string())?;
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|e| e.to_string())?,
+    };
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(TlsConnector::from(Arc::new(config)))
 }

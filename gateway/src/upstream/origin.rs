@@ -20,7 +20,7 @@ struct Inner {
     /// For the `host` header.
     header: HeaderValue,
     /// For messages: host and port.
-    name: String,
+    name: Arc<str>,
 }
 
 /// A URL that can't be called.
@@ -63,7 +63,7 @@ impl Origin {
         let default = if tls { 443 } else { 80 };
         let port = authority.port_u16().unwrap_or(default);
         let header = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        let name = format!("{}:{port}", authority.host());
+        let name = format!("{}:{port}", authority.host()).into();
         Ok(Self(Arc::new(Inner {
             tls,
             host,
@@ -92,6 +92,11 @@ impl Origin {
     /// Host and port, for messages.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The same, to be kept.
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.0.name)
     }
 
     /// The value of the `host` header.

@@ -122,6 +122,25 @@ impl ReadyProvider {
         }
     }
 
+    /// What the account speaks, for records.
+    pub const fn kind(&self) -> &'static str {
+        match &self.backend {
+            Backend::Demo(_) => "demo",
+            Backend::Http(http) => match http.dialect {
+                Dialect::OpenAi => "openai",
+                Dialect::Anthropic => "anthropic",
+            },
+        }
+    }
+
+    /// Host and port; none for the demo provider.
+    pub fn server(&self) -> Option<Arc<str>> {
+        match &self.backend {
+            Backend::Demo(_) => None,
+            Backend::Http(http) => Some(http.origin.shared_name()),
+        }
+    }
+
     /// Makes an account behind HTTP ready.
     ///
     /// # Errors

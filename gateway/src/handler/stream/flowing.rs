@@ -61,6 +61,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
                 .send(guarded.flow.take(), dialect, &delivery)
                 .await?;
         }
+        planned.note_complete();
         if let Some(frame) = decoder.finish() {
             guarded.event(Event::read(dialect, frame))?;
         }

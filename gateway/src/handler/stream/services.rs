@@ -73,6 +73,7 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
             events.push(Event::read(dialect, frame));
         }
     }
+    planned.note_complete();
     events.extend(decoder.finish().map(|frame| Event::read(dialect, frame)));
     for event in &events {
         if event.kind == EventKind::Broken {

@@ -200,16 +200,12 @@ impl<'a> Windows<'a> {
     fn recording(&self) -> (Recording, Rc<RefCell<Vec<Record>>>) {
         let records: Rc<RefCell<Vec<Record>>> = Rc::default();
         let kept = records.clone();
-        let id = self
-            .planned
-            .recording
-            .with(|record| record.request_id.clone());
         let sink = Rc::new(move |record| kept.borrow_mut().push(record));
-        (Recording::begin(id, "window", sink), records)
+        (self.planned.recording.part(sink), records)
     }
 
     fn merge(&mut self, records: Vec<Record>) {
-        for mut entry in records.into_iter().flat_map(|record| record.guardrails) {
+        for entry in records.into_iter().flat_map(|record| record.guardrails) {
             if entry.failure == Some(FailureClass::Timeout) {
                 let guardrails = &self.planned.snapshot.guardrails;
                 self.entries.retain(|asked| {
@@ -223,15 +219,12 @@ impl<'a> Windows<'a> {
                 .iter_mut()
                 .find(|known| known.selector == entry.selector);
             let Some(known) = known else {
-                entry.start_us = self
-                    .planned
-                    .recording
-                    .now_us()
-                    .saturating_sub(entry.took_us);
                 self.records.push(entry);
                 continue;
             };
             known.took_us += entry.took_us;
+            let room = MAX_CALLS.saturating_sub(known.calls.len());
+            known.calls.extend(entry.calls.into_iter().take(room));
             known.edits += entry.edits;
             if rank(entry.outcome) > rank(known.outcome) {
                 known.outcome = entry.outcome;
@@ -264,6 +257,9 @@ impl Drop for Windows<'_> {
         self.report();
     }
 }
+
+/// A guardrail's windows beyond this many leave no calls in the record.
+const MAX_CALLS: usize = 64;
 
 /// Which outcome stands for several windows.
 fn rank(outcome: &str) -> u8 {

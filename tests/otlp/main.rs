@@ -1,0 +1,12 @@
+//! Traces and metrics as a real OpenTelemetry Collector receives them, and collectors that fail.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
+
+mod failing;
+mod metrics;
+mod propagation;
+mod spans;
+mod support;
