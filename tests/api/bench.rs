@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const RULES: usize = 5_000;
 const CONFIGS: usize = 50;
 const BIG_EDITS: usize = 20;
+/// Integrations beside the one that is edited, at the end.
+const INTEGRATIONS: usize = 1_000;
 
 /// Rewrites `marker` into something that tells the edit.
 fn guardrail(edit: usize) -> Value {
@@ -101,6 +103,12 @@ fn other_rules(config: usize) -> Value {
         })
         .collect();
     json!({"rules": rules})
+}
+
+/// A guardrail of its own, which no rule names.
+fn other_guardrail(number: usize) -> Value {
+    let pattern = json!({"pattern": format!("word-{number}")});
+    json!({"guardrails": [{"name": "x", "regex": {"customPatterns": [pattern]}}]})
 }
 
 #[tokio::test]
@@ -192,5 +200,34 @@ async fn edits_from_the_api_server_to_ten_gateways() {
         resident(operator.child.id()),
         resident(gateways.first().and_then(Gateway::pid))
     );
+    for integration in 0..INTEGRATIONS {
+        let name = format!("group-{integration}");
+        let spec = other_guardrail(integration);
+        cluster.apply("GuardrailIntegration", &name, spec).await;
+    }
+    edit += BIG_EDITS;
+    edits(&cluster, &gateways, edit..edit + 1, QUIET).await;
+    let published = installation.publisher().await.unwrap();
+    let (manifest, _) = published.last_good().await.unwrap().unwrap();
+    let _ = writeln!(
+        report,
+        "with {INTEGRATIONS} integrations more: a bundle of {} kB, {} kB as it travels; resident: operator {:.0} MiB, gateway {:.0} MiB",
+        manifest.body.plain_bytes / 1000,
+        manifest.body.bytes / 1000,
+        resident(operator.child.id()),
+        resident(gateways.first().and_then(Gateway::pid))
+    );
+    let metrics = operator.metrics().await;
+    for counted in [
+        "parapet_operator_publications_total",
+        "parapet_operator_status_writes_total",
+        "parapet_operator_guardrail_builds",
+        "parapet_operator_reconcile_seconds_sum",
+        "parapet_operator_reconcile_seconds_count",
+    ] {
+        for line in metrics.lines().filter(|line| line.starts_with(counted)) {
+            let _ = writeln!(report, "{line}");
+        }
+    }
     println!("{report}");
 }

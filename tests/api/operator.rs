@@ -28,6 +28,7 @@ mod leaders;
 mod namespaces;
 mod recorded;
 mod rights;
+mod sizes;
 mod statuses;
 mod webhook;
 
