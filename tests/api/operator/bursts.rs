@@ -68,6 +68,17 @@ async fn nothing_is_written_when_nothing_has_changed_and_a_burst_ends_in_few_pub
         .unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(bus.publications(), publications);
+    // Other keys: the same policy once more, under the next generation. No status says anything else than before.
+    let revision = bus.bundle().unwrap().revision;
+    let config = cluster.api("GuardrailConfig").get("rules").await.unwrap();
+    bus.change_keys();
+    let next = bundle(&bus, "with other keys", |bundle| bundle.revision > revision).await;
+    assert_eq!(next.revision.generation, revision.generation + 1);
+    report(&bus);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(bus.publications(), publications + 1);
+    let now = cluster.api("GuardrailConfig").get("rules").await.unwrap();
+    assert_eq!(version(now), version(config));
     println!("{EDITS} edits: {published} publications");
     operator.stop().await;
 }
