@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parapet_policy::bundle::SecretId;
+use parapet_policy::bundle::{AccountIdentity, SecretId};
 use parapet_policy::compile::{
     Created, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration, WrittenProvider,
     WrittenResource,
@@ -167,8 +167,18 @@ pub fn account(spec: &VirtualAccountSpec, created: Created, said: &mut Said<'_>)
                 )
             })
             .collect(),
+        identities: spec
+            .identities
+            .iter()
+            .map(|identity| AccountIdentity {
+                provider: identity.provider.as_str().into(),
+                value: identity.value.as_str().into(),
+            })
+            .collect(),
         teams: spec.teams.clone(),
+        roles: spec.roles.clone(),
         metadata: spec.metadata.clone(),
+        fixed_metadata: spec.fixed_metadata.clone(),
         expires_at: spec.expires_at.clone(),
     }
 }

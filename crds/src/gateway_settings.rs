@@ -1,5 +1,7 @@
 //! `GatewaySettings`: one per installation.
 
+use std::collections::BTreeMap;
+
 use parapet_policy::outcome::Strategy;
 use parapet_policy::rule::InputExecution;
 use schemars::JsonSchema;
@@ -26,6 +28,10 @@ pub struct GatewaySettingsSpec {
     /// Where the gateway's own calls may go.
     #[serde(default)]
     pub egress: Egress,
+    /// Lets callers in that bring no token at all. Absent, they get a 401. A token that is not accepted gets one in any
+    /// case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<Anonymous>,
 }
 
 impl Spec for GatewaySettingsSpec {
@@ -45,6 +51,33 @@ pub struct Defaults {
     /// Whether slow input validators race the model or finish first. Default `parallel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_execution: Option<InputExecution>,
+    /// Metadata of requests where neither their account nor their metadata header says anything else.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Who calls when no token comes. It is a user like any other: in `team:everyone`, and let in wherever a resource lists
+/// no collaborators.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Anonymous {
+    /// The user's name.
+    #[schemars(length(min = 1, max = 256))]
+    pub user: String,
+    /// Teams that it belongs to, without prefix.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "set"))]
+    pub teams: Vec<String>,
+}
+
+impl Default for Anonymous {
+    fn default() -> Self {
+        Self {
+            user: "anonymous".into(),
+            teams: Vec::new(),
+        }
+    }
 }
 
 /// What responses tell about the guardrails that ran.

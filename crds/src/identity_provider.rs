@@ -81,13 +81,19 @@ pub struct Jwks {
 /// The members of [`Jwks`], exactly one of which is given. Sorted.
 pub const JWKS_MEMBERS: &[&str] = &["inline", "uri"];
 
-/// Which claims tell who calls.
+/// Which claims tell who calls. A claim is named by its name, or by a path with dots: through objects by name, through
+/// lists by number, or without one through every entry.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Claims {
     /// The claim with the user's name.
     #[schemars(length(min = 1, max = 256))]
     pub user: String,
+    /// The claim whose value makes a token a `VirtualAccount`'s, when one lists it under `identities`. Default: the
+    /// user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub virtual_account: Option<String>,
     /// The claim with the user's teams: a list of texts, or one text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
@@ -106,6 +112,7 @@ impl Default for Claims {
     fn default() -> Self {
         Self {
             user: "sub".into(),
+            virtual_account: None,
             teams: None,
             roles: None,
             metadata: BTreeMap::new(),

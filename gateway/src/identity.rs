@@ -41,17 +41,32 @@ pub use status::IssuerStatus;
 pub struct Identity {
     /// For matching rules.
     pub caller: Caller,
-    /// Metadata of the account or from claims; wins over the header's.
+    /// Metadata of the account; the header's wins over it.
     pub metadata: BTreeMap<String, String>,
+    /// Metadata of the account or from claims that wins over the header's.
+    pub fixed_metadata: BTreeMap<String, String>,
 }
 
 impl Identity {
+    /// A virtual account's.
+    pub fn of_account(account: &AccountEntry) -> Self {
+        Self {
+            caller: Caller {
+                subject: Subject::VirtualAccount(account.source.name.clone()),
+                teams: account.teams.clone(),
+                roles: account.roles.clone(),
+            },
+            metadata: account.metadata.clone(),
+            fixed_metadata: account.fixed_metadata.clone(),
+        }
+    }
+
     /// Bytes that it takes in memory, nearly.
     fn bytes(&self) -> usize {
         // A shared text has two counters before it, and an allocation is rounded up.
         const TEXT: usize = 40;
         let names = |names: &[Arc<str>]| names.iter().map(|name| TEXT + name.len()).sum::<usize>();
-        let pairs = self.metadata.iter();
+        let pairs = self.metadata.iter().chain(&self.fixed_metadata);
         let metadata: usize = pairs
             .map(|(key, value)| 2 * TEXT + key.len() + value.len())
             .sum();
@@ -104,10 +119,38 @@ pub struct Identities {
 /// A token of a machine.
 struct Token {
     digest: Digest,
+    machine: Machine,
+}
+
+/// A machine's identity.
+#[derive(Clone)]
+struct Machine {
     identity: Arc<Identity>,
     /// Seconds since 1970.
     expires: Option<u64>,
 }
+
+impl Machine {
+    fn new(account: &AccountEntry) -> Self {
+        // The compiler says what is wrong with a time; an account whose end is not known is over.
+        let end = |text: &String| parse_rfc3339(text).map_or(0, seconds);
+        Self {
+            expires: account.expires_at.as_ref().map(end),
+            identity: Arc::new(Identity::of_account(account)),
+        }
+    }
+
+    /// Its identity, unless its time is over.
+    fn identity(&self) -> Result<&Arc<Identity>, AuthError> {
+        match self.expires {
+            Some(expires) if now() >= expires => Err(AuthError::Expired),
+            Some(_) | None => Ok(&self.identity),
+        }
+    }
+}
+
+/// Machines that prove who they are with an identity provider's tokens: by the claim's value.
+type Machines = HashMap<Arc<str>, Machine, foldhash::fast::RandomState>;
 
 impl std::fmt::Debug for Identities {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -128,32 +171,30 @@ impl Identities {
             issuers: Vec::new(),
             remembered: Remembered::default(),
         };
+        let mut by_provider: HashMap<&str, Machines> = HashMap::new();
         for account in &bundle.accounts {
-            identities.add_account(account, secrets, &mut said);
+            let machine = Machine::new(account);
+            for identity in &account.identities {
+                let machines = by_provider.entry(&identity.provider).or_default();
+                machines.insert(identity.value.clone(), machine.clone());
+            }
+            identities.add_tokens(account, &machine, secrets, &mut said);
         }
         for provider in &bundle.identity_providers {
-            identities.issuers.extend(issuer::read(provider, &mut said));
+            let machines = by_provider.remove(&*provider.source.name);
+            let issuer = issuer::read(provider, machines.unwrap_or_default(), &mut said);
+            identities.issuers.extend(issuer);
         }
         (identities, said)
     }
 
-    fn add_account(
+    fn add_tokens(
         &mut self,
         account: &AccountEntry,
+        machine: &Machine,
         secrets: &Secrets,
         said: &mut Vec<Diagnostic>,
     ) {
-        // The compiler says what is wrong with a time; an account whose end is not known is over.
-        let end = |text: &String| parse_rfc3339(text).map_or(0, seconds);
-        let expires = account.expires_at.as_ref().map(end);
-        let identity = Arc::new(Identity {
-            caller: Caller {
-                subject: Subject::VirtualAccount(account.source.name.clone()),
-                teams: account.teams.clone(),
-                roles: Vec::new(),
-            },
-            metadata: account.metadata.clone(),
-        });
         for (index, id) in account.tokens.iter().enumerate() {
             // That a Secret is missing, the compiler says.
             let Some(token) = secrets.get(id) else {
@@ -172,7 +213,7 @@ impl Identities {
             let digest = self.hasher.digest(token.as_bytes());
             if self
                 .token(&digest)
-                .is_some_and(|other| other.identity.caller != identity.caller)
+                .is_some_and(|other| other.machine.identity.caller != machine.identity.caller)
             {
                 said.push(wrong(
                     Reason::Conflicted,
@@ -182,8 +223,7 @@ impl Identities {
             }
             let token = Token {
                 digest,
-                identity: Arc::clone(&identity),
-                expires,
+                machine: machine.clone(),
             };
             self.tokens.entry(digest.place()).or_default().push(token);
         }
@@ -204,10 +244,7 @@ impl Identities {
         let token = token(headers).ok_or(AuthError::Missing)?;
         let digest = self.hasher.digest(token);
         if let Some(token) = self.token(&digest) {
-            return match token.expires {
-                Some(expires) if now() >= expires => Err(AuthError::Expired),
-                Some(_) | None => Ok(Arc::clone(&token.identity)),
-            };
+            return token.machine.identity().cloned();
         }
         if self.issuers.is_empty() || !jwt::looks_like_one(token) {
             return Err(AuthError::Unknown);
@@ -222,7 +259,6 @@ impl Identities {
             expires,
             by,
         } = jwt::verify(&self.issuers, token)?;
-        let identity = Arc::new(identity);
         let entry = Entry {
             identity: Arc::clone(&identity),
             expires,
@@ -253,6 +289,11 @@ impl Identities {
             .map(|issuer| IssuerStatus::of(issuer.name.clone(), &issuer.keys))
             .collect()
     }
+}
+
+/// Whether the client sends anything that could be meant as credentials.
+pub fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key")
 }
 
 /// The token that the client sent: a bearer token before an `x-api-key`, as SDKs for either dialect send them.

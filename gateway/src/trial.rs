@@ -17,6 +17,7 @@ use parapet_policy::plan::Plan;
 
 use crate::args::Try;
 use crate::handler::resolve::resolve;
+use crate::identity::Identity;
 use crate::llm::{self, Request, Response};
 use crate::policy::ready::Snapshot;
 use crate::policy::source::{Outcome, Source};
@@ -111,10 +112,10 @@ fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
             Some(Response::parse(request.dialect(), text).context("reading the response")?)
         }
     };
-    let (caller, own_metadata) = caller(args, &snapshot)?;
-    let mut metadata: BTreeMap<String, String> = args.metadata.iter().cloned().collect();
-    metadata.extend(own_metadata);
-    let resolved = match resolve(&snapshot, caller, &metadata, &headers, &request) {
+    let mut identity = caller(args, &snapshot)?;
+    // As from the header, which wins over an account's.
+    identity.metadata.extend(args.metadata.iter().cloned());
+    let resolved = match resolve(&snapshot, &identity, &headers, &request) {
         Ok(resolved) => resolved,
         Err(failure) => return Ok(Err(failure.message())),
     };
@@ -130,7 +131,7 @@ fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
 }
 
 /// The caller of `--subject`, with what an account brings along.
-fn caller(args: &Try, snapshot: &Snapshot) -> anyhow::Result<(Caller, BTreeMap<String, String>)> {
+fn caller(args: &Try, snapshot: &Snapshot) -> anyhow::Result<Identity> {
     let teams: Vec<Arc<str>> = args
         .teams
         .iter()
@@ -139,14 +140,15 @@ fn caller(args: &Try, snapshot: &Snapshot) -> anyhow::Result<(Caller, BTreeMap<S
     match args.subject.split_once(':') {
         Some(("user", name)) if !name.is_empty() => {
             let subject = Subject::User(name.into());
-            Ok((
-                Caller {
+            Ok(Identity {
+                caller: Caller {
                     subject,
                     teams,
                     roles: Vec::new(),
                 },
-                BTreeMap::new(),
-            ))
+                metadata: BTreeMap::new(),
+                fixed_metadata: BTreeMap::new(),
+            })
         }
         Some(("virtualaccount", name)) if !name.is_empty() => {
             let accounts = &snapshot.planner.bundle().accounts;
@@ -156,13 +158,7 @@ fn caller(args: &Try, snapshot: &Snapshot) -> anyhow::Result<(Caller, BTreeMap<S
             else {
                 bail!("there is no virtual account {name:?}");
             };
-            let subject = Subject::VirtualAccount(account.source.name.clone());
-            let caller = Caller {
-                subject,
-                teams: account.teams.clone(),
-                roles: Vec::new(),
-            };
-            Ok((caller, account.metadata.clone()))
+            Ok(Identity::of_account(account))
         }
         _ => bail!(
             "{:?} is no caller: write user:NAME or virtualaccount:NAME",

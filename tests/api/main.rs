@@ -16,6 +16,7 @@ mod nats_troubles;
 mod operator;
 mod outages;
 mod rotation;
+mod service_accounts;
 mod support;
 mod truth;
 mod whole;

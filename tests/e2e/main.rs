@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod callers;
 mod dependencies;
 mod disconnects;
 mod fakes;

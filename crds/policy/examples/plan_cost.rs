@@ -147,8 +147,11 @@ fn written() -> Written {
             source: source("VirtualAccount", "bot"),
             created: None,
             tokens: vec![token.clone()],
+            identities: vec![],
             teams: vec![],
+            roles: vec![],
             metadata: BTreeMap::new(),
+            fixed_metadata: BTreeMap::new(),
             expires_at: None,
         }],
         identity_providers: vec![WrittenResource {

@@ -198,6 +198,15 @@ pub struct ProviderEntry {
     pub spec: serde_json::Value,
 }
 
+/// Tokens of an identity provider that are an account's.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct AccountIdentity {
+    /// The `IdentityProvider`'s name.
+    pub provider: Arc<str>,
+    /// What the token's claim says.
+    pub value: Arc<str>,
+}
+
 /// One machine identity.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct AccountEntry {
@@ -205,10 +214,19 @@ pub struct AccountEntry {
     pub source: Source,
     /// Its tokens, by reference.
     pub tokens: Vec<SecretId>,
+    /// Tokens of identity providers that are its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<AccountIdentity>,
     /// Teams without prefix.
     pub teams: Vec<Arc<str>>,
-    /// Metadata that wins over the header's.
+    /// Roles without prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Arc<str>>,
+    /// Metadata that the header's wins over.
     pub metadata: BTreeMap<String, String>,
+    /// Metadata that wins over the header's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fixed_metadata: BTreeMap<String, String>,
     /// RFC 3339; absent: never.
     pub expires_at: Option<String>,
 }

@@ -71,7 +71,7 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
         policy_namespace: written.policy_namespace.clone(),
         overrides: rules::overrides(&held.configs, &known, &mut report),
         providers: resources::providers(&held.providers, &known, &secrets, &mut report),
-        accounts: resources::accounts(&held.accounts, &secrets, &mut report),
+        accounts: resources::accounts(&held.accounts, &known, &secrets, &mut report),
         identity_providers: resources::identity_providers(
             &held.identity_providers,
             &secrets,

@@ -151,8 +151,11 @@ pub(crate) fn account(name: &str, teams: &[&str]) -> WrittenAccount {
         source: source("VirtualAccount", POLICY, name),
         created: None,
         tokens: vec![secret(name, "token")],
+        identities: vec![],
         teams: teams.iter().map(ToString::to_string).collect(),
+        roles: vec![],
         metadata: BTreeMap::new(),
+        fixed_metadata: BTreeMap::new(),
         expires_at: None,
     }
 }

@@ -13,7 +13,7 @@ use parapet_policy::rule::InputExecution;
 use super::Gateway;
 use super::error::Failure;
 use super::resolve::{self, Resolved, resolve};
-use crate::identity::Identity;
+use crate::identity::{AuthError, Identity, has_credentials};
 use crate::llm::{Request, Texts};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{self, Stage};
@@ -37,10 +37,12 @@ pub(super) fn authenticate(
     headers: &HeaderMap,
     recording: &Recording,
 ) -> Result<Arc<Identity>, Failure> {
-    let identity = snapshot
-        .identities
-        .authenticate(headers)
-        .map_err(Failure::Unauthenticated)?;
+    let identity = match snapshot.identities.authenticate(headers) {
+        Err(AuthError::Missing) if !has_credentials(headers) => snapshot.settings.anonymous.clone(),
+        Err(error) => return Err(Failure::Unauthenticated(error)),
+        Ok(identity) => Some(identity),
+    };
+    let identity = identity.ok_or(Failure::Unauthenticated(AuthError::Missing))?;
     recording.with(|record| {
         record.subject = Some(identity.caller.subject.clone());
         record.teams.clone_from(&identity.caller.teams);
@@ -66,13 +68,7 @@ impl Planned {
             plan,
             provider,
             upstream_model,
-        } = resolve(
-            &snapshot,
-            identity.caller.clone(),
-            &identity.metadata,
-            headers,
-            request,
-        )?;
+        } = resolve(&snapshot, identity, headers, request)?;
         let call = Call {
             hook: Hook::LlmInput,
             caller: facts.caller,

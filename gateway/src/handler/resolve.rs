@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use parapet_policy::facts::{Caller, Facts};
+use parapet_policy::facts::Facts;
 use parapet_policy::overrides::{self, Overrides};
 use parapet_policy::plan::Plan;
 
 use super::error::Failure;
+use crate::identity::Identity;
 use crate::llm::Request;
 use crate::policy::ready::Snapshot;
 use crate::route::metadata;
@@ -26,16 +27,14 @@ pub(crate) struct Resolved {
     pub(crate) upstream_model: Arc<str>,
 }
 
-/// Finds the model, checks that the caller may use it, and plans. `metadata` is what is known of the caller
-/// for certain: it wins over what a header says.
+/// Finds the model, checks that the caller may use it, and plans.
 ///
 /// # Errors
 /// What the client is told: an unknown model, one that the caller may not use or that another dialect is
 /// spoken with, a header that cannot be read or that names what it may not.
 pub(crate) fn resolve(
     snapshot: &Snapshot,
-    caller: Caller,
-    metadata: &BTreeMap<String, String>,
+    identity: &Identity,
     headers: &HeaderMap,
     request: &Request,
 ) -> Result<Resolved, Failure> {
@@ -44,20 +43,15 @@ pub(crate) fn resolve(
         .models
         .resolve(request.model())
         .map_err(|error| Failure::NotFound(error.to_string()))?;
-    if !snapshot.models.may_use(model.provider, &caller) {
+    if !snapshot.models.may_use(model.provider, &identity.caller) {
         let message = format!("this caller may not use the model {name:?}");
         return Err(Failure::Forbidden(message));
     }
-    let mut pairs = metadata::read(headers).map_err(|error| Failure::Invalid(error.to_string()))?;
-    pairs.extend(
-        metadata
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone())),
-    );
+    let header = metadata::read(headers).map_err(|error| Failure::Invalid(error.to_string()))?;
     let facts = Facts {
-        caller,
+        caller: identity.caller.clone(),
         target: model.target(),
-        metadata: pairs,
+        metadata: merged(&snapshot.settings.metadata, identity, header),
     };
     let overrides = read_overrides(headers)?;
     let plan = snapshot
@@ -76,6 +70,24 @@ pub(crate) fn resolve(
         provider: model.provider,
         upstream_model: model.upstream,
     })
+}
+
+/// Metadata of a request: what is fixed over the header's, that over the account's, that over the settings'.
+fn merged(
+    defaults: &BTreeMap<String, String>,
+    identity: &Identity,
+    header: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut merged = header;
+    for (key, value) in &identity.fixed_metadata {
+        merged.insert(key.clone(), value.clone());
+    }
+    for (key, value) in identity.metadata.iter().chain(defaults) {
+        if !merged.contains_key(key) {
+            merged.insert(key.clone(), value.clone());
+        }
+    }
+    merged
 }
 
 /// A provider that can be called.

@@ -7,7 +7,7 @@ use parapet_crds::identity_provider::Claims;
 use parapet_policy::facts::{Caller, Subject};
 use serde_json::{Map, Value};
 
-use super::{AuthError, Identity};
+use super::{AuthError, Identity, Machine, Machines};
 
 /// Teams and roles that are read; who has more has a broken issuer.
 const MAX_NAMES: usize = 1000;
@@ -17,41 +17,120 @@ const MAX_NAME: usize = 256;
 /// The implied team of every user; it is never listed.
 const EVERYONE: &str = "everyone";
 
+/// The machine that the claims name, if they name one.
+pub(super) fn machine<'a>(
+    wanted: &Claims,
+    machines: &'a Machines,
+    claims: &Map<String, Value>,
+) -> Option<&'a Machine> {
+    if machines.is_empty() {
+        return None;
+    }
+    let path = wanted.virtual_account.as_ref().unwrap_or(&wanted.user);
+    machines.get(one(claims, path)?.as_str()?)
+}
+
+/// A machine's identity, with the metadata of the claims.
+pub(super) fn of_machine(
+    wanted: &Claims,
+    identity: &Arc<Identity>,
+    claims: &Map<String, Value>,
+) -> Arc<Identity> {
+    let said = metadata(wanted, claims);
+    if said.is_empty() {
+        return Arc::clone(identity);
+    }
+    let mut identity = Identity::clone(identity);
+    for (key, value) in said {
+        // What the account is given is not for its tokens to change.
+        identity.fixed_metadata.entry(key).or_insert(value);
+    }
+    Arc::new(identity)
+}
+
 /// Who the claims name.
 pub(super) fn identity(
     wanted: &Claims,
     claims: &Map<String, Value>,
 ) -> Result<Identity, AuthError> {
-    let user = find(claims, &wanted.user)
+    let user = one(claims, &wanted.user)
         .and_then(name)
         .ok_or(AuthError::NoUser)?;
     let listed = |path: &Option<String>| {
         path.as_ref()
-            .and_then(|path| find(claims, path))
-            .map_or_else(Vec::new, names)
+            .map_or_else(Vec::new, |path| names(&find(claims, path)))
     };
     let mut teams = listed(&wanted.teams);
     teams.retain(|team| **team != *EVERYONE);
-    let caller = Caller {
-        subject: Subject::User(user),
-        teams,
-        roles: listed(&wanted.roles),
-    };
-    let metadata: BTreeMap<String, String> = wanted
-        .metadata
-        .iter()
-        .filter_map(|(key, path)| Some((key.clone(), text(find(claims, path)?)?)))
-        .collect();
-    Ok(Identity { caller, metadata })
+    Ok(Identity {
+        caller: Caller {
+            subject: Subject::User(user),
+            teams,
+            roles: listed(&wanted.roles),
+        },
+        metadata: BTreeMap::new(),
+        fixed_metadata: metadata(wanted, claims),
+    })
 }
 
-/// A claim by its name, which may itself have dots or slashes, or by a path with dots.
-fn find<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(value) = claims.get(path) {
-        return Some(value);
+fn metadata(wanted: &Claims, claims: &Map<String, Value>) -> BTreeMap<String, String> {
+    let wanted = wanted.metadata.iter();
+    wanted
+        .filter_map(|(key, path)| Some((key.clone(), text(one(claims, path)?)?)))
+        .collect()
+}
+
+/// The one value at a path; none when there are several.
+fn one<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    match find(claims, path)[..] {
+        [value] => Some(value),
+        _ => None,
     }
-    let (first, rest) = path.split_once('.')?;
-    find(claims.get(first)?.as_object()?, rest)
+}
+
+/// What stands at a path: a claim's name, which may itself have dots or slashes, then names and numbers with dots between
+/// them. A list that is not entered by a number is entered everywhere.
+fn find<'a>(claims: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    in_object(claims, path, &mut found);
+    found
+}
+
+fn in_object<'a>(object: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
+    if let Some(value) = object.get(path) {
+        found.push(value);
+        return;
+    }
+    // The longest name that is there.
+    for (dot, _) in path.rmatch_indices('.') {
+        let (name, rest) = path.split_at(dot);
+        if let (Some(value), Some(rest)) = (object.get(name), rest.strip_prefix('.')) {
+            below(value, rest, found);
+            return;
+        }
+    }
+}
+
+fn below<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(object) => in_object(object, path, found),
+        Value::Array(list) => {
+            let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+            match first.parse::<usize>() {
+                Ok(index) => match list.get(index) {
+                    Some(value) if rest.is_empty() => found.push(value),
+                    Some(value) => below(value, rest, found),
+                    None => {}
+                },
+                Err(_) => {
+                    for value in list.iter().take(MAX_NAMES) {
+                        below(value, path, found);
+                    }
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn name(value: &Value) -> Option<Arc<str>> {
@@ -60,13 +139,19 @@ fn name(value: &Value) -> Option<Arc<str>> {
     fits.then(|| text.into())
 }
 
-/// A list of names, or one name. What is not a name is left out.
-fn names(value: &Value) -> Vec<Arc<str>> {
-    let mut names: Vec<_> = match value {
-        Value::Array(list) => list.iter().take(MAX_NAMES).filter_map(name).collect(),
-        Value::String(_) => name(value).into_iter().collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
-    };
+/// Lists of names, or single ones. What is not a name is left out.
+fn names(values: &[&Value]) -> Vec<Arc<str>> {
+    let mut names = Vec::new();
+    for value in values {
+        match value {
+            Value::Array(list) => {
+                names.extend(list.iter().take(MAX_NAMES).filter_map(name));
+            }
+            Value::String(_) => names.extend(name(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+        }
+    }
+    names.truncate(MAX_NAMES);
     names.sort_unstable();
     names.dedup();
     names
@@ -116,11 +201,68 @@ mod tests {
         );
         assert_eq!(identity.caller.roles, ["admin".into()] as [Arc<str>; 1]);
         let metadata: Vec<_> = identity
-            .metadata
+            .fixed_metadata
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         assert_eq!(metadata, [("department", "research"), ("level", "3")]);
+    }
+
+    #[test]
+    fn paths_go_through_objects_and_lists() {
+        let claims = json!({
+            "sub": "1",
+            "emails": ["first@example.com", "second@example.com"],
+            "groups": [{"name": "a", "roles": ["x"]}, {"name": "b", "roles": ["y", "z"]}, "c", 7],
+            "https://acme.example/app": {"roles": ["admin"], "v1.2": {"team": "dotted"}},
+            "realm_access": {"roles": ["viewer"]},
+            "resource_access": {"my.app": {"roles": ["editor"]}},
+        });
+        let Value::Object(object) = &claims else {
+            unreachable!()
+        };
+        for (path, expected) in [
+            ("emails.0", &["first@example.com"][..]),
+            ("emails.1", &["second@example.com"]),
+            ("emails.2", &[]),
+            ("emails", &["first@example.com", "second@example.com"]),
+            ("emails.x", &[]),
+            ("groups.name", &["a", "b"]),
+            ("groups.1.name", &["b"]),
+            ("groups.roles", &["x", "y", "z"]),
+            ("groups.2", &["c"]),
+            ("groups.0", &[]),
+            ("https://acme.example/app.roles", &["admin"]),
+            ("https://acme.example/app.v1.2.team", &["dotted"]),
+            ("https://acme.example/other.roles", &[]),
+            ("realm_access.roles", &["viewer"]),
+            ("resource_access.my.app.roles", &["editor"]),
+            ("sub.more", &[]),
+            ("sub.", &[]),
+            ("", &[]),
+            ("...", &[]),
+        ] {
+            let found = names(&find(object, path));
+            let found: Vec<&str> = found.iter().map(|name| &**name).collect();
+            assert_eq!(found, expected, "{path}");
+        }
+        let user = |path: &str| {
+            read(json!({"user": path}), claims.clone())
+                .map(|found| found.caller.subject.to_string())
+        };
+        assert_eq!(user("emails.0"), Ok("user:first@example.com".into()));
+        assert_eq!(user("emails"), Err(AuthError::NoUser));
+        assert_eq!(user("groups.name"), Err(AuthError::NoUser), "two are none");
+    }
+
+    #[test]
+    fn a_token_without_end_of_claims_is_cut() {
+        let many: Vec<_> = (0..5000).map(|team| format!("team-{team}")).collect();
+        let claims = json!({"sub": "1", "groups": many, "all": [{"g": many}, {"g": many}]});
+        for path in ["groups", "all.g"] {
+            let identity = read(json!({"teams": path}), claims.clone()).unwrap();
+            assert_eq!(identity.caller.teams.len(), MAX_NAMES, "{path}");
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of a document. The largest discovery documents and key sets in use have some 20 KiB.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
+/// Kubernetes answers 406 to whoever does not take a key set's own type.
+const ACCEPT: &str = "application/json, application/jwk-set+json, */*;q=0.1";
+
 /// Keys, fresh.
 pub(super) struct Fetched {
     pub(super) read: jwks::Read,
@@ -112,7 +115,7 @@ async fn discover(client: &dyn HttpClient, issuer: &str) -> Result<Uri, FetchErr
 
 async fn get(client: &dyn HttpClient, uri: &Uri) -> Result<(HeaderMap, Bytes), FetchError> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
     let answer = client
         .send(ClientRequest {
             method: Method::GET,

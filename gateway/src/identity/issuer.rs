@@ -4,13 +4,18 @@ use parapet_crds::identity_provider::{IdentityProviderSpec, Jwks};
 use parapet_policy::bundle::ResourceEntry;
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity};
 
+use super::Machines;
 use super::error;
 use super::jwks;
 use super::jwt::Issuer;
 use super::keys::{Authorities, KeySource, Keys, Place};
 
 /// The issuer of a resource. What cannot be used is said, and then its tokens are not accepted.
-pub(super) fn read(provider: &ResourceEntry, said: &mut Vec<Diagnostic>) -> Option<Issuer> {
+pub(super) fn read(
+    provider: &ResourceEntry,
+    machines: Machines,
+    said: &mut Vec<Diagnostic>,
+) -> Option<Issuer> {
     let Ok(spec) = serde_json::from_value::<IdentityProviderSpec>(provider.spec.clone()) else {
         let message = "this identity provider is not of this version";
         said.push(error(
@@ -43,7 +48,12 @@ pub(super) fn read(provider: &ResourceEntry, said: &mut Vec<Diagnostic>) -> Opti
     if failed {
         return None;
     }
-    Some(Issuer::new(provider.source.name.clone(), &spec, keys.ok()?))
+    Some(Issuer::new(
+        provider.source.name.clone(),
+        &spec,
+        keys.ok()?,
+        machines,
+    ))
 }
 
 type Problem = (&'static str, String);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::claims;
 use super::jwks::Key;
 use super::keys::Keys;
-use super::{AuthError, Identity, now};
+use super::{AuthError, Identity, Machines, now};
 
 /// Bytes of a token; a head may have 64 KiB in all.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -26,10 +26,16 @@ pub(super) struct Issuer {
     issuer: String,
     validation: Validation,
     claims: Claims,
+    machines: Machines,
 }
 
 impl Issuer {
-    pub(super) fn new(name: Arc<str>, spec: &IdentityProviderSpec, keys: Keys) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        spec: &IdentityProviderSpec,
+        keys: Keys,
+        machines: Machines,
+    ) -> Self {
         let mut validation = Validation {
             leeway: LEEWAY,
             validate_nbf: true,
@@ -46,13 +52,14 @@ impl Issuer {
             issuer: spec.issuer.clone(),
             validation,
             claims: spec.claims.clone(),
+            machines,
         }
     }
 }
 
 /// A token that is what it claims to be.
 pub(super) struct Verified {
-    pub(super) identity: Identity,
+    pub(super) identity: Arc<Identity>,
     /// Seconds since 1970.
     pub(super) expires: u64,
     /// The keys that it was verified with.
@@ -96,7 +103,7 @@ pub(super) fn verify(issuers: &[Issuer], token: &[u8]) -> Result<Verified, AuthE
             continue;
         }
         let Some(current) = issuer.keys.load() else {
-            failed = AuthError::NoKeys;
+            failed = telling(failed, AuthError::NoKeys);
             continue;
         };
         let id = header.kid.as_deref();
@@ -116,14 +123,27 @@ pub(super) fn verify(issuers: &[Issuer], token: &[u8]) -> Result<Verified, AuthE
                         by,
                     });
                 }
-                // Whether an issuer without keys would have accepted it, nobody knows.
-                Err(AuthError::Unknown) => {}
-                Err(error) if failed != AuthError::NoKeys => failed = error,
-                Err(_) => {}
+                Err(error) => failed = telling(failed, error),
             }
         }
     }
     Err(failed)
+}
+
+/// Of two reasons the one that tells more. Whether an issuer without keys would have accepted the token, nobody knows; that
+/// it is for another audience says less than what is wrong with it where it is meant for.
+fn telling(one: AuthError, other: AuthError) -> AuthError {
+    let tells = |error| match error {
+        AuthError::Missing | AuthError::Unknown => 0,
+        AuthError::Audience => 1,
+        AuthError::Expired | AuthError::NotYetValid | AuthError::NoUser => 2,
+        AuthError::NoKeys => 3,
+    };
+    if tells(other) > tells(one) {
+        other
+    } else {
+        one
+    }
 }
 
 /// Verifies with a key that works with `algorithm`.
@@ -132,7 +152,7 @@ fn verify_with(
     key: &Key,
     algorithm: Algorithm,
     token: &[u8],
-) -> Result<(Identity, u64), AuthError> {
+) -> Result<(Arc<Identity>, u64), AuthError> {
     let mut validation = issuer.validation.clone();
     validation.algorithms = vec![algorithm];
     let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &validation)
@@ -163,5 +183,18 @@ fn verify_with(
         .ok_or(AuthError::Unknown)?;
     // The cast saturates: a time that far away is no limit.
     let expires = (expires as u64).saturating_add(LEEWAY);
-    Ok((claims::identity(&issuer.claims, &claims)?, expires))
+    match claims::machine(&issuer.claims, &issuer.machines, &claims) {
+        Some(machine) => {
+            let identity = machine.identity()?;
+            let end = machine.expires.unwrap_or(u64::MAX);
+            Ok((
+                claims::of_machine(&issuer.claims, identity, &claims),
+                expires.min(end),
+            ))
+        }
+        None => Ok((
+            Arc::new(claims::identity(&issuer.claims, &claims)?),
+            expires,
+        )),
+    }
 }

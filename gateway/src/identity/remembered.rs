@@ -109,6 +109,7 @@ mod tests {
         Arc::new(Identity {
             caller,
             metadata: BTreeMap::new(),
+            fixed_metadata: BTreeMap::new(),
         })
     }
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::HeaderValue;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use parapet_policy::bundle::{ResourceEntry, SecretId};
+use parapet_policy::bundle::{AccountIdentity, ResourceEntry, SecretId};
 use rcgen::{
     KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
     PublicKeyData as _,
@@ -34,7 +34,10 @@ fn account(name: &str, tokens: &[&str], expires_at: Option<&str>) -> AccountEntr
     AccountEntry {
         source: source("VirtualAccount", name),
         tokens: tokens.iter().map(|name| secret(name)).collect(),
+        identities: Vec::new(),
         teams: vec!["payments".into()],
+        roles: vec!["machine".into()],
+        fixed_metadata: BTreeMap::new(),
         metadata: BTreeMap::from([("environment".to_owned(), "production".to_owned())]),
         expires_at: expires_at.map(str::to_owned),
     }
@@ -141,6 +144,7 @@ fn machine_tokens() {
     let identity = identities.authenticate(&bearer("token-new")).unwrap();
     assert_eq!(identity.caller.subject.to_string(), "virtualaccount:bot");
     assert_eq!(identity.caller.teams, ["payments".into()] as [Arc<str>; 1]);
+    assert_eq!(identity.caller.roles, ["machine".into()] as [Arc<str>; 1]);
     assert_eq!(identity.metadata["environment"], "production");
     assert!(!format!("{identities:?}").contains("token-new"));
 }
@@ -592,4 +596,77 @@ fn whether_an_issuer_without_keys_accepts_a_token_is_not_known() {
     put(&slots[0], &[&key]);
     assert_eq!(who("batch"), Ok(()));
     assert_eq!(who("other"), Err(AuthError::Audience));
+}
+
+#[test]
+fn a_claim_may_name_a_virtual_account() {
+    let key = TestKey::new(Algorithm::EdDSA, None);
+    let mut corp = provider("corp", "parapet", &[&key]);
+    corp.spec["claims"]["metadata"] = json!({"pod": "kubernetes.pod", "environment": "env"});
+    let mut by_group = provider("grouped", "groups", &[&key]);
+    by_group.spec["claims"]["virtualAccount"] = json!("app");
+    let maps = |name: &str, provider: &str, value: &str, expires: Option<&str>| AccountEntry {
+        identities: vec![AccountIdentity {
+            provider: provider.into(),
+            value: value.into(),
+        }],
+        fixed_metadata: BTreeMap::from([("environment".to_owned(), "fixed".to_owned())]),
+        ..account(name, &[], expires)
+    };
+    let bundle = Bundle {
+        identity_providers: vec![corp, by_group],
+        accounts: vec![
+            maps(
+                "checkout",
+                "corp",
+                "system:serviceaccount:payments:checkout",
+                None,
+            ),
+            maps(
+                "former",
+                "corp",
+                "old@example.com",
+                Some("2020-01-01T00:00:00Z"),
+            ),
+            maps("batch", "grouped", "batch", None),
+        ],
+        ..Bundle::default()
+    };
+    let (identities, said) = Identities::new(&bundle, &Secrets::default());
+    assert_eq!(said, []);
+    let who = |change: Value| {
+        let token = key.sign(&claims(change));
+        identities.authenticate(&bearer(&token))
+    };
+    let name = |change: Value| who(change).map(|who| who.caller.subject.to_string());
+    let pod = json!({"email": "system:serviceaccount:payments:checkout", "kubernetes": {"pod": "p-1"}, "env": "theirs"});
+    let checkout = who(pod).unwrap();
+    assert_eq!(
+        checkout.caller.subject.to_string(),
+        "virtualaccount:checkout"
+    );
+    assert_eq!(checkout.caller.teams, ["payments".into()] as [Arc<str>; 1]);
+    assert_eq!(checkout.caller.roles, ["machine".into()] as [Arc<str>; 1]);
+    assert_eq!(checkout.fixed_metadata["pod"], "p-1");
+    assert_eq!(
+        checkout.fixed_metadata["environment"], "fixed",
+        "not for a token to change"
+    );
+    assert_eq!(name(json!({})), Ok("user:alice@example.com".into()));
+    assert_eq!(
+        name(json!({"email": "old@example.com"})),
+        Err(AuthError::Expired)
+    );
+    assert_eq!(
+        name(json!({"email": "batch"})),
+        Ok("user:batch".into()),
+        "another provider's"
+    );
+    let grouped = |app: Value| name(json!({"aud": "groups", "app": app}));
+    assert_eq!(grouped(json!("batch")), Ok("virtualaccount:batch".into()));
+    assert_eq!(grouped(json!("other")), Ok("user:alice@example.com".into()));
+    assert_eq!(
+        grouped(json!(["batch", "other"])),
+        Ok("user:alice@example.com".into())
+    );
 }

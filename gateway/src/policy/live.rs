@@ -49,6 +49,8 @@ pub struct PolicyStatus {
     pub digest: Option<Arc<str>>,
     /// The last attempt to change the policy, when it failed.
     pub rejected: Option<Rejected>,
+    /// Whether callers without a token are let in.
+    pub anonymous: bool,
     /// How it stands with each issuer's keys.
     pub issuers: Vec<IssuerStatus>,
 }
@@ -75,6 +77,7 @@ impl std::fmt::Debug for LivePolicy {
 impl LivePolicy {
     /// Puts the first snapshot in force.
     pub fn new(first: Snapshot) -> Self {
+        say_anonymous(&first);
         Self {
             snapshot: Arc::new(ArcSwap::from_pointee(first)),
             on_change: Mutex::default(),
@@ -109,6 +112,7 @@ impl LivePolicy {
             revision: Some(snapshot.revision.to_string()),
             digest: Some(snapshot.digest.clone()),
             rejected: lock(&self.rejected).clone(),
+            anonymous: snapshot.settings.anonymous.is_some(),
             issuers: snapshot.identities.issuers(),
         }
     }
@@ -176,6 +180,14 @@ pub(super) fn say_in_force(snapshot: &Snapshot) {
         rules = snapshot.planner.bundle().rules.len(),
         "policy in force"
     );
+    say_anonymous(snapshot);
+}
+
+/// Says in the log who needs no token.
+fn say_anonymous(snapshot: &Snapshot) {
+    if let Some(anonymous) = &snapshot.settings.anonymous {
+        tracing::warn!(subject = %anonymous.caller.subject, "anonymous access is on: callers without a token are let in");
+    }
 }
 
 /// Nothing that panics runs while these are held, and what they hold is whole at every moment.

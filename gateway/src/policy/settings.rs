@@ -1,12 +1,16 @@
 //! `GatewaySettings` in their ready form: everything has a value.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use parapet_crds::gateway_settings::{ExposeGuardrails, GatewaySettingsSpec, Limits};
+use parapet_crds::gateway_settings::{Anonymous, ExposeGuardrails, GatewaySettingsSpec, Limits};
 use parapet_crds::human_duration::HumanDuration;
+use parapet_policy::facts::{Caller, Subject};
 use parapet_policy::outcome::DEFAULT_TIMEOUT;
 use parapet_policy::plan::PlanDefaults;
 
+use crate::identity::Identity;
 use crate::upstream::{AddressRules, Cidr, CidrError};
 
 /// What holds for the whole installation.
@@ -42,6 +46,10 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Where the gateway's own calls may go.
     pub egress: AddressRules,
+    /// Metadata of requests where nothing else is said.
+    pub metadata: BTreeMap<String, String>,
+    /// Who calls when no token comes; none: nobody.
+    pub anonymous: Option<Arc<Identity>>,
 }
 
 impl Settings {
@@ -97,9 +105,23 @@ impl Settings {
             first_byte_timeout: time(first_byte_timeout, 600),
             idle_timeout: time(idle_timeout, 120),
             egress,
+            metadata: spec.defaults.metadata.clone(),
+            anonymous: spec.anonymous.as_ref().map(anonymous),
         };
         (settings, problems)
     }
+}
+
+fn anonymous(spec: &Anonymous) -> Arc<Identity> {
+    Arc::new(Identity {
+        caller: Caller {
+            subject: Subject::User(spec.user.as_str().into()),
+            teams: spec.teams.iter().map(|team| team.as_str().into()).collect(),
+            roles: Vec::new(),
+        },
+        metadata: BTreeMap::new(),
+        fixed_metadata: BTreeMap::new(),
+    })
 }
 
 fn ranges(path: &str, texts: &[String], problems: &mut Vec<(String, String)>) -> Vec<Cidr> {

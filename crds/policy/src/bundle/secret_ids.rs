@@ -88,8 +88,11 @@ mod tests {
             accounts: vec![AccountEntry {
                 source: source("b"),
                 tokens: vec![id("b", "token")],
-                teams: Vec::new(),
+                identities: vec![],
+                teams: vec![],
+                roles: vec![],
                 metadata: std::collections::BTreeMap::new(),
+                fixed_metadata: std::collections::BTreeMap::new(),
                 expires_at: None,
             }],
             identity_providers: vec![ResourceEntry {

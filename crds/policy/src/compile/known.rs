@@ -21,7 +21,11 @@ pub(super) struct Known<'a> {
     pub(super) virtual_accounts: BTreeSet<&'a str>,
     /// Teams that a `VirtualAccount` lists.
     account_teams: BTreeSet<&'a str>,
-    /// Whether people can call: only with an `IdentityProvider`.
+    /// Roles that a `VirtualAccount` lists.
+    account_roles: BTreeSet<&'a str>,
+    /// Names of `IdentityProvider`s.
+    pub(super) identity_providers: BTreeSet<&'a str>,
+    /// Whether people can call: only with an `IdentityProvider`, or without any token where the settings say so.
     pub(super) has_users: bool,
     pub(super) hints: Hints,
 }
@@ -33,6 +37,15 @@ impl<'a> Known<'a> {
             .iter()
             .flat_map(|account| &account.teams)
             .map(String::as_str);
+        let roles = held.accounts.iter().flat_map(|account| &account.roles);
+        let identity_providers = held.identity_providers.iter();
+        let identity_providers: BTreeSet<_> = identity_providers
+            .map(|provider| &*provider.source.name)
+            .collect();
+        let anonymous = held.settings.first().is_some_and(|settings| {
+            let anonymous = settings.spec.get("anonymous");
+            anonymous.is_some_and(|anonymous| !anonymous.is_null())
+        });
         Self {
             policy_namespace,
             providers: held
@@ -46,7 +59,9 @@ impl<'a> Known<'a> {
                 .map(|account| &*account.source.name)
                 .collect(),
             account_teams: teams.filter(|team| *team != EVERYONE).collect(),
-            has_users: !held.identity_providers.is_empty(),
+            account_roles: roles.map(String::as_str).collect(),
+            has_users: !identity_providers.is_empty() || anonymous,
+            identity_providers,
             hints: Hints::default(),
         }
     }
@@ -55,7 +70,14 @@ impl<'a> Known<'a> {
     /// every one of them is possible where there are users at all.
     pub(super) fn can_call(&self, kind: SubjectKind, name: &str) -> bool {
         match kind {
-            SubjectKind::User | SubjectKind::Role => self.has_users,
+            SubjectKind::User => self.has_users,
+            SubjectKind::Role => {
+                !self.identity_providers.is_empty()
+                    || self
+                        .account_roles
+                        .iter()
+                        .any(|role| glob::matches(name, role))
+            }
             SubjectKind::Team => {
                 self.has_users
                     || self

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{AccountEntry, ProviderEntry, ResourceEntry, SecretId};
+use crate::bundle::{AccountEntry, AccountIdentity, ProviderEntry, ResourceEntry, SecretId};
 use crate::diagnostic::{Reason, Source};
 use crate::subject::EVERYONE;
 use crate::time::parse_rfc3339;
@@ -79,11 +79,13 @@ pub(super) fn providers(
 
 pub(super) fn accounts(
     written: &[&WrittenAccount],
+    known: &Known<'_>,
     secrets: &Secrets<'_>,
     report: &mut Report,
 ) -> Vec<AccountEntry> {
     let mut entries = Vec::with_capacity(written.len());
     let mut owners: BTreeMap<&SecretId, &Source> = BTreeMap::new();
+    let mut holders: BTreeMap<&AccountIdentity, &Source> = BTreeMap::new();
     for account in written {
         let source = &account.source;
         for (index, id) in account.tokens.iter().enumerate() {
@@ -94,9 +96,30 @@ pub(super) fn accounts(
                 report.error(source, path, Reason::Conflicted, message);
             }
         }
-        if account.tokens.is_empty() {
-            let message =
-                "without a token nobody can call as this account: add a secretKeyRef to tokens";
+        let mut identities = Vec::with_capacity(account.identities.len());
+        for (index, identity) in account.identities.iter().enumerate() {
+            let path = format_args!("spec.identities[{index}]");
+            if !known.identity_providers.contains(&*identity.provider) {
+                let message = format!(
+                    "there is no IdentityProvider {:?} in the policy namespace",
+                    identity.provider
+                );
+                report.error(source, path, Reason::UnknownReference, message);
+            }
+            match holders.get(identity).filter(|holder| **holder != source) {
+                Some(holder) => {
+                    let message = format!("{holder} has the same, and keeps it");
+                    report.error(source, path, Reason::Conflicted, message);
+                }
+                None => {
+                    holders.insert(identity, source);
+                    identities.push(identity.clone());
+                }
+            }
+        }
+        if account.tokens.is_empty() && account.identities.is_empty() {
+            let message = "without a token nobody can call as this account: add a secretKeyRef to tokens, or an identity \
+                           provider's value to identities";
             report.warning(source, "spec.tokens", Reason::Suspicious, message);
         }
         if let Some(index) = account.teams.iter().position(|team| team == EVERYONE) {
@@ -119,11 +142,15 @@ pub(super) fn accounts(
             report.error(source, "spec.expiresAt", Reason::Invalid, message);
         }
         let teams = sorted(&account.teams);
+        let roles = sorted(&account.roles);
         entries.push(AccountEntry {
             source: placed(source),
             tokens: sorted(&account.tokens),
+            identities: sorted(&identities),
             teams: teams.iter().map(|team| team.as_str().into()).collect(),
+            roles: roles.iter().map(|role| role.as_str().into()).collect(),
             metadata: account.metadata.clone(),
+            fixed_metadata: account.fixed_metadata.clone(),
             expires_at: account.expires_at.clone(),
         });
     }
@@ -168,6 +195,16 @@ pub(super) fn settings(
     // More than one has been reported already.
     let settings = written.first()?;
     check_secrets(settings, secrets, report);
+    let anonymous = settings.spec.get("anonymous");
+    if anonymous.is_some_and(|anonymous| !anonymous.is_null()) {
+        let message = "callers without a token are let in";
+        report.warning(
+            &settings.source,
+            "spec.anonymous",
+            Reason::Suspicious,
+            message,
+        );
+    }
     Some(settings.spec.clone())
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bundle::{SecretId, StreamMode, ValidatorInput};
+use crate::bundle::{AccountIdentity, SecretId, StreamMode, ValidatorInput};
 use crate::diagnostic::Source;
 use crate::outcome::{Operation, Strategy};
 use crate::rule::Rule;
@@ -129,10 +129,16 @@ pub struct WrittenAccount {
     pub created: Created,
     /// Its tokens, by reference.
     pub tokens: Vec<SecretId>,
+    /// Tokens of identity providers that are its own.
+    pub identities: Vec<AccountIdentity>,
     /// Teams without prefix.
     pub teams: Vec<String>,
-    /// Metadata.
+    /// Roles without prefix.
+    pub roles: Vec<String>,
+    /// Metadata that the header's wins over.
     pub metadata: BTreeMap<String, String>,
+    /// Metadata that wins over the header's.
+    pub fixed_metadata: BTreeMap<String, String>,
     /// RFC 3339.
     pub expires_at: Option<String>,
 }

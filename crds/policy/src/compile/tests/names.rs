@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::compile::{Created, WrittenProvider, compile};
+use crate::bundle::AccountIdentity;
+use crate::compile::{Created, WrittenAccount, WrittenProvider, compile};
 use crate::testing::{
     FakeKinds, POLICY, account, config, guardrail, integration, provider, resource, rule, source,
     written,
@@ -203,4 +204,92 @@ fn two_accounts_cannot_have_one_token() {
         "Error spec.tokens[0].secretKeyRef Conflicted: bot.yaml: VirtualAccount parapet/bot has the same ...",
     ];
     assert_remarks(&written, &expected, "one token");
+}
+
+#[test]
+fn one_value_of_an_identity_provider_belongs_to_one_account() {
+    let identity = |provider: &str, value: &str| AccountIdentity {
+        provider: provider.into(),
+        value: value.into(),
+    };
+    let with = |name: &str, identities: Vec<AccountIdentity>| WrittenAccount {
+        tokens: vec![],
+        identities,
+        ..account(name, &[])
+    };
+    let mut written = written(vec![], vec![]);
+    written.integrations.clear();
+    written.accounts = vec![
+        with(
+            "a",
+            vec![
+                identity("corp", "x"),
+                identity("corp", "y"),
+                identity("corp", "x"),
+            ],
+        ),
+        with("b", vec![identity("corp", "x"), identity("crop", "x")]),
+        with("c", vec![]),
+    ];
+    let compiled = compile(&written, &FakeKinds);
+    let held: Vec<_> = compiled
+        .bundle
+        .accounts
+        .iter()
+        .map(|account| account.identities.clone())
+        .collect();
+    assert_eq!(
+        held,
+        [
+            vec![identity("corp", "x"), identity("corp", "y")],
+            vec![identity("crop", "x")],
+            vec![]
+        ]
+    );
+    assert_remarks(
+        &written,
+        &[
+            "Error spec.identities[0] Conflicted: ...VirtualAccount parapet/a has the same, and keeps it",
+            "Error spec.identities[1] UnknownReference: there is no IdentityProvider \"crop\" ...",
+            "Warning spec.tokens Suspicious: without a token nobody can call as this account: ...",
+        ],
+        "identities",
+    );
+}
+
+#[test]
+fn anonymous_access_is_a_warning_and_makes_users_possible() {
+    let subjects = json!({"subjects": {"operator": "and", "conditions": {"in": ["user:guest"]}}});
+    let for_guests = rule(
+        "r",
+        json!({"when": subjects, "llm_input_guardrails": ["g/a"]}),
+    );
+    let mut written = written(vec![guardrail("a", "text")], vec![for_guests]);
+    written.identity_providers.clear();
+    assert_eq!(
+        compile(&written, &FakeKinds)
+            .diagnostics
+            .iter()
+            .filter(|said| said.severity == crate::diagnostic::Severity::Warning)
+            .count(),
+        1,
+        "without identity providers there are no users"
+    );
+    written.settings = vec![resource(
+        "GatewaySettings",
+        "s",
+        json!({"anonymous": {"user": "guest"}}),
+    )];
+    assert_remarks(
+        &written,
+        &["Warning spec.anonymous Suspicious: callers without a token are let in"],
+        "anonymous",
+    );
+    written.settings = vec![resource("GatewaySettings", "s", json!({"anonymous": null}))];
+    assert!(
+        !compile(&written, &FakeKinds)
+            .diagnostics
+            .iter()
+            .any(|said| said.path == "spec.anonymous")
+    );
 }
