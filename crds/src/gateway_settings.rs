@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parapet_policy::outcome::Strategy;
-use parapet_policy::rule::InputExecution;
+use parapet_policy::rule::{InputExecution, Unscannable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct Defaults {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub metadata: BTreeMap<String, String>,
+    /// What becomes of a request or an answer with content that no guardrail can judge. Default `allow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unscannable: Option<Unscannable>,
 }
 
 /// Who calls when no token comes. It is a user like any other: in `team:everyone`, and let in wherever a resource lists

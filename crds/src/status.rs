@@ -122,7 +122,7 @@ pub(crate) fn admit_rules(list: &mut schemars::Schema) {
     ];
     let given = lists.map(|name| format!("(has(self.{name}) && size(self.{name}) > 0)"));
     both.push(json!({
-        "rule": format!("{} || has(self.input_execution)", given.join(" || ")),
+        "rule": format!("{} || has(self.input_execution) || has(self.unscannable)", given.join(" || ")),
         "message": "the rule selects no guardrail, so it does nothing: list some, for example under llm_input_guardrails",
     }));
     rule.insert("x-kubernetes-validations".to_owned(), Value::Array(both));

@@ -42,6 +42,7 @@
 #[cfg(test)]
 mod any_shape;
 mod chat;
+mod data_url;
 pub mod error;
 mod facts;
 pub mod json;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Source;
 use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
-use crate::rule::{InputExecution, When};
+use crate::rule::{InputExecution, Unscannable, When};
 
 /// Which policy: the epoch of the leader that compiled it, and a counter within the epoch.
 #[derive(
@@ -172,6 +172,9 @@ pub struct RuleEntry {
     pub custom_error_message: Option<Arc<str>>,
     /// As written.
     pub input_execution: Option<InputExecution>,
+    /// As written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unscannable: Option<Unscannable>,
     /// As written.
     pub strategy: Option<Strategy>,
 }

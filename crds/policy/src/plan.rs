@@ -18,7 +18,7 @@ use crate::facts::{Facts, Target};
 use crate::hook::PerHook;
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
-use crate::rule::InputExecution;
+use crate::rule::{InputExecution, Unscannable};
 use crate::subject::Subjects;
 
 pub use crate::subject::caller_is_among;
@@ -64,6 +64,8 @@ pub struct PlanDefaults {
     pub strategy: Option<Strategy>,
     /// For requests whose rules name none.
     pub input_execution: Option<InputExecution>,
+    /// For requests whose rules say nothing about it.
+    pub unscannable: Unscannable,
 }
 
 /// The guardrails to run for one request.
@@ -75,6 +77,8 @@ pub struct Plan {
     /// Whether slow input validators finish before the model is called; none when neither a rule nor
     /// the settings say: then the request itself decides. Of several rules, `sequential` wins.
     pub input_execution: Option<InputExecution>,
+    /// What becomes of content that no guardrail can judge. Of several rules, `block` wins.
+    pub unscannable: Unscannable,
 }
 
 /// One guardrail of a plan.

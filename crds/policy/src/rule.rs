@@ -49,6 +49,34 @@ pub struct Rule {
     /// Replaces the enforcing strategy of this rule's guardrails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforcing_strategy: Option<crate::outcome::Strategy>,
+    /// What becomes of a request or an answer with content that no guardrail can judge: images, sound, files, links,
+    /// encrypted blocks. Default: from `GatewaySettings`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unscannable: Option<Unscannable>,
+}
+
+/// What becomes of content that no guardrail can judge.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Hash,
+    JsonSchema,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Unscannable {
+    /// It goes on, and is counted.
+    #[default]
+    Allow,
+    /// The request is refused with 400, or the answer is kept back.
+    Block,
 }
 
 /// Whether slow input validators race the model call.

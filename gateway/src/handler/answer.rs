@@ -132,18 +132,37 @@ fn note_first(recording: &Recording) {
 
 /// Tells which guardrails ran before the head leaves, as far as the settings allow.
 pub(super) fn tell(headers: &mut HeaderMap, expose: ExposeGuardrails, recording: &Recording) {
-    let (list, timing) = recording.with(|record| match expose {
-        ExposeGuardrails::None => (String::new(), String::new()),
-        ExposeGuardrails::Blocking => (listed(record, is_worth_telling), timing(record)),
-        ExposeGuardrails::All => (listed(record, |_| true), timing(record)),
+    let none = || Default::default();
+    let (list, unjudged, timing) = recording.with(|record| match expose {
+        ExposeGuardrails::None => none(),
+        ExposeGuardrails::Blocking => (
+            listed(record, is_worth_telling),
+            unjudged(record),
+            timing(record),
+        ),
+        ExposeGuardrails::All => (listed(record, |_| true), unjudged(record), timing(record)),
     });
-    for (name, value) in [("x-parapet-guardrails", list), ("server-timing", timing)] {
+    for (name, value) in [
+        ("x-parapet-guardrails", list),
+        ("x-parapet-unjudged", unjudged),
+        ("server-timing", timing),
+    ] {
         if !value.is_empty()
             && let Ok(value) = HeaderValue::try_from(value)
         {
             headers.insert(name, value);
         }
     }
+}
+
+/// `image=2, remote_url=1`: what no guardrail could judge.
+fn unjudged(record: &Record) -> String {
+    let told: Vec<String> = record
+        .unjudged
+        .iter()
+        .map(|(class, count)| format!("{class}={count}"))
+        .collect();
+    told.join(", ")
 }
 
 fn is_worth_telling(guardrail: &GuardrailRecord) -> bool {

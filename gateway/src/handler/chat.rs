@@ -66,13 +66,13 @@ impl Gateway {
         request: Request,
         limits: &llm::Limits,
     ) -> Result<Response<Body>, Failure> {
-        let guarded = planned.has(Hook::LlmInput);
+        let guarded = planned.has(Hook::LlmInput) || planned.refuses_unscannable();
         let texts = if guarded {
             request.texts(limits)?
         } else {
             request.no_texts()
         };
-        planned.note_unjudged(&texts);
+        planned.check_unjudged(Hook::LlmInput, &texts)?;
         let mut payload = RequestPayload { request, texts };
         let mut race = Race::new(Hook::LlmInput, planned.recording.clone());
         if guarded {
@@ -245,7 +245,7 @@ impl Gateway {
                 }
             });
         }
-        planned.note_unjudged(&texts);
+        planned.check_unjudged(Hook::LlmOutput, &texts)?;
         let mut payload = ResponsePayload {
             request,
             response: response.as_ref(),

@@ -6,15 +6,16 @@ use http::HeaderMap;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
 use parapet_policy::hook::Hook;
-use parapet_policy::outcome::{Operation, Strategy};
+use parapet_policy::outcome::{Operation, Outcome, Strategy};
 use parapet_policy::plan::{Plan, Planned as Entry};
-use parapet_policy::rule::InputExecution;
+use parapet_policy::rule::{InputExecution, Unscannable};
 
 use super::Gateway;
 use super::error::Failure;
 use super::resolve::{self, Resolved, resolve};
 use crate::identity::{AuthError, Identity, has_credentials};
 use crate::llm::{Request, Texts};
+use crate::pipeline::block::{Blocked, Blocker};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{self, Stage};
 use crate::policy::ready::Snapshot;
@@ -176,8 +177,36 @@ impl Planned {
         });
     }
 
-    /// Content that no guardrail can judge shows in the record.
-    pub(super) fn note_unjudged(&self, texts: &Texts) {
+    /// Whether content that no guardrail can judge is refused.
+    pub(super) fn refuses_unscannable(&self) -> bool {
+        self.plan.unscannable == Unscannable::Block
+    }
+
+    /// Content that no guardrail can judge shows in the record, and is refused if a rule says so.
+    pub(super) fn check_unjudged(&self, hook: Hook, texts: &Texts) -> Result<(), Failure> {
+        self.note_unjudged(texts);
+        let counts = texts.unjudged();
+        if counts.is_empty() || !self.refuses_unscannable() {
+            return Ok(());
+        }
+        let explanation = format!("content that no guardrail can judge: {}", counts.told());
+        Err(Failure::Blocked(Blocked {
+            hook,
+            by: vec![Blocker {
+                selector: "unscannable".into(),
+                outcome: Outcome::Violation {
+                    explanation: explanation.into(),
+                },
+                categories: counts
+                    .iter()
+                    .map(|(class, _)| class.as_str().into())
+                    .collect(),
+                custom_error_message: None,
+            }],
+        }))
+    }
+
+    fn note_unjudged(&self, texts: &Texts) {
         let counts = texts.unjudged();
         if counts.is_empty() {
             return;

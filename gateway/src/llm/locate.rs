@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText, Segments};
 
+use super::data_url::{self, Data};
 use super::json::{Doc, RawStr, Value, text_of, unescape_into};
 use super::schema::Budget;
 use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
@@ -239,17 +240,49 @@ impl Locator {
         self.unjudged.add(class);
     }
 
-    /// A link: data in it is `data`, anything else is judged as text and counted as remote.
-    pub(super) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
-        let is_data = value.string().is_some_and(|string| {
-            string
-                .raw
-                .get(..5)
-                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
-        });
-        if is_data {
+    /// Data in the body, as a `data:` URL or bare: text in it is judged, anything else is `data`.
+    pub(super) fn data(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+        if !self.data_url(value, data, context) && !value.is_null() {
             self.unjudged(data);
-        } else if !value.is_null() {
+        }
+    }
+
+    /// Takes a `data:` URL; false for anything else.
+    fn data_url(&mut self, value: Value<'_>, data: Unjudged, context: Context) -> bool {
+        let Some(string) = value.string() else {
+            return false;
+        };
+        let url = match string.escaped {
+            true => string.clone().text(),
+            false => string.raw.into(),
+        };
+        match data_url::read(&url) {
+            None => return false,
+            Some(Data::TooLong) => self.unjudged(Unjudged::OverLimit),
+            Some(Data::Other) => self.unjudged(data),
+            Some(Data::Text(text)) => {
+                if data == Unjudged::Image {
+                    // What a picture's description paints is not judged.
+                    self.unjudged(data);
+                }
+                let start = self.unescaped.len() as u32;
+                self.unescaped.extend_from_slice(text.as_bytes());
+                let part = Part {
+                    text_start: 0,
+                    at: string.range.clone(),
+                    host: NO_HOST,
+                    escaped: string.escaped,
+                };
+                let text = SegmentText::Unescaped(start..self.unescaped.len() as u32);
+                self.push(text, Wrap::Data, &[part], context, Source::BODY, None);
+            }
+        }
+        true
+    }
+
+    /// A link: data in it is read like [`Locator::data`], anything else is judged as text and counted as remote.
+    pub(super) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+        if !self.data_url(value, data, context) && !value.is_null() {
             self.unjudged(Unjudged::RemoteUrl);
             self.text(value, context);
         }

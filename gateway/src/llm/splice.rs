@@ -8,7 +8,8 @@ pub(super) mod pieces;
 use std::ops::Range;
 
 use self::pieces::Piece;
-use super::json::{RawCursor, escape_into};
+use super::data_url;
+use super::json::{RawCursor, escape_into, unescape};
 use super::texts::{NO_HOST, Part, Place, Wrap};
 
 /// A replacement for a range of the body, or of a host's text, already escaped for it.
@@ -38,6 +39,14 @@ pub(super) fn text_edits<'a>(
                     text: piece.text.clone(),
                 },
             )
+        })),
+        Wrap::Data => out.extend(parts.first().map(|part| {
+            let raw = source(part.host).get(widen(&part.at)).unwrap_or_default();
+            let url = data_url::with_text(&unescape(raw), &pieces::render(original, replaced));
+            let mut text = String::with_capacity(url.len());
+            escape_into(&url, &mut text);
+            let range = widen(&part.at);
+            (part.host, RawEdit { range, text })
         })),
         Wrap::Number => out.extend(parts.first().map(|part| {
             let mut text = String::from('"');

@@ -27,6 +27,8 @@ pub(super) enum Wrap {
     String,
     /// It is a number; once changed it becomes a string.
     Number,
+    /// It is packed into a `data:` URL, which is the content of one string.
+    Data,
     /// It cannot be changed by itself.
     Fixed,
 }

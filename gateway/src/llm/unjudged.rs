@@ -17,11 +17,13 @@ pub enum Unjudged {
     Opaque,
     /// Tokens as numbers.
     Tokens,
+    /// More text in one place than is judged.
+    OverLimit,
 }
 
 impl Unjudged {
     /// Every class.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Image,
         Self::Audio,
         Self::Video,
@@ -29,6 +31,7 @@ impl Unjudged {
         Self::RemoteUrl,
         Self::Opaque,
         Self::Tokens,
+        Self::OverLimit,
     ];
 
     /// The name in records.
@@ -41,6 +44,7 @@ impl Unjudged {
             Self::RemoteUrl => "remote_url",
             Self::Opaque => "opaque",
             Self::Tokens => "tokens",
+            Self::OverLimit => "over_limit",
         }
     }
 }
@@ -60,6 +64,15 @@ impl UnjudgedCounts {
     /// How often `class` occurs.
     pub fn of(&self, class: Unjudged) -> u32 {
         self.0.get(class as usize).copied().unwrap_or_default()
+    }
+
+    /// `2 image, 1 remote_url`.
+    pub fn told(&self) -> String {
+        let told: Vec<String> = self
+            .iter()
+            .map(|(class, count)| format!("{count} {}", class.as_str()))
+            .collect();
+        told.join(", ")
     }
 
     /// Whether everything was judged.

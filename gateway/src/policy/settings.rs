@@ -87,6 +87,7 @@ impl Settings {
             plan: PlanDefaults {
                 strategy: spec.defaults.enforcing_strategy,
                 input_execution: spec.defaults.input_execution,
+                unscannable: spec.defaults.unscannable.unwrap_or_default(),
             },
             timeout: spec
                 .defaults

@@ -228,7 +228,13 @@ impl Metrics {
             End::Allowed | End::Refused | End::UpstreamFailed | End::ClientGone => return,
         };
         let blocker = record.guardrails.iter().find(|entry| entry.blocks);
-        let hook = blocker.map_or("unknown", |entry| entry.hook.as_str());
+        // Without one it was content that no guardrail can judge: of the prompt, or of the answer.
+        let hook = match (blocker, record.attempts.is_empty()) {
+            (Some(blocker), _) => blocker.hook,
+            (None, true) => Hook::LlmInput,
+            (None, false) => Hook::LlmOutput,
+        };
+        let hook = hook.as_str();
         self.blocks.with_label_values(&[hook, why]).inc();
     }
 
@@ -578,7 +584,8 @@ mod tests {
             r#"parapet_model_calls_spared_total{how="never_made"} 1"#,
             r#"parapet_model_calls_spared_total{how="cut_short"} 1"#,
             "parapet_tokens_spared_estimate_total 100",
-            r#"parapet_blocks_total{hook="unknown",why="violation"} 3"#,
+            r#"parapet_blocks_total{hook="llm_input",why="violation"} 1"#,
+            r#"parapet_blocks_total{hook="llm_output",why="violation"} 2"#,
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }

@@ -193,7 +193,11 @@ fn check(at: &Placed<'_>, selected: &PerHook<Vec<u32>>, known: &Known<'_>, repor
     let lists_nothing = Hook::ALL
         .into_iter()
         .all(|hook| rule.selectors(hook).is_empty());
-    if lists_nothing && selects_nothing(selected) && rule.input_execution.is_none() {
+    if lists_nothing
+        && selects_nothing(selected)
+        && rule.input_execution.is_none()
+        && rule.unscannable.is_none()
+    {
         let message = format!(
             "the rule selects no guardrail, so it does nothing: list some, e.g. under {}",
             Hook::LlmInput.list_key()
@@ -247,6 +251,7 @@ fn entry(
             .filter(|text| !text.is_empty())
             .map(Arc::from),
         input_execution: rule.input_execution,
+        unscannable: rule.unscannable,
         strategy: rule.enforcing_strategy,
     }
 }

@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
-use crate::rule::InputExecution;
+use crate::rule::{InputExecution, Unscannable};
 
 use super::{Plan, Planned, Planner};
 
@@ -50,6 +50,7 @@ impl Planner {
         let mut plan = Plan {
             hooks: PerHook::default(),
             input_execution: self.input_execution(matching),
+            unscannable: self.unscannable(matching),
         };
         let mut choices = Vec::new();
         for hook in facts.target.hooks() {
@@ -75,6 +76,17 @@ impl Planner {
             .filter_map(|rule| rule.input_execution)
             .max()
             .or(self.defaults.input_execution)
+    }
+
+    /// `block` of any rule wins; then `allow` of any rule; then the settings.
+    fn unscannable(&self, matching: &[u32]) -> Unscannable {
+        let rules = matching
+            .iter()
+            .filter_map(|rule| self.bundle.rules.get(*rule as usize));
+        rules
+            .filter_map(|rule| rule.unscannable)
+            .max()
+            .unwrap_or(self.defaults.unscannable)
     }
 
     fn choose(

@@ -158,6 +158,7 @@ fn ways_in(side: Side, rule: &RuleEntry) -> Option<Vec<Vec<Key<'_>>>> {
             !lists.llm_input.is_empty()
                 || !lists.llm_output.is_empty()
                 || rule.input_execution.is_some()
+                || rule.unscannable.is_some()
         }
         Side::Mcp => {
             !lists.mcp_tool_pre_invoke.is_empty() || !lists.mcp_tool_post_invoke.is_empty()

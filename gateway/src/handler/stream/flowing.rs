@@ -54,6 +54,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
             while let Some(frame) = decoder.next_frame().map_err(|_| unreadable())? {
                 let event = Event::read(dialect, frame);
                 note(&planned, &event);
+                check(&planned, &event)?;
                 guarded.event(event)?;
             }
             guarded.settle()?;
@@ -89,6 +90,14 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
     drop(guarded);
     windows.report();
     Ok(())
+}
+
+/// Content in an event that no guardrail can judge.
+pub(super) fn check(planned: &Planned, event: &Event) -> Result<(), Failure> {
+    match event.whole() {
+        Some(whole) => planned.check_unjudged(Hook::LlmOutput, whole),
+        None => Ok(()),
+    }
 }
 
 /// Notes tokens and the time to the first text.

@@ -7,7 +7,7 @@ use parapet_guardrails::client::HttpClient;
 use parapet_policy::hook::Hook;
 use parapet_policy::plan::Planned as Entry;
 
-use super::flowing::note;
+use super::flowing::{check, note};
 use super::{Job, Watchers};
 use crate::handler::error::Failure;
 use crate::handler::payload::{AssembledPayload, RequestPayload, ResponsePayload};
@@ -80,6 +80,7 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
             return Err(unreadable());
         }
         note(&planned, event);
+        check(&planned, event)?;
         assembly.push(event);
     }
     let asked = |entry: &&Entry| {

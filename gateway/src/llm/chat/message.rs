@@ -116,7 +116,8 @@ fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
     for (key, value) in out.members(file, context) {
         match key.as_ref() {
             "type" | "cache_control" => {}
-            "file_data" | "file_id" => {
+            "file_data" => out.data(value, Unjudged::File, context),
+            "file_id" => {
                 if !value.is_null() {
                     out.unjudged(Unjudged::File);
                 }

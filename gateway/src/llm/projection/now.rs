@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use parapet_guardrails::segment::SegmentText;
 
+use crate::llm::data_url;
 use crate::llm::json::Value;
 use crate::llm::texts::{NO_HOST, Texts, Wrap};
 
@@ -14,6 +15,8 @@ type Map<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
 /// Finds, for a string or number of the body as it came, the text that stands there now.
 pub(super) struct Now<'t> {
     pub(super) texts: &'t Texts,
+    /// The same to the segment of what is packed into a `data:` URL, which stands there as the URL that it is.
+    data: Map<(u32, u32), usize>,
     /// From where a value's content starts, in the body or in a host's text, to segment and part.
     parts: Map<(u32, u32), (usize, usize)>,
     /// From where a host's content starts in the body, to its number and its group's whole.
@@ -27,7 +30,13 @@ pub(super) struct Now<'t> {
 impl<'t> Now<'t> {
     pub(super) fn new(texts: &'t Texts) -> Self {
         let mut parts = Map::default();
+        let mut data = Map::default();
         for (segment, place) in texts.places.iter().enumerate() {
+            if place.wrap == Wrap::Data {
+                let part = texts.parts.get(place.parts.start as usize);
+                data.extend(part.map(|part| ((part.host, part.at.start), segment)));
+                continue;
+            }
             let range = place.parts.start as usize..place.parts.end as usize;
             for (part, at) in texts
                 .parts
@@ -58,6 +67,7 @@ impl<'t> Now<'t> {
             .collect();
         Self {
             texts,
+            data,
             parts,
             hosts,
             values,
@@ -95,8 +105,21 @@ impl<'t> Now<'t> {
         }
         match self.part(host, value) {
             Some((segment, part)) => self.texts.part_now(segment, part).0.into(),
-            None => value.as_str().unwrap_or_default(),
+            None => {
+                let url = value.as_str().unwrap_or_default();
+                match self.data_segment(host, value) {
+                    Some(segment) if self.texts.is_segment_edited(segment) => {
+                        data_url::with_text(&url, self.texts.segments().text(segment)).into()
+                    }
+                    Some(_) | None => url,
+                }
+            }
         }
+    }
+
+    fn data_segment(&self, host: u32, value: Value<'_>) -> Option<usize> {
+        let start = value.string()?.range.start;
+        self.data.get(&(host, start)).copied()
     }
 
     /// Strings that are to be one, as they read now, each with the value that it comes from. Between parts of

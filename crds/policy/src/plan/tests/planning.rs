@@ -9,7 +9,7 @@ use crate::hook::Hook;
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{self, OverrideError, Overrides, Scope};
 use crate::plan::{Plan, PlanDefaults, Planner};
-use crate::rule::{InputExecution, Rule};
+use crate::rule::{InputExecution, Rule, Unscannable};
 use crate::testing::{
     FakeKinds, POLICY, caller, config, guardrail, integration, mcp_call, model_call, mutator, rule,
     written,
@@ -184,6 +184,34 @@ fn strategy_of_rule_over_guardrail_over_settings_and_the_strictest_of_several() 
         assert_eq!(
             planned[0].strategy, expected,
             "{rules:?} {own:?} {settings:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_when_any_rule_says_so() {
+    use Unscannable::{Allow, Block};
+    for (rules, settings, expected) in [
+        (&[None][..], Allow, Allow),
+        (&[None], Block, Block),
+        (&[Some(Allow), None], Block, Allow),
+        (&[Some(Allow), Some(Block)], Allow, Block),
+    ] {
+        let rule_of = |(index, unscannable): (usize, &Option<Unscannable>)| {
+            let mut rule = rule(&index.to_string(), json!({}));
+            rule.unscannable = *unscannable;
+            rule
+        };
+        let written = written(vec![], rules.iter().enumerate().map(rule_of).collect());
+        let defaults = PlanDefaults {
+            unscannable: settings,
+            ..PlanDefaults::default()
+        };
+        let planner = Planner::new(Arc::new(compile(&written, &FakeKinds).bundle), defaults);
+        assert_eq!(
+            plan(&planner, None).unscannable,
+            expected,
+            "{rules:?} {settings:?}"
         );
     }
 }
