@@ -268,12 +268,14 @@ fn start_traffic(
         connector.clone(),
         tokio::runtime::Handle::current(),
     ));
+    let trace_content = args.trace_content as usize;
     let server = Server::start(config, move |_thread| Gateway {
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,
+        trace_content,
     })?;
     Ok(server)
 }

@@ -178,6 +178,16 @@ pub struct Serve {
         default_value = "standard"
     )]
     pub trace_names: Names,
+    /// How many bytes of a request's and an answer's body stand in spans, as the model and the client get them after
+    /// redaction. 0: none.
+    #[arg(
+        long,
+        env = "PARAPET_TRACE_CONTENT",
+        value_name = "BYTES",
+        default_value = "0",
+        value_parser = clap::value_parser!(u32).range(0..=65_536)
+    )]
+    pub trace_content: u32,
 }
 
 /// Where the record of each request goes.

@@ -41,6 +41,8 @@ pub struct Gateway {
     pub sink: Sink,
     /// How requests take their place in a trace; none when traces are not exported.
     pub head: Option<Head>,
+    /// How many bytes of what goes out, after every redaction, are kept for spans.
+    pub trace_content: usize,
 }
 
 impl Handler for Gateway {
@@ -52,6 +54,7 @@ impl Handler for Gateway {
         let recording = Recording::begin(request_id.clone(), name, self.sink.clone());
         if let Some(trace) = &self.head {
             recording.trace(trace.begin(&head.headers));
+            recording.keep_content(self.trace_content);
         }
         let path = head.uri.path().to_owned();
         let result = match Route::find(&head.method, &path) {

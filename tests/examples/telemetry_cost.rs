@@ -82,6 +82,7 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
         request_bytes: 3_210,
         response_bytes: 1_204,
         total_us: 812_400,
+        content: None,
     }
 }
 

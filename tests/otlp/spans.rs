@@ -244,3 +244,43 @@ async fn what_waits_goes_out_at_the_end() {
     let counted = |collector: &Collector| collector.metrics().remove("parapet_requests_total");
     collector.wait_for(counted).await.unwrap();
 }
+
+#[tokio::test]
+async fn text_is_there_by_a_setting_and_only_as_it_went_out() {
+    let Some(collector) = Collector::start().await.unwrap() else {
+        return;
+    };
+    let content = [("PARAPET_TRACE_CONTENT", "4096")];
+    let world = exporting(&collector.grpc(), "grpc", &content).await;
+    world.llm.script([Turn::say("spoken like a model")]);
+    for stream in [false, true] {
+        let mut body = body("local", &format!("{PROMPT} {KEY}"));
+        body["stream"] = stream.into();
+        let (status, id) = ask(&world, &body).await;
+        assert_eq!(status, 200);
+        let spans = collector.spans_of(&id).await.unwrap();
+        let request = spans
+            .iter()
+            .find(|span| span.told("parapet.request.id") == id)
+            .unwrap();
+        let input = request.told("parapet.input");
+        assert!(
+            input.contains(PROMPT) && input.contains("[REDACTED]"),
+            "{input}"
+        );
+        assert!(!request.told("parapet.output").is_empty());
+    }
+    let (status, blocked) = ask(&world, &body("local", &format!("{PROMPT} {SSN}"))).await;
+    assert_eq!(status, 400);
+    for span in collector.spans_of(&blocked).await.unwrap() {
+        assert!(span.told("parapet.input").is_empty() && span.told("parapet.output").is_empty());
+    }
+    for marker in [KEY, SSN] {
+        assert!(
+            !collector.everything().contains(marker),
+            "{marker} was emitted"
+        );
+    }
+    let lines = world.gateway.log().lines().join("\n");
+    assert!(!lines.contains(PROMPT));
+}

@@ -60,6 +60,25 @@ pub struct Record {
     pub response_bytes: u64,
     /// Microseconds from the first byte to the last.
     pub total_us: u64,
+    /// Text, when a setting asks for it in spans. It is in no log line.
+    #[serde(skip)]
+    pub content: Option<Box<Content>>,
+}
+
+/// The beginnings of what went out, after every redaction.
+#[derive(Clone, Default)]
+pub struct Content {
+    /// The body that the model got.
+    pub input: Vec<u8>,
+    /// The body that the client got.
+    pub output: Vec<u8>,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (input, output) = (self.input.len(), self.output.len());
+        write!(f, "{input} and {output} bytes")
+    }
 }
 
 /// How a request ended.

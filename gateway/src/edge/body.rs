@@ -33,7 +33,7 @@ pub struct Ended {
 /// Called once, when the response body has ended or was dropped.
 pub type OnEnd = Box<dyn FnOnce(Ended)>;
 
-/// Sees every piece of an upstream's body before it goes.
+/// Sees every piece of a body before it goes.
 type OnPiece = Box<dyn FnMut(&Bytes)>;
 
 /// What ends a body whose upstream breaks off.
@@ -50,6 +50,7 @@ pub struct Body {
     cut: bool,
     on_end: Option<OnEnd>,
     on_piece: Option<OnPiece>,
+    on_sent: Option<OnPiece>,
     last_words: Option<LastWords>,
     lease: Option<Lease>,
 }
@@ -72,6 +73,7 @@ impl Body {
             cut: false,
             on_end: None,
             on_piece: None,
+            on_sent: None,
             last_words: None,
             lease: None,
         }
@@ -109,6 +111,13 @@ impl Body {
     #[must_use]
     pub fn on_piece(mut self, hook: impl FnMut(&Bytes) + 'static) -> Self {
         self.on_piece = Some(Box::new(hook));
+        self
+    }
+
+    /// `hook` sees every piece that is handed to the connection.
+    #[must_use]
+    pub fn on_sent(mut self, hook: impl FnMut(&Bytes) + 'static) -> Self {
+        self.on_sent = Some(Box::new(hook));
         self
     }
 
@@ -203,6 +212,9 @@ impl http_body::Body for Body {
         match std::task::ready!(self.poll_content(cx)) {
             Some(Ok(data)) => {
                 self.sent += data.len() as u64;
+                if let Some(hook) = &mut self.on_sent {
+                    hook(&data);
+                }
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Some(Err(cut)) => {

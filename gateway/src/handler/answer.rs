@@ -64,6 +64,12 @@ pub(super) fn relayed(
         End::UpstreamFailed
     };
     recording.with(|record| record.status = status.as_u16());
+    let body = if recording.keeps_content() {
+        let keeper = recording.clone();
+        body.on_sent(move |piece| keeper.keep_output(piece))
+    } else {
+        body
+    };
     let kept = recording.clone();
     let body = body.on_end(move |ended: Ended| {
         // A stream that was stopped has said so itself.

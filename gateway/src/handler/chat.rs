@@ -82,6 +82,9 @@ impl Gateway {
             }
         }
         let body = body_for_upstream(&planned, &mut payload);
+        if planned.recording.keeps_content() {
+            planned.recording.keep_input(&body);
+        }
         let answer = self
             .call(&planned, head, payload.request.dialect(), body, &mut race)
             .await?;

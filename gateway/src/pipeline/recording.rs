@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use parapet_policy::record::{Attempt, End, GuardrailRecord, RECORD_VERSION, Record};
+use parapet_policy::record::{Attempt, Content, End, GuardrailRecord, RECORD_VERSION, Record};
 use parapet_policy::trace::TraceContext;
 
 use super::calls::{Calls, MAX_NOTED};
@@ -32,6 +32,8 @@ struct Inner {
     began: Instant,
     /// How many span numbers are given out.
     numbers: Cell<u32>,
+    /// How many bytes of each body are kept for spans.
+    content: Cell<usize>,
     sink: Sink,
 }
 
@@ -58,6 +60,7 @@ impl Recording {
             request_bytes: 0,
             response_bytes: 0,
             total_us: 0,
+            content: None,
         };
         Self {
             inner: Rc::new(Inner {
@@ -65,6 +68,7 @@ impl Recording {
                 last_look: RefCell::new(None),
                 began: Instant::now(),
                 numbers: Cell::new(0),
+                content: Cell::new(0),
                 sink,
             }),
         }
@@ -73,6 +77,40 @@ impl Recording {
     /// Puts the request into a trace.
     pub fn trace(&self, trace: TraceContext) {
         self.with(|record| record.trace = Some(trace));
+    }
+
+    /// From here on so many bytes of the bodies that go out are kept for spans.
+    pub fn keep_content(&self, bytes: usize) {
+        self.inner.content.set(bytes);
+        if bytes > 0 {
+            self.with(|record| record.content = Some(Box::default()));
+        }
+    }
+
+    /// Whether any are kept.
+    pub fn keeps_content(&self) -> bool {
+        self.inner.content.get() > 0
+    }
+
+    /// Keeps the beginning of the body that the model gets.
+    pub fn keep_input(&self, body: &[u8]) {
+        self.keep(body, |content| &mut content.input);
+    }
+
+    /// Keeps a piece of the body that the client gets, until there is enough.
+    pub fn keep_output(&self, piece: &[u8]) {
+        self.keep(piece, |content| &mut content.output);
+    }
+
+    fn keep(&self, piece: &[u8], of: impl FnOnce(&mut Content) -> &mut Vec<u8>) {
+        let most = self.inner.content.get();
+        self.with(|record| {
+            if let Some(content) = &mut record.content {
+                let kept = of(content);
+                let room = most.saturating_sub(kept.len()).min(piece.len());
+                kept.extend_from_slice(piece.get(..room).unwrap_or_default());
+            }
+        });
     }
 
     /// A recording of a part of the same request, with the same clock and trace, that goes somewhere else.
@@ -184,6 +222,7 @@ impl Drop for Inner {
             attempts: Vec::new(),
             unjudged: Vec::new(),
             rewrites: Vec::new(),
+            content: None,
             ..*record
         };
         (self.sink)(std::mem::replace(record, placeholder));

@@ -136,6 +136,7 @@ pub(crate) mod tests {
             request_bytes: 1,
             response_bytes: 2,
             total_us: 3_000,
+            content: None,
         }
     }
 

@@ -34,6 +34,9 @@ pub(super) const END: &str = "parapet.end";
 pub(super) const UNJUDGED: &str = "parapet.unjudged.classes";
 pub(super) const UNJUDGED_COUNTS: &str = "parapet.unjudged.counts";
 pub(super) const REWRITES: &str = "parapet.rewrites";
+/// The bodies as they went out, by a setting only.
+pub(super) const INPUT: &str = "parapet.input";
+pub(super) const OUTPUT: &str = "parapet.output";
 pub(super) const SKIPPED: &str = "parapet.guardrails.skipped";
 pub(super) const ACCOUNT: &str = "parapet.model.account";
 
@@ -57,6 +60,8 @@ pub(super) mod published {
     pub(in super::super) const MODEL_NAME: &str = "tfy.request.model_name";
     pub(in super::super) const SUBJECT: &str = "tfy.request.created_by_subject";
     pub(in super::super) const TEAMS: &str = "tfy.request.created_by_subject_teams";
+    pub(in super::super) const INPUT: &str = "tfy.input";
+    pub(in super::super) const OUTPUT: &str = "tfy.output";
     pub(in super::super) const TRIGGERED: &str = "tfy.triggered_guardrail_fqns";
     pub(in super::super) const MODEL_ID: &str = "tfy.model.id";
     pub(in super::super) const MODEL: &str = "tfy.model.name";

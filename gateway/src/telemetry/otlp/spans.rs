@@ -213,6 +213,14 @@ impl Spans<'_> {
                 .iter()
                 .filter(|entry| entry.skipped.is_some());
             attributes.strs(names::SKIPPED, skipped.map(|entry| &*entry.selector));
+            if let Some(content) = &record.content {
+                let (input, output) = match published {
+                    true => (published::INPUT, published::OUTPUT),
+                    false => (names::INPUT, names::OUTPUT),
+                };
+                put_content(attributes, input, &content.input);
+                put_content(attributes, output, &content.output);
+            }
             if published {
                 attributes.str(published::SPAN_TYPE, "ChatCompletion");
                 if let Some(model) = model {
@@ -445,6 +453,20 @@ fn put_server(attributes: &mut Attributes<'_>, server: Option<&str>) {
     attributes.str(names::SERVER_ADDRESS, host);
     if let Ok(port) = port.parse() {
         attributes.int(names::SERVER_PORT, port);
+    }
+}
+
+/// The beginning of a body; its last character may be cut.
+fn put_content(attributes: &mut Attributes<'_>, name: &str, body: &[u8]) {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = body.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        }
+    };
+    if !text.is_empty() {
+        attributes.text(name, text, text.len());
     }
 }
 
