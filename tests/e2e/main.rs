@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod callers;
+mod connections;
 mod dependencies;
 mod disconnects;
 mod fakes;

@@ -59,10 +59,15 @@ pub(super) async fn killed(world: &World, node: &Node) -> Result<String> {
 
 /// Its pod is gone for good.
 pub(super) async fn vanishes(world: &World, node: &Node) -> Result<String> {
-    let (killed, epoch) = leading_pod(world).await?;
+    // Right after a restart a pod's status may still name the container before.
+    let ((killed, epoch, process), _) = until(BACK_WITHIN, "a leader with a process", || async {
+        let (leader, epoch) = leading_pod(world).await?;
+        let process = node.process(&leader).await?;
+        Ok((leader, epoch, process))
+    })
+    .await?;
     let load = Load::start(&[world.installed.service().await?], WORKERS);
     // As when its node is gone: it does not give its Lease back, and no container of its name comes again.
-    let process = node.process(&killed).await?;
     vanish(&world.installed.namespace, &[&killed]).await?;
     // The pod's deletion may have been faster.
     let _ = node.run(&["kill", "-KILL", &process]).await;
