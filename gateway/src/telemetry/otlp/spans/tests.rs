@@ -3,7 +3,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span as Read};
 use parapet_policy::hook::Hook;
-use parapet_policy::outcome::SkipReason;
+use parapet_policy::outcome::{Operation, SkipReason, Strategy};
 use parapet_policy::trace::TraceId;
 use prost::Message as _;
 

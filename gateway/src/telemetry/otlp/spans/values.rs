@@ -1,0 +1,98 @@
+//! Values of a span's attributes, and the words for them.
+
+use parapet_policy::outcome::{Operation, Strategy};
+use parapet_policy::record::GuardrailRecord;
+
+use super::super::names;
+use super::super::wire::Attributes;
+
+pub(super) fn put_server(attributes: &mut Attributes<'_>, server: Option<&str>) {
+    let Some((host, port)) = server.and_then(|server| server.rsplit_once(':')) else {
+        return;
+    };
+    attributes.str(names::SERVER_ADDRESS, host);
+    if let Ok(port) = port.parse() {
+        attributes.int(names::SERVER_PORT, port);
+    }
+}
+
+/// The beginning of a body; its last character may be cut.
+pub(super) fn put_content(attributes: &mut Attributes<'_>, name: &str, body: &[u8]) {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = body.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        }
+    };
+    if !text.is_empty() {
+        attributes.text(name, text, text.len());
+    }
+}
+
+pub(super) fn put_count(attributes: &mut Attributes<'_>, name: &str, count: Option<u64>) {
+    if let Some(count) = count {
+        attributes.int(name, count);
+    }
+}
+
+/// Routes that are known have one method each.
+pub(super) fn method(route: &str) -> &'static str {
+    match route {
+        "/v1/models" | "/v1/models/{model}" => "GET",
+        // The conventions' word for a method that is not one of the known ones.
+        "other" => "_OTHER",
+        _ => "POST",
+    }
+}
+
+pub(super) const fn operation(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Validate => "validate",
+        Operation::Mutate => "mutate",
+    }
+}
+
+pub(super) const fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Enforce => "enforce",
+        Strategy::EnforceButIgnoreOnError => "enforce_but_ignore_on_error",
+        Strategy::Audit => "audit",
+    }
+}
+
+/// What was done about what was found.
+pub(super) fn action(guardrail: &GuardrailRecord) -> &'static str {
+    if guardrail.blocks {
+        "block"
+    } else if guardrail.outcome == "changed" && guardrail.strategy != Strategy::Audit {
+        "modify"
+    } else {
+        "allow"
+    }
+}
+
+/// The outcome in the published words.
+pub(super) fn result(guardrail: &GuardrailRecord) -> &'static str {
+    match guardrail.outcome {
+        "changed" => "mutate",
+        "violation" | "failed" => "flag",
+        _ => "pass",
+    }
+}
+
+pub(super) fn after_slash(selector: &str) -> &str {
+    selector.rsplit_once('/').map_or(selector, |(_, name)| name)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of a request fit a double exactly for centuries"
+)]
+pub(super) fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1_000_000.0
+}
+
+pub(super) fn millis(micros: u64) -> f64 {
+    seconds(micros) * 1000.0
+}
