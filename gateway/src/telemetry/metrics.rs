@@ -20,8 +20,6 @@ use crate::policy::remote::status::Numbers;
 mod issuers;
 mod models;
 mod remote;
-#[cfg(test)]
-mod tests;
 
 use issuers::IssuerMetrics;
 use models::{KnownModels, ModelMetrics};
@@ -480,3 +478,6 @@ fn gauge_of(count: u64) -> i64 {
 fn seconds(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }
+
+#[cfg(test)]
+mod tests;

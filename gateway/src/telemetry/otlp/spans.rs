@@ -13,8 +13,6 @@ use parapet_policy::trace::{SpanId, TraceContext};
 use super::names::{self, published};
 use super::wire::{self, Attributes};
 
-#[cfg(test)]
-mod tests;
 mod values;
 
 use values::{
@@ -453,3 +451,6 @@ fn attempt_error(attempt: &Attempt) -> Option<Failure> {
         .map(Failure::Word)
         .or(status.map(Failure::Status))
 }
+
+#[cfg(test)]
+mod tests;
