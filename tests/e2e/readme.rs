@@ -175,7 +175,7 @@ async fn the_commands_that_check_and_try_work_word_by_word() {
     for block in blocks(&readme(), "sh") {
         for line in block
             .lines()
-            .filter(|line| line.contains("/parapet-gateway "))
+            .filter(|line| line.starts_with("target/") && line.contains("/parapet-gateway "))
         {
             let words = words(line);
             let output = Command::new(&binary)
