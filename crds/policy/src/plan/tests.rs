@@ -1,4 +1,5 @@
 //! Plans for compiled policy.
 
 mod matching;
+mod overriding;
 mod planning;
