@@ -64,7 +64,10 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         }
         planned.note_complete();
         if let Some(frame) = decoder.finish() {
-            guarded.event(Event::read(dialect, frame))?;
+            let event = Event::read(dialect, frame);
+            note(&planned, &event);
+            check(&planned, &event)?;
+            guarded.event(event)?;
         }
         guarded.finish()?;
         windows
