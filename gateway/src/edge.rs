@@ -27,7 +27,6 @@ pub use read::{ReadError, ReadLimits, read_body};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use serve::LocalExecutor;
-pub(crate) use socket::ALIVE;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ pub mod args;
 pub mod check;
 pub mod edge;
 pub mod handler;
-pub mod identity;
 pub mod llm;
 pub mod pipeline;
 pub mod policy;
@@ -17,3 +16,5 @@ mod testing;
 pub mod timer;
 pub mod trial;
 pub mod upstream;
+
+pub use parapet_identity as identity;

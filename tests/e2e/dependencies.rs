@@ -61,12 +61,25 @@ fn our_crates_depend_on_each_other_in_one_direction() {
         ("parapet-crds", &["parapet-guardrails", "parapet-policy"]),
         // What carries a bundle knows neither resources nor guardrails.
         ("parapet-bus", &["parapet-policy"]),
+        // The way out serves guardrails' calls and issuers' documents; it knows neither.
+        ("parapet-connect", &["parapet-guardrails", "parapet-policy"]),
+        (
+            "parapet-identity",
+            &[
+                "parapet-connect",
+                "parapet-crds",
+                "parapet-guardrails",
+                "parapet-policy",
+            ],
+        ),
         (
             "parapet-gateway",
             &[
                 "parapet-bus",
+                "parapet-connect",
                 "parapet-crds",
                 "parapet-guardrails",
+                "parapet-identity",
                 "parapet-policy",
             ],
         ),

@@ -2,19 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use parapet_connect::ALIVE;
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-
-/// When the kernel asks a silent peer whether it still lives, and how often before it gives up: within a minute
-/// a client whose machine is gone no longer holds an upstream call.
-pub(crate) const ALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(30))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
 
 /// `count` sockets, at least one, listening on one address; with port 0 on the same free port.
 ///

@@ -8,12 +8,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use parapet_connect::{DecodeError, Decoder, Origin, UpstreamError, cut};
 
-use super::decode::{DecodeError, Decoder};
 use super::demo::Playback;
-use super::error::UpstreamError;
-use super::origin::Origin;
-use super::pool::{Lease, cut};
+use super::pool::Lease;
 use crate::timer::Lazy;
 
 /// An answer's body, decoded. Dropping it before its end stops the upstream.

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use parapet_connect::{Connector, Decoder, UpstreamError};
 
 use super::body::UpstreamBody;
-use super::connector::Connector;
-use super::decode::Decoder;
-use super::error::UpstreamError;
 use super::headers;
 use super::pool::{Outbound, Pool, PoolLimits};
 use super::provider::{Backend, Endpoint, HttpBackend, ReadyProvider};

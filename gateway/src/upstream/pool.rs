@@ -12,10 +12,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parapet_connect::{Connector, Origin, UpstreamError, cut};
 
-use super::connector::Connector;
-use super::error::UpstreamError;
-use super::origin::Origin;
 use crate::edge::LocalExecutor;
 use crate::timer;
 
@@ -313,26 +311,4 @@ fn stale_or_cut(
         || Err(cut(origin, error)),
         |request| Ok(Sent::Stale(request)),
     )
-}
-
-/// What hyper's error means for us.
-pub(super) fn cut(origin: &Origin, error: &hyper::Error) -> UpstreamError {
-    let host = origin.name().to_owned();
-    if error.is_parse() {
-        return UpstreamError::BadAnswer {
-            host,
-            reason: "it is not HTTP".to_owned(),
-        };
-    }
-    let reason = if error.is_incomplete_message() {
-        "the connection was closed before the answer was complete"
-    } else if error.is_timeout() {
-        "the connection timed out"
-    } else {
-        "the connection failed"
-    };
-    UpstreamError::Cut {
-        host,
-        reason: reason.to_owned(),
-    }
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use parapet_connect::{Origin, OriginError};
 use zeroize::Zeroizing;
 
 use super::demo::Demo;
 pub use crate::llm::Dialect;
-
-use super::origin::{Origin, OriginError};
 
 /// What is called at an upstream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 
 /// An answer that cannot be decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum DecodeError {
+pub enum DecodeError {
     /// An encoding that is not known.
     Unknown,
     /// Broken or incomplete data.
@@ -18,7 +18,8 @@ pub(super) enum DecodeError {
 }
 
 impl DecodeError {
-    pub(super) const fn reason(self) -> &'static str {
+    /// In words.
+    pub const fn reason(self) -> &'static str {
         match self {
             Self::Unknown => "its content-encoding is not gzip, deflate or identity",
             Self::Broken => "its compressed data is broken",
@@ -35,7 +36,7 @@ const FREE: u64 = 1024 * 1024;
 const STEP: usize = 1024;
 
 /// A streaming decoder.
-pub(super) struct Decoder {
+pub struct Decoder {
     inner: Inner,
     read: u64,
     written: u64,
@@ -51,7 +52,10 @@ enum Inner {
 
 impl Decoder {
     /// The decoder that the headers ask for; none for `identity`.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Box<Self>>, DecodeError> {
+    ///
+    /// # Errors
+    /// When they ask for one that there is not.
+    pub fn of(headers: &HeaderMap) -> Result<Option<Box<Self>>, DecodeError> {
         let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return if headers.contains_key(header::CONTENT_ENCODING) {
@@ -78,7 +82,7 @@ impl Decoder {
     }
 
     /// Decodes one piece.
-    pub(super) fn decode(&mut self, piece: &[u8]) -> Result<Bytes, DecodeError> {
+    pub fn decode(&mut self, piece: &[u8]) -> Result<Bytes, DecodeError> {
         if let (Inner::Unsure, Some(first)) = (&self.inner, piece.first()) {
             // RFC 1950: the low four bits of a zlib stream say 8.
             self.inner = if first & 0x0f == 8 {
@@ -110,7 +114,7 @@ impl Decoder {
     }
 
     /// The input is over.
-    pub(super) fn finish(&mut self) -> Result<Bytes, DecodeError> {
+    pub fn finish(&mut self) -> Result<Bytes, DecodeError> {
         let rest = match &mut self.inner {
             Inner::Gzip(decoder) => decoder
                 .try_finish()

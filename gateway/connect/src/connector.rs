@@ -19,11 +19,11 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::ALIVE;
 use super::address::AddressRules;
 use super::error::UpstreamError;
 use super::origin::Origin;
 use super::outgoing::Outgoing;
-use crate::edge::ALIVE;
 
 /// What the connector needs to know.
 #[derive(Clone, Debug)]

@@ -146,7 +146,7 @@ async fn read(
         Ok(())
     };
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| client_error(super::pool::cut(origin, &error)))?;
+        let frame = frame.map_err(|error| client_error(super::error::cut(origin, &error)))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -168,7 +168,7 @@ fn translate(origin: &Origin, error: &LegacyError) -> ClientError {
             return client_error(ours.clone());
         }
         if let Some(hyper) = inner.downcast_ref::<hyper::Error>() {
-            return client_error(super::pool::cut(origin, hyper));
+            return client_error(super::error::cut(origin, hyper));
         }
         source = inner.source();
     }
@@ -197,7 +197,7 @@ fn client_error(error: UpstreamError) -> ClientError {
 
 /// The connector as hyper-util's client wants it.
 #[derive(Clone)]
-pub(crate) struct Dial(pub(crate) Connector);
+pub struct Dial(pub Connector);
 
 impl Service<Uri> for Dial {
     type Response = TokioIo<Outgoing>;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::origin::Origin;
+
 /// Why there is no answer, or no more of it. Says which host, never what was sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UpstreamError {
@@ -96,5 +98,27 @@ impl UpstreamError {
             Self::Cut { .. } => "cut",
             Self::TooLarge { .. } | Self::BadAnswer { .. } => "bad_answer",
         }
+    }
+}
+
+/// What hyper's error means for us.
+pub fn cut(origin: &Origin, error: &hyper::Error) -> UpstreamError {
+    let host = origin.name().to_owned();
+    if error.is_parse() {
+        return UpstreamError::BadAnswer {
+            host,
+            reason: "it is not HTTP".to_owned(),
+        };
+    }
+    let reason = if error.is_incomplete_message() {
+        "the connection was closed before the answer was complete"
+    } else if error.is_timeout() {
+        "the connection timed out"
+    } else {
+        "the connection failed"
+    };
+    UpstreamError::Cut {
+        host,
+        reason: reason.to_owned(),
     }
 }

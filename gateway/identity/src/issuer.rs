@@ -99,7 +99,7 @@ fn http_uri(path: &'static str, text: &str) -> Result<http::Uri, Problem> {
     let uri = text
         .parse::<http::Uri>()
         .map_err(|_| wrong("it is not a URL, so no keys can be fetched".to_owned()))?;
-    match crate::upstream::Origin::of(&uri) {
+    match parapet_connect::Origin::of(&uri) {
         Ok(_) => Ok(uri),
         Err(error) => Err(wrong(format!("no keys can be fetched from it: {error}"))),
     }

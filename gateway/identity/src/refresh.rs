@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parapet_connect::{Connector, SharedClient};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -11,7 +12,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Identities;
 use super::fetch::{FetchError, fetch};
 use super::keys::{Authorities, KeySource, Slot};
-use crate::upstream::{Connector, SharedClient};
 
 /// Not more often than this, whatever an answer says about how long it may be kept.
 const SOONEST: Duration = Duration::from_secs(60);
