@@ -36,6 +36,17 @@ struct World {
 }
 
 impl World {
+    /// Shows that an item holds. One that does not, gets everything back and is looked at once more, as a busy machine
+    /// is late for many things; the report has both attempts.
+    async fn show<F: Future<Output = Result<String>>>(
+        &self,
+        report: &mut Report,
+        name: &str,
+        item: impl Fn() -> F,
+    ) {
+        report.item_or(name, item, || outages::restore(self)).await;
+    }
+
     /// The next edit's number.
     fn edit(&self) -> usize {
         self.edits.set(self.edits.get() + 1);
@@ -79,11 +90,12 @@ pub(crate) async fn all() -> Result<bool> {
             "the test cluster stores both objects, and has neither such a network nor metrics",
         );
     }
-    let holds = report.end();
-    if !holds {
+    if !report.holds() {
         println!("{}", last_words(&world).await);
     }
-    Ok(holds)
+    // The last lines are those that everybody sees.
+    report.end();
+    Ok(report.holds())
 }
 
 /// What might tell why something failed.

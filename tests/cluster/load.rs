@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,14 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// The address.
     pub(crate) addr: SocketAddr,
+}
+
+/// What came through in all of the load of this run: no second attempt makes up for it.
+static UNGUARDED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests of this run were not guarded, also in items that failed for something else.
+pub(crate) fn unguarded() -> usize {
+    UNGUARDED.load(Ordering::Relaxed)
 }
 
 /// What became of the requests to one target.
@@ -167,6 +176,7 @@ impl Worker {
             Ok(Answer::AsDue) => return,
             Ok(Answer::Unguarded(what)) => {
                 tally.unguarded += 1;
+                UNGUARDED.fetch_add(1, Ordering::Relaxed);
                 what
             }
             Err(error) => {

@@ -99,10 +99,10 @@ async fn test(world: &World) -> Result<String> {
 
 /// The chart's test, and what a start costs when nothing has to be waited for.
 pub(super) async fn items(world: &World, report: &mut Report) {
-    report.item("helm test", test(world)).await;
+    world.show(report, "helm test", || test(world)).await;
     let name = "start of a gateway: from its process to serving, and memory";
     match &world.node {
-        Some(node) => drop(report.item(name, start(world, node)).await),
+        Some(node) => world.show(report, name, || start(world, node)).await,
         None => report.skip(name, "only on a node of our own"),
     }
 }

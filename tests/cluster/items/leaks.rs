@@ -17,12 +17,9 @@ use crate::report::Report;
 use crate::tool::{get, kubectl};
 
 pub(super) async fn items(world: &World, report: &mut Report) {
-    report
-        .item(
-            "no secret in logs, statuses, events, /policy, /metrics and NATS",
-            nowhere(world),
-        )
-        .await;
+    let name = "no secret in logs, statuses, events, /policy, /metrics and NATS";
+    // What has leaked does not unleak.
+    report.item(name, nowhere(world)).await;
 }
 
 /// Looks for needles in one place after the other.

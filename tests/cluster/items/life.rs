@@ -18,12 +18,8 @@ const WORKERS: u32 = 6;
 pub(super) async fn upgrade(world: &World, report: &mut Report) {
     let name = "helm upgrade to other values under load keeps resources and traffic";
     report.item(name, upgraded(world)).await;
-    report
-        .item(
-            "the webhook, enabled by the upgrade, refuses what would not be accepted",
-            webhook(world),
-        )
-        .await;
+    let name = "the webhook, enabled by the upgrade, refuses what would not be accepted";
+    world.show(report, name, || webhook(world)).await;
 }
 
 pub(super) async fn uninstall(world: &World, report: &mut Report) {

@@ -1,6 +1,5 @@
 //! One thing after the other is taken away under load, and comes back.
 
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -38,55 +37,40 @@ pub(super) async fn items(world: &World, report: &mut Report) {
         }
         return;
     };
-    let outages: [(&str, Outage<'_>); 8] = [
-        (
-            "a gateway is killed under load",
-            Box::pin(gateway(world, node)),
-        ),
-        (
-            "the leading operator is killed under load",
-            Box::pin(leaders::killed(world, node)),
-        ),
-        (
-            "the leading operator's pod vanishes under load",
-            Box::pin(leaders::vanishes(world, node)),
-        ),
-        (
-            "NATS is away and comes back with its disk; a new gateway waits for it",
-            Box::pin(nats(world, node, true)),
-        ),
-        (
-            "NATS is away and comes back without its disk",
-            Box::pin(nats(world, node, false)),
-        ),
-        (
-            "a gateway is cut off from NATS",
-            Box::pin(partition(world, node)),
-        ),
-        (
-            "the API server is away",
-            Box::pin(control_plane(world, node, "kube-apiserver")),
-        ),
-        ("etcd is away", Box::pin(control_plane(world, node, "etcd"))),
-    ];
-    for (name, outage) in outages {
-        if !report.item(name, outage).await {
-            // What it has taken away must not make the next ones fail.
-            if let Err(error) = restore(world, node).await {
-                println!("       what {name:?} took away does not come back: {error:#}");
-            }
-        }
+    let name = "a gateway is killed under load";
+    world.show(report, name, || gateway(world, node)).await;
+    let name = "the leading operator is killed under load";
+    world
+        .show(report, name, || leaders::killed(world, node))
+        .await;
+    let name = "the leading operator's pod vanishes under load";
+    world
+        .show(report, name, || leaders::vanishes(world, node))
+        .await;
+    let name = "NATS is away and comes back with its disk; a new gateway waits for it";
+    world.show(report, name, || nats(world, node, true)).await;
+    let name = "NATS is away and comes back without its disk";
+    world.show(report, name, || nats(world, node, false)).await;
+    let name = "a gateway is cut off from NATS";
+    world.show(report, name, || partition(world, node)).await;
+    for (name, daemon) in [
+        ("the API server is away", "kube-apiserver"),
+        ("etcd is away", "etcd"),
+    ] {
+        world
+            .show(report, name, || control_plane(world, node, daemon))
+            .await;
     }
 }
 
-type Outage<'a> = Pin<Box<dyn Future<Output = Result<String>> + 'a>>;
-
-/// Gives everything back.
-async fn restore(world: &World, node: &Node) -> Result<()> {
+/// Gives everything back that an item may have taken away: the next ones must not fail for it.
+pub(super) async fn restore(world: &World) -> Result<()> {
     let installed = &world.installed;
-    for daemon in ["etcd", "kube-apiserver"] {
-        if node.is_away(daemon) {
-            node.give_back(daemon).await?;
+    if let Some(node) = &world.node {
+        for daemon in ["etcd", "kube-apiserver"] {
+            if node.is_away(daemon) {
+                node.give_back(daemon).await?;
+            }
         }
     }
     installed

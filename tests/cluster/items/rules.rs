@@ -25,21 +25,12 @@ const NODE: &str = "10.200.0.1:0";
 const LONG_REQUESTS: usize = 12;
 
 pub(super) async fn items(world: &World, report: &mut Report) {
-    report
-        .item(
-            "the published rule block, applied, edited and deleted, is what every pod enforces",
-            published(world),
-        )
-        .await;
-    report
-        .item(
-            "an edit of a guardrail is enforced by every pod",
-            edits(world),
-        )
-        .await;
-    report
-        .item("requests under way keep one revision", one_revision(world))
-        .await;
+    let name = "the published rule block, applied, edited and deleted, is what every pod enforces";
+    world.show(report, name, || published(world)).await;
+    let name = "an edit of a guardrail is enforced by every pod";
+    world.show(report, name, || edits(world)).await;
+    let name = "requests under way keep one revision";
+    world.show(report, name, || one_revision(world)).await;
 }
 
 /// Waits until every pod does what is due.

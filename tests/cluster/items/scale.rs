@@ -11,21 +11,12 @@ use crate::tool::{kubectl, shown};
 const WORKERS: u32 = 6;
 
 pub(super) async fn items(world: &World, report: &mut Report) {
-    report
-        .item("scale 1 to 5 to 1 under load", scale(world))
-        .await;
-    report
-        .item(
-            "rolling update of the gateways under load",
-            roll(world, "gateway"),
-        )
-        .await;
-    report
-        .item(
-            "rolling update of the operator under load",
-            roll(world, "operator"),
-        )
-        .await;
+    let name = "scale 1 to 5 to 1 under load";
+    world.show(report, name, || scale(world)).await;
+    let name = "rolling update of the gateways under load";
+    world.show(report, name, || roll(world, "gateway")).await;
+    let name = "rolling update of the operator under load";
+    world.show(report, name, || roll(world, "operator")).await;
 }
 
 async fn scale(world: &World) -> Result<String> {

@@ -23,7 +23,7 @@ const REMIND: Duration = Duration::from_secs(30);
 /// What fails is tried again after this time, then after twice as long, at most [`MAX_RETRY`]: what a missing definition
 /// is waited for, and what an edit waits for when an API server comes back.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-const MAX_RETRY: Duration = Duration::from_secs(5);
+const MAX_RETRY: Duration = Duration::from_secs(3);
 
 /// After this time without an error the pauses begin anew.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
