@@ -1,6 +1,7 @@
 //! A scripted HTTP server. The test decides every answer, byte by byte when it wants; every call is kept.
 
 mod body;
+mod live;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use body::ScriptedBody;
+
+pub use live::{Line, Live};
 
 /// What the server is to answer to one call.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub enum Step {
     Send(Bytes),
     /// Silence for so long.
     Pause(Duration),
+    /// What a [`Line`] is given while the answer is under way, until the line is dropped.
+    Live(Live),
     /// Silence until the other side gives up.
     Hang,
     /// The connection breaks in the middle of the body.
@@ -120,7 +125,7 @@ impl Reply {
         for step in &self.steps {
             match step {
                 Step::Send(bytes) => whole.extend_from_slice(bytes),
-                Step::Pause(_) | Step::Hang | Step::Cut => {}
+                Step::Pause(_) | Step::Live(_) | Step::Hang | Step::Cut => {}
             }
         }
         whole

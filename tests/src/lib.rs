@@ -1,8 +1,8 @@
 //! Fakes, harnesses and the end to end tests.
 //!
 //! Everything here talks to the gateway the way its users do: the real binary, files of resources, HTTP.
-//! [`fake`] is a server whose every answer is scripted; [`fake_llm`] and [`fake_guardrail`] know what a model
-//! and a guardrail service say. [`harness`] starts the gateway, [`world`] all of it together, and [`scenario`] runs
+//! [`fake`] is a server whose every answer is scripted; [`fake_llm`], [`fake_mcp`] and [`fake_guardrail`] know what
+//! a model, an MCP server and a guardrail service say. [`harness`] starts the gateway, [`world`] all of it together, and [`scenario`] runs
 //! the files below `scenarios/`.
 
 pub mod answer;
@@ -14,6 +14,7 @@ pub mod control_plane;
 pub mod fake;
 pub mod fake_guardrail;
 pub mod fake_llm;
+pub mod fake_mcp;
 pub mod harness;
 pub mod http_client;
 pub mod installation;

@@ -70,6 +70,21 @@ impl Body for ScriptedBody {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
+            Some(Step::Live(live)) => match live.poll(cx) {
+                Poll::Ready(Some(bytes)) => {
+                    this.flushed = false;
+                    this.steps.push_front(Step::Live(live));
+                    Poll::Ready(Some(Ok(Frame::data(bytes))))
+                }
+                Poll::Ready(None) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Pending => {
+                    this.steps.push_front(Step::Live(live));
+                    Poll::Pending
+                }
+            },
             Some(Step::Hang) => {
                 this.steps.push_front(Step::Hang);
                 Poll::Pending
