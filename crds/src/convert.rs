@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use parapet_policy::bundle::{AccountIdentity, SecretId};
 use parapet_policy::compile::{
-    Created, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration, WrittenProvider,
-    WrittenResource,
+    Created, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration, WrittenMcpServer,
+    WrittenProvider, WrittenResource,
 };
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
 use serde_json::Value as Json;
@@ -16,6 +16,7 @@ use crate::collaborator::subjects;
 use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::{GuardrailIntegrationSpec, GuardrailSpec, StreamingMode};
 use crate::identity_provider::{IdentityProviderSpec, MIN_REFRESH_INTERVAL};
+use crate::mcp_server::McpServerSpec;
 use crate::model_provider::ModelProviderSpec;
 use crate::virtual_account::VirtualAccountSpec;
 
@@ -145,6 +146,21 @@ pub fn provider(
         created,
         collaborators: subjects(spec.collaborators.as_deref()),
         models: spec.model_names(),
+        secret_refs: secret_refs(&spec_json, &said.source.namespace),
+        spec: spec_json,
+    }
+}
+
+/// An MCP server.
+pub fn mcp_server(spec: &McpServerSpec, created: Created, said: &mut Said<'_>) -> WrittenMcpServer {
+    for (path, message) in spec.problems() {
+        said.error(path, message);
+    }
+    let spec_json = json(spec);
+    WrittenMcpServer {
+        source: said.source.clone(),
+        created,
+        collaborators: subjects(spec.collaborators.as_deref()),
         secret_refs: secret_refs(&spec_json, &said.source.namespace),
         spec: spec_json,
     }

@@ -8,6 +8,7 @@ use crate::gateway_settings::GatewaySettingsSpec;
 use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::GuardrailIntegrationSpec;
 use crate::identity_provider::IdentityProviderSpec;
+use crate::mcp_server::McpServerSpec;
 use crate::model_provider::ModelProviderSpec;
 use crate::resource::Spec;
 use crate::virtual_account::VirtualAccountSpec;
@@ -58,6 +59,7 @@ pub const KINDS: &[Names] = &[
     CONFIG,
     INTEGRATION,
     IDENTITY_PROVIDER,
+    MCP_SERVER,
     PROVIDER,
     ACCOUNT,
 ];
@@ -66,6 +68,7 @@ const SETTINGS: Names = names::<GatewaySettingsSpec>("gatewaysettings", "gws");
 const CONFIG: Names = names::<GuardrailConfigSpec>("guardrailconfigs", "gc");
 const INTEGRATION: Names = names::<GuardrailIntegrationSpec>("guardrailintegrations", "gi");
 const IDENTITY_PROVIDER: Names = names::<IdentityProviderSpec>("identityproviders", "idp");
+const MCP_SERVER: Names = names::<McpServerSpec>("mcpservers", "mcps");
 const PROVIDER: Names = names::<ModelProviderSpec>("modelproviders", "mp");
 const ACCOUNT: Names = names::<VirtualAccountSpec>("virtualaccounts", "va");
 
@@ -99,6 +102,7 @@ pub fn all() -> Result<Vec<CustomResourceDefinition>, CrdError> {
         definition::<GuardrailConfigSpec>(CONFIG, &[], &[])?,
         definition::<GuardrailIntegrationSpec>(INTEGRATION, &[], &[])?,
         definition::<IdentityProviderSpec>(IDENTITY_PROVIDER, &[issuer], &["issuer"])?,
+        definition::<McpServerSpec>(MCP_SERVER, &[], &[])?,
         definition::<ModelProviderSpec>(PROVIDER, &[], &[])?,
         definition::<VirtualAccountSpec>(ACCOUNT, &[expires], &[])?,
     ])

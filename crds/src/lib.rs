@@ -20,6 +20,7 @@ pub mod guardrail_config;
 pub mod guardrail_integration;
 pub mod human_duration;
 pub mod identity_provider;
+pub mod mcp_server;
 pub mod model_provider;
 pub mod read;
 pub mod resource;

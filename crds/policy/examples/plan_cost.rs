@@ -143,6 +143,8 @@ fn written() -> Written {
         configs: (0..RULES / 100).map(config).collect(),
         providers: (0..50).map(provider).collect(),
         unreadable_providers: vec![],
+        mcp_servers: vec![],
+        unreadable_mcp_servers: vec![],
         accounts: vec![WrittenAccount {
             source: source("VirtualAccount", "bot"),
             created: None,

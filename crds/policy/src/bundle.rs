@@ -64,6 +64,9 @@ pub struct Bundle {
     pub overrides: Vec<OverrideEntry>,
     /// The model accounts.
     pub providers: Vec<ProviderEntry>,
+    /// The MCP servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mcp_servers: Vec<McpServerEntry>,
     /// The machine identities.
     pub accounts: Vec<AccountEntry>,
     /// The token issuers: their written `spec`, read by the gateway.
@@ -197,6 +200,17 @@ pub struct ProviderEntry {
     pub collaborators: Option<Vec<String>>,
     /// Models by the name that callers use, with the upstream's name; absent: any name, forwarded as it is.
     pub models: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// Its `spec` as written.
+    pub spec: serde_json::Value,
+}
+
+/// One MCP server.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct McpServerEntry {
+    /// Where it comes from; its name is the server's.
+    pub source: Source,
+    /// Who may use it; absent: every authenticated caller.
+    pub collaborators: Option<Vec<String>>,
     /// Its `spec` as written.
     pub spec: serde_json::Value,
 }

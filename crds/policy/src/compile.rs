@@ -28,7 +28,7 @@ pub(crate) use digest::of_value as canonical_digest;
 pub use kinds::{HoldBack, KindReport, Kinds, Problem};
 pub use written::{
     Created, Written, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration,
-    WrittenProvider, WrittenResource,
+    WrittenMcpServer, WrittenProvider, WrittenResource,
 };
 
 use crate::bundle::{Bundle, Revision};
@@ -71,6 +71,7 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
         policy_namespace: written.policy_namespace.clone(),
         overrides: rules::overrides(&held.configs, &known, &mut report),
         providers: resources::providers(&held.providers, &known, &secrets, &mut report),
+        mcp_servers: resources::mcp_servers(&held.mcp_servers, &known, &secrets, &mut report),
         accounts: resources::accounts(&held.accounts, &known, &secrets, &mut report),
         identity_providers: resources::identity_providers(
             &held.identity_providers,

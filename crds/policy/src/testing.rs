@@ -186,6 +186,8 @@ pub(crate) fn written(guardrails: Vec<WrittenGuardrail>, rules: Vec<Rule>) -> Wr
         configs: vec![config(POLICY, "rules", rules)],
         providers: vec![provider(POLICY, "openai", Some(&["gpt-4o", "gpt-4o-mini"]))],
         unreadable_providers: vec![],
+        mcp_servers: vec![],
+        unreadable_mcp_servers: vec![],
         accounts: vec![account("bot", &["payments"])],
         identity_providers: vec![resource(
             "IdentityProvider",

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use parapet_policy::bundle::SecretId;
 use parapet_policy::compile::{
-    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenProvider,
-    WrittenResource,
+    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenMcpServer,
+    WrittenProvider, WrittenResource,
 };
 use parapet_policy::diagnostic::{Severity, Source};
 use serde_json::Value as Json;
@@ -20,6 +20,7 @@ use crate::gateway_settings::GatewaySettingsSpec;
 use crate::guardrail_config::GuardrailConfigSpec;
 use crate::guardrail_integration::GuardrailIntegrationSpec;
 use crate::identity_provider::IdentityProviderSpec;
+use crate::mcp_server::McpServerSpec;
 use crate::model_provider::ModelProviderSpec;
 use crate::resource::Spec;
 use crate::virtual_account::VirtualAccountSpec;
@@ -33,6 +34,8 @@ pub(super) enum Document {
     Config(WrittenConfig),
     /// `ModelProvider`.
     Provider(WrittenProvider),
+    /// `MCPServer`.
+    McpServer(WrittenMcpServer),
     /// `VirtualAccount`.
     Account(WrittenAccount),
     /// `IdentityProvider`.
@@ -50,6 +53,7 @@ impl Document {
             Self::Integration(one) => written.integrations.push(one.clone()),
             Self::Config(one) => written.configs.push(one.clone()),
             Self::Provider(one) => written.providers.push(one.clone()),
+            Self::McpServer(one) => written.mcp_servers.push(one.clone()),
             Self::Account(one) => written.accounts.push(one.clone()),
             Self::IdentityProvider(one) => written.identity_providers.push(one.clone()),
             Self::Settings(one) => written.settings.push(one.clone()),
@@ -63,6 +67,7 @@ impl Document {
             Self::Integration(one) => &mut one.source,
             Self::Config(one) => &mut one.source,
             Self::Provider(one) => &mut one.source,
+            Self::McpServer(one) => &mut one.source,
             Self::Account(one) => &mut one.source,
             Self::IdentityProvider(one) | Self::Settings(one) => &mut one.source,
             Self::Secret(_) => return self,
@@ -82,6 +87,7 @@ impl Document {
                     .collect()
             }
             Self::Provider(one) => named(&one.secret_refs),
+            Self::McpServer(one) => named(&one.secret_refs),
             Self::Account(one) => one.tokens.clone(),
             Self::IdentityProvider(one) | Self::Settings(one) => named(&one.secret_refs),
             Self::Config(_) | Self::Secret(_) => Vec::new(),
@@ -95,6 +101,7 @@ pub(super) enum Kind {
     Integration,
     Config,
     Provider,
+    McpServer,
     Account,
     IdentityProvider,
     Settings,
@@ -107,6 +114,7 @@ const KINDS: &[(&str, Kind)] = &[
     (GuardrailConfigSpec::KIND, Kind::Config),
     (GuardrailIntegrationSpec::KIND, Kind::Integration),
     (IdentityProviderSpec::KIND, Kind::IdentityProvider),
+    (McpServerSpec::KIND, Kind::McpServer),
     (ModelProviderSpec::KIND, Kind::Provider),
     (VirtualAccountSpec::KIND, Kind::Account),
 ];
@@ -273,6 +281,7 @@ pub(super) fn read(node: &mut Node, kind: Kind, said: &mut Said<'_>) -> Option<D
         Kind::Integration => read_spec(node, said, convert::integration).map(Document::Integration),
         Kind::Config => read_spec(node, said, convert::config).map(Document::Config),
         Kind::Provider => read_spec(node, said, convert::provider).map(Document::Provider),
+        Kind::McpServer => read_spec(node, said, convert::mcp_server).map(Document::McpServer),
         Kind::Account => read_spec(node, said, convert::account).map(Document::Account),
         Kind::IdentityProvider => {
             read_spec(node, said, convert::identity_provider).map(Document::IdentityProvider)
@@ -378,6 +387,7 @@ fn schema<S: Spec>() -> Option<&'static Json> {
             of::<GuardrailConfigSpec>(),
             of::<GuardrailIntegrationSpec>(),
             of::<IdentityProviderSpec>(),
+            of::<McpServerSpec>(),
             of::<ModelProviderSpec>(),
             of::<VirtualAccountSpec>(),
         ])

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use parapet_crds::mcp_server::McpServerSpec;
 use parapet_crds::model_provider::ModelProviderSpec;
 use parapet_crds::resource::Spec as _;
 use parapet_policy::bundle::{Bundle, SecretId};
@@ -236,10 +237,15 @@ fn compiled<'a>(
     };
     for object in objects {
         object.read.add_to(&mut written);
-        if !object.read.is_readable() && &*object.source.kind == ModelProviderSpec::KIND {
-            let claim = (object.source.clone(), object.created());
-            written.unreadable_providers.push(claim);
+        if object.read.is_readable() {
+            continue;
         }
+        let holders = match &*object.source.kind {
+            ModelProviderSpec::KIND => &mut written.unreadable_providers,
+            McpServerSpec::KIND => &mut written.unreadable_mcp_servers,
+            _ => continue,
+        };
+        holders.push((object.source.clone(), object.created()));
     }
     compile(&written, checks)
 }

@@ -20,6 +20,7 @@ impl Bundle {
             rules: _,
             overrides: _,
             providers,
+            mcp_servers,
             accounts,
             identity_providers,
             settings,
@@ -32,6 +33,9 @@ impl Bundle {
             add(&entry.config, &entry.source.namespace);
         }
         for entry in providers {
+            add(&entry.spec, &entry.source.namespace);
+        }
+        for entry in mcp_servers {
             add(&entry.spec, &entry.source.namespace);
         }
         for entry in identity_providers {

@@ -21,6 +21,7 @@ pub(super) fn of_bundle(bundle: &Bundle) -> String {
         providers,
         accounts,
         identity_providers,
+        mcp_servers,
         settings,
     } = bundle;
     let mut canonical = Canonical::default();
@@ -30,6 +31,10 @@ pub(super) fn of_bundle(bundle: &Bundle) -> String {
     canonical
         .raw(",\"identity_providers\":")
         .list(identity_providers);
+    // Absent as in the serialized form: policy without MCP servers has the digest that it always had.
+    if !mcp_servers.is_empty() {
+        canonical.raw(",\"mcp_servers\":").list(mcp_servers);
+    }
     canonical.raw(",\"overrides\":").list(overrides);
     canonical
         .raw(",\"policy_namespace\":")

@@ -11,8 +11,8 @@ use crate::time::parse_rfc3339;
 
 use super::report::Report;
 use super::written::{
-    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenProvider,
-    WrittenResource,
+    Created, Written, WrittenAccount, WrittenConfig, WrittenIntegration, WrittenMcpServer,
+    WrittenProvider, WrittenResource,
 };
 
 /// The resources that count, each list sorted by (namespace, name).
@@ -21,6 +21,7 @@ pub(super) struct Held<'a> {
     pub(super) integrations: Vec<&'a WrittenIntegration>,
     pub(super) configs: Vec<&'a WrittenConfig>,
     pub(super) providers: Vec<&'a WrittenProvider>,
+    pub(super) mcp_servers: Vec<&'a WrittenMcpServer>,
     pub(super) accounts: Vec<&'a WrittenAccount>,
     pub(super) identity_providers: Vec<&'a WrittenResource>,
     pub(super) settings: Vec<&'a WrittenResource>,
@@ -40,6 +41,12 @@ impl<'a> Held<'a> {
             providers: oldest(
                 written.providers.iter(),
                 &written.unreadable_providers,
+                installation,
+                report,
+            ),
+            mcp_servers: oldest(
+                written.mcp_servers.iter(),
+                &written.unreadable_mcp_servers,
                 installation,
                 report,
             ),
@@ -73,6 +80,7 @@ resources!(
     WrittenIntegration,
     WrittenConfig,
     WrittenProvider,
+    WrittenMcpServer,
     WrittenAccount,
     WrittenResource,
 );

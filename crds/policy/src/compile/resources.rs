@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{AccountEntry, AccountIdentity, ProviderEntry, ResourceEntry, SecretId};
+use crate::bundle::{
+    AccountEntry, AccountIdentity, McpServerEntry, ProviderEntry, ResourceEntry, SecretId,
+};
 use crate::diagnostic::{Reason, Source};
 use crate::subject::EVERYONE;
 use crate::time::parse_rfc3339;
@@ -11,7 +13,7 @@ use super::known::Known;
 use super::report::Report;
 use super::secrets::Secrets;
 use super::subjects;
-use super::written::{WrittenAccount, WrittenProvider, WrittenResource};
+use super::written::{WrittenAccount, WrittenMcpServer, WrittenProvider, WrittenResource};
 
 /// A source as a bundle carries it: a file that is renamed is no change of policy.
 pub(super) fn placed(source: &Source) -> Source {
@@ -41,21 +43,7 @@ pub(super) fn providers(
         for (path, id) in &provider.secret_refs {
             secrets.check(source, format_args!("spec.{path}"), id, report);
         }
-        if let Some(listed) = &provider.collaborators {
-            subjects::check(
-                source,
-                "spec.collaborators",
-                ".subject",
-                listed,
-                known,
-                report,
-            );
-            if listed.is_empty() {
-                let message =
-                    "an empty list admits nobody: leave collaborators out to admit every caller";
-                report.warning(source, "spec.collaborators", Reason::Suspicious, message);
-            }
-        }
+        collaborators(source, provider.collaborators.as_deref(), known, report);
         if provider.models.as_ref().is_some_and(BTreeMap::is_empty) {
             let message =
                 "an empty list has no model to call: leave models out to forward any name";
@@ -72,6 +60,44 @@ pub(super) fn providers(
             collaborators: provider.collaborators.as_deref().map(sorted),
             models: provider.models.as_ref().map(named),
             spec: provider.spec.clone(),
+        });
+    }
+    entries
+}
+
+/// Who may use a resource that callers name.
+fn collaborators(
+    source: &Source,
+    listed: Option<&[String]>,
+    known: &Known<'_>,
+    report: &mut Report,
+) {
+    let Some(listed) = listed else { return };
+    let path = "spec.collaborators";
+    subjects::check(source, path, ".subject", listed, known, report);
+    if listed.is_empty() {
+        let message = "an empty list admits nobody: leave collaborators out to admit every caller";
+        report.warning(source, path, Reason::Suspicious, message);
+    }
+}
+
+pub(super) fn mcp_servers(
+    written: &[&WrittenMcpServer],
+    known: &Known<'_>,
+    secrets: &Secrets<'_>,
+    report: &mut Report,
+) -> Vec<McpServerEntry> {
+    let mut entries = Vec::with_capacity(written.len());
+    for server in written {
+        let source = &server.source;
+        for (path, id) in &server.secret_refs {
+            secrets.check(source, format_args!("spec.{path}"), id, report);
+        }
+        collaborators(source, server.collaborators.as_deref(), known, report);
+        entries.push(McpServerEntry {
+            source: placed(source),
+            collaborators: server.collaborators.as_deref().map(sorted),
+            spec: server.spec.clone(),
         });
     }
     entries

@@ -1,6 +1,7 @@
 //! Compiled policy.
 
 mod guardrails;
+mod mcp_servers;
 mod names;
 mod order;
 mod rules;

@@ -23,6 +23,10 @@ pub struct Written {
     /// `ModelProvider`s that are there and cannot be read: nobody else gets a name because its holder is damaged. Other
     /// names that callers use stand in the policy namespace only.
     pub unreadable_providers: Vec<(Source, Created)>,
+    /// `MCPServer`s.
+    pub mcp_servers: Vec<WrittenMcpServer>,
+    /// `MCPServer`s that are there and cannot be read: they hold their names as providers do.
+    pub unreadable_mcp_servers: Vec<(Source, Created)>,
     /// `VirtualAccount`s.
     pub accounts: Vec<WrittenAccount>,
     /// `IdentityProvider`s.
@@ -114,6 +118,21 @@ pub struct WrittenProvider {
     pub collaborators: Option<Vec<String>>,
     /// Callers' name to upstream's name; absent: any.
     pub models: Option<BTreeMap<String, String>>,
+    /// The `spec`.
+    pub spec: serde_json::Value,
+    /// Every Secret value that it names, with the path of the reference below `spec`.
+    pub secret_refs: Vec<(String, SecretId)>,
+}
+
+/// An `MCPServer`.
+#[derive(Clone, Debug)]
+pub struct WrittenMcpServer {
+    /// Where from; its name is the server's.
+    pub source: Source,
+    /// When.
+    pub created: Created,
+    /// Subjects that may use it; absent: all.
+    pub collaborators: Option<Vec<String>>,
     /// The `spec`.
     pub spec: serde_json::Value,
     /// Every Secret value that it names, with the path of the reference below `spec`.

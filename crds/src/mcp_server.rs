@@ -1,0 +1,102 @@
+//! `MCPServer`: an MCP upstream, its credentials and its tools.
+
+use std::collections::BTreeMap;
+
+use parapet_policy::secret::PlainOrSecret;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::collaborator::Collaborator;
+use crate::resource::Spec;
+
+mod pinning;
+mod problems;
+mod tool;
+
+pub use pinning::{ApprovedTool, Pinning, PinningMode};
+pub use tool::McpTool;
+
+/// An MCP server. `metadata.name` is the name in `/mcp/<name>`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(MEMBERS, "upstream")))]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerSpec {
+    /// Who may use it; absent: every authenticated caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub collaborators: Option<Vec<Collaborator>>,
+    /// The server's Streamable HTTP endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https?://"))]
+    pub url: Option<String>,
+    /// Sent to the server with every request. The caller's own `Authorization` never is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub headers: BTreeMap<String, PlainOrSecret>,
+    /// Headers of the caller's request that go on to the server. Not for credentials of the gateway's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub pass_headers: Vec<String>,
+    /// What is known about tools beside what the server says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["name".into()])))]
+    pub tools: Vec<McpTool>,
+    /// Whether what the server returns may steer an agent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trust: Trust,
+    /// Whether tools are held to the definitions that were approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinning: Option<Pinning>,
+}
+
+/// The members that say where a server is, exactly one of which is given. Sorted.
+pub const MEMBERS: &[&str] = &["url"];
+
+impl Spec for McpServerSpec {
+    const KIND: &'static str = "MCPServer";
+}
+
+/// Whether what a server returns may steer an agent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// Its results come from those who run the agent.
+    #[default]
+    Trusted,
+    /// Its results hold text of strangers: web pages, mail, issues.
+    Untrusted,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Headers of callers that are the gateway's own business: `passHeaders` cannot name them.
+const OWN_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "origin",
+    "proxy-authorization",
+    "transfer-encoding",
+];
+
+/// What is wrong with the name of a header in `passHeaders`; none when it may stand there.
+pub fn refused_header(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    if OWN_HEADERS.contains(&lower.as_str()) {
+        return Some("is never passed on: give the server's own credentials under headers");
+    }
+    let prefixes = ["mcp-", "x-tfy-", "x-parapet-"];
+    let is_protocol = prefixes.iter().any(|prefix| lower.starts_with(prefix));
+    is_protocol.then_some("belongs to the protocol or to the gateway")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What a schema cannot say about a server.
+
+use std::collections::BTreeSet;
+
+use super::{MEMBERS, McpServerSpec, PinningMode, refused_header};
+
+impl McpServerSpec {
+    /// What is wrong with it, as (path, message).
+    pub(crate) fn problems(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        if self.url.is_none() {
+            let message = format!("give exactly one upstream: {}", MEMBERS.join(", "));
+            found.push(("spec".to_owned(), message));
+        }
+        let mut names = BTreeSet::new();
+        for (index, tool) in self.tools.iter().enumerate() {
+            if !names.insert(tool.name.as_str()) {
+                let message = format!("{:?} is listed before", tool.name);
+                found.push((format!("spec.tools[{index}].name"), message));
+            }
+        }
+        for (index, name) in self.pass_headers.iter().enumerate() {
+            if let Some(reason) = refused_header(name) {
+                let message = format!("{name:?} {reason}");
+                found.push((format!("spec.passHeaders[{index}]"), message));
+            }
+        }
+        let mode = self.pinning.as_ref().map(|pinning| pinning.mode);
+        if matches!(mode, Some(PinningMode::Observe | PinningMode::Enforce)) {
+            let message =
+                "this version does not pin tools: what the server offers would go on unchecked";
+            found.push(("spec.pinning.mode".to_owned(), message.to_owned()));
+        }
+        found
+    }
+}

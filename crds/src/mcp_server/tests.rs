@@ -1,0 +1,74 @@
+use serde_json::{Value, json};
+
+use super::{McpServerSpec, refused_header};
+
+fn problems(spec: Value) -> Vec<(String, String)> {
+    serde_json::from_value::<McpServerSpec>(spec)
+        .unwrap()
+        .problems()
+}
+
+#[test]
+fn a_whole_server_is_read_and_written_back() {
+    let spec = json!({
+        "collaborators": [{"subject": "team:everyone", "role": "User"}],
+        "url": "https://mcp.example.com/mcp",
+        "headers": {
+            "Authorization": {"secretKeyRef": {"name": "github", "key": "authorization"}},
+            "x-plain": "yes",
+        },
+        "passHeaders": ["x-tenant"],
+        "tools": [
+            {"name": "delete_repo", "disabled": true},
+            {"name": "send", "description": "Sends.", "readOnly": false, "destructive": true, "egress": true},
+        ],
+        "trust": "untrusted",
+        "pinning": {"mode": "off", "approved": [{"name": "send", "digest": format!("sha256:{}", "0".repeat(64))}]},
+    });
+    let read: McpServerSpec = serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(read.problems(), []);
+    assert_eq!(serde_json::to_value(&read).unwrap(), spec);
+}
+
+#[test]
+fn what_a_schema_cannot_say_is_said() {
+    let url = "http://mcp.example.com";
+    let rows = [
+        (json!({}), "spec"),
+        (
+            json!({"url": url, "tools": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}),
+            "spec.tools[2].name",
+        ),
+        (
+            json!({"url": url, "passHeaders": ["x-ok", "Authorization"]}),
+            "spec.passHeaders[1]",
+        ),
+        (
+            json!({"url": url, "pinning": {"mode": "enforce"}}),
+            "spec.pinning.mode",
+        ),
+    ];
+    for (spec, path) in rows {
+        let found = problems(spec.clone());
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, [path], "{spec}");
+    }
+}
+
+#[test]
+fn headers_of_the_protocol_and_of_the_gateway_are_not_passed_on() {
+    for name in [
+        "Authorization",
+        "cookie",
+        "Mcp-Session-Id",
+        "MCP-Protocol-Version",
+        "x-tfy-mcp-headers",
+        "X-Parapet-Guardrails",
+        "Host",
+    ] {
+        assert!(refused_header(name).is_some(), "{name}");
+    }
+    for name in ["x-tenant", "traceparent", "accept-language"] {
+        assert_eq!(refused_header(name), None, "{name}");
+    }
+}
