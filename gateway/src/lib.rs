@@ -7,6 +7,7 @@ pub mod check;
 pub mod edge;
 pub mod handler;
 pub mod llm;
+pub mod mcp;
 pub mod pipeline;
 pub mod policy;
 pub mod route;

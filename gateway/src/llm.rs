@@ -46,23 +46,24 @@ mod data_url;
 pub mod error;
 mod facts;
 pub mod json;
-mod locate;
+pub(crate) mod locate;
 mod messages;
 mod projection;
 mod request;
 mod response;
-mod schema;
+pub(crate) mod schema;
 mod splice;
 pub mod sse;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod texts;
 mod tools;
 mod turn;
 mod unjudged;
 mod usage;
 
+pub use projection::Shown;
 pub use projection::Unmappable;
 pub use request::Request;
 pub use response::{Response, texts_of_other};

@@ -70,12 +70,9 @@ pub(super) fn read(url: &str) -> Option<Data> {
                 .copied()
                 .filter(|byte| !byte.is_ascii_whitespace())
                 .collect();
-            match LENIENT
-                .decode(&packed)
-                .or_else(|_| LENIENT_URL.decode(&packed))
-            {
-                Ok(bytes) => bytes,
-                Err(_) => return Some(Data::Other),
+            match decoded(&packed) {
+                Some(bytes) => bytes,
+                None => return Some(Data::Other),
             }
         }
     };
@@ -84,6 +81,57 @@ pub(super) fn read(url: &str) -> Option<Data> {
         Ok(text) => Data::Text(text),
         Err(_) => Data::Other,
     })
+}
+
+/// Reads bytes in base64, of which it is not said what they are: text is what reads like text.
+pub(super) fn read_base64(packed: &str) -> Data {
+    // Most of what comes so is an image; its first bytes tell.
+    let head: String = packed
+        .chars()
+        .filter(|char| !char.is_ascii_whitespace())
+        .take(HEAD)
+        .collect();
+    let Some(head) = decoded(head.as_bytes()) else {
+        return Data::Other;
+    };
+    let whole = match std::str::from_utf8(&head) {
+        Ok(text) => text.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return Data::Other,
+    };
+    let shown = head.get(..whole).unwrap_or_default();
+    if shown.is_empty() || shown.iter().any(|byte| is_binary(*byte)) {
+        return Data::Other;
+    }
+    if packed.len() / 4 * 3 > MAX_TEXT + 2 {
+        return Data::TooLong;
+    }
+    let mut packed = packed.as_bytes().to_vec();
+    packed.retain(|byte| !byte.is_ascii_whitespace());
+    match decoded(&packed).map(String::from_utf8) {
+        Some(Ok(text)) if !text.bytes().any(is_binary) => Data::Text(text),
+        Some(_) | None => Data::Other,
+    }
+}
+
+/// A text in base64.
+pub(super) fn to_base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// How many characters of base64 tell whether it is text; a whole number of groups.
+const HEAD: usize = 1024;
+
+/// Control characters that no text has. An escape begins the colours of a terminal.
+const fn is_binary(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b)
+}
+
+fn decoded(packed: &[u8]) -> Option<Vec<u8>> {
+    LENIENT
+        .decode(packed)
+        .or_else(|_| LENIENT_URL.decode(packed))
+        .ok()
 }
 
 /// The same URL with another text.

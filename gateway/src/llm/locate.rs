@@ -5,6 +5,8 @@
 
 mod value;
 
+pub(crate) use value::may_hold_json;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,18 +24,18 @@ const MOST_AT_ONCE: usize = 1 << 20;
 
 /// What is the same for all texts of one place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Context {
-    pub(super) role: Role,
-    pub(super) form: Form,
-    pub(super) rewrite: Rewrite,
-    pub(super) current_turn: bool,
+pub(crate) struct Context {
+    pub(crate) role: Role,
+    pub(crate) form: Form,
+    pub(crate) rewrite: Rewrite,
+    pub(crate) current_turn: bool,
     /// The answer that the text belongs to, where its duplicates are listed; 0 for none.
-    pub(super) answer: u32,
+    pub(crate) answer: u32,
 }
 
 impl Context {
     /// Rewritable text.
-    pub(super) const fn text(role: Role) -> Self {
+    pub(crate) const fn text(role: Role) -> Self {
         Self {
             role,
             form: Form::Text,
@@ -43,19 +45,19 @@ impl Context {
         }
     }
 
-    pub(super) const fn in_turn(self, current_turn: bool) -> Self {
+    pub(crate) const fn in_turn(self, current_turn: bool) -> Self {
         Self {
             current_turn,
             ..self
         }
     }
 
-    pub(super) const fn of_answer(self, answer: u32) -> Self {
+    pub(crate) const fn of_answer(self, answer: u32) -> Self {
         Self { answer, ..self }
     }
 
     /// The name of something: it is judged but never rewritten.
-    pub(super) const fn name(self) -> Self {
+    pub(crate) const fn name(self) -> Self {
         Self {
             form: Form::Name,
             rewrite: Rewrite::No("name"),
@@ -63,11 +65,11 @@ impl Context {
         }
     }
 
-    pub(super) const fn form(self, form: Form) -> Self {
+    pub(crate) const fn form(self, form: Form) -> Self {
         Self { form, ..self }
     }
 
-    pub(super) const fn fixed(self, why: &'static str) -> Self {
+    pub(crate) const fn fixed(self, why: &'static str) -> Self {
         Self {
             rewrite: Rewrite::No(why),
             ..self
@@ -83,6 +85,8 @@ struct Source {
     /// Where they are to be told to stand; none: each at its own place.
     at: Option<u32>,
     group: u32,
+    /// In how many strings of JSON they stand.
+    level: u8,
 }
 
 impl Source {
@@ -90,11 +94,12 @@ impl Source {
         host: NO_HOST,
         at: None,
         group: 0,
+        level: 0,
     };
 }
 
 /// Collects the texts of one payload.
-pub(super) struct Locator {
+pub(crate) struct Locator {
     body: Arc<String>,
     /// Texts that do not stand in the body as they are, in UTF-8.
     unescaped: Vec<u8>,
@@ -108,12 +113,14 @@ pub(super) struct Locator {
     /// Parts of the run that is being collected, and where the first stands.
     run: Vec<(Range<u32>, bool)>,
     max_segments: usize,
-    pub(super) budget: Budget,
+    /// How deep JSON that stands in strings of JSON is read.
+    nested: u8,
+    budget: Budget,
     answers: u32,
 }
 
 impl Locator {
-    pub(super) fn new(body: Arc<String>, limits: &Limits) -> Self {
+    pub(crate) fn new(body: Arc<String>, limits: &Limits) -> Self {
         Self {
             body,
             unescaped: Vec::new(),
@@ -126,13 +133,20 @@ impl Locator {
             unjudged: UnjudgedCounts::default(),
             run: Vec::new(),
             max_segments: limits.max_segments,
+            nested: 0,
             budget: Budget::default(),
             answers: 0,
         }
     }
 
+    /// Also reads JSON that stands in a string of JSON, so many levels deep.
+    pub(crate) const fn reading_nested(mut self, levels: u8) -> Self {
+        self.nested = levels;
+        self
+    }
+
     /// The texts; an error when there are more than the limit allows.
-    pub(super) fn finish(self, doc: Option<Arc<Doc>>) -> Result<Texts, LlmError> {
+    pub(crate) fn finish(self, doc: Option<Arc<Doc>>) -> Result<Texts, LlmError> {
         if self.list.len() > self.max_segments {
             return Err(LlmError::TooManyTexts {
                 limit: self.max_segments,
@@ -152,7 +166,7 @@ impl Locator {
     }
 
     /// Makes room for about so many texts.
-    pub(super) fn expect(&mut self, texts: usize) {
+    pub(crate) fn expect(&mut self, texts: usize) {
         let texts = texts.min(self.max_segments);
         self.list.reserve(texts);
         self.places.reserve(texts);
@@ -160,17 +174,17 @@ impl Locator {
     }
 
     /// Whether nothing has been collected.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty() && self.unjudged.is_empty()
     }
 
     /// Whether the limit has been passed: then nothing more is worth collecting.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.list.len() > self.max_segments
     }
 
     /// The body is one text, not JSON.
-    pub(super) fn whole_body(&mut self, context: Context) {
+    pub(crate) fn whole_body(&mut self, context: Context) {
         let range = 0..self.body.len() as u32;
         let part = Part {
             text_start: 0,
@@ -183,7 +197,7 @@ impl Locator {
     }
 
     /// A string is a text of its own. Anything else there is walked for strings.
-    pub(super) fn text(&mut self, value: Value<'_>, context: Context) {
+    pub(crate) fn text(&mut self, value: Value<'_>, context: Context) {
         match value.string() {
             Some(string) => self.string(&string, context, Source::BODY, None),
             None => self.strings_in(value, context),
@@ -191,7 +205,7 @@ impl Locator {
     }
 
     /// A part of the run of texts that began with the last part or with [`Locator::end_run`].
-    pub(super) fn part(&mut self, value: Value<'_>, context: Context) {
+    pub(crate) fn part(&mut self, value: Value<'_>, context: Context) {
         match value.string() {
             Some(string) if string.range.is_empty() => {}
             Some(string) => self.run.push((string.range, string.escaped)),
@@ -200,7 +214,7 @@ impl Locator {
     }
 
     /// Ends a run of consecutive parts: they become one text, joined without separator.
-    pub(super) fn end_run(&mut self, context: Context) {
+    pub(crate) fn end_run(&mut self, context: Context) {
         let run = std::mem::take(&mut self.run);
         if let [(range, escaped)] = run.as_slice() {
             let raw = self.body.clone();
@@ -236,12 +250,12 @@ impl Locator {
     }
 
     /// Content of this class is there and is not judged.
-    pub(super) fn unjudged(&mut self, class: Unjudged) {
+    pub(crate) fn unjudged(&mut self, class: Unjudged) {
         self.unjudged.add(class);
     }
 
     /// Data in the body, as a `data:` URL or bare: text in it is judged, anything else is `data`.
-    pub(super) fn data(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+    pub(crate) fn data(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
         if !self.data_url(value, data, context) && !value.is_null() {
             self.unjudged(data);
         }
@@ -265,23 +279,55 @@ impl Locator {
                     // What a picture's description paints is not judged.
                     self.unjudged(data);
                 }
-                let start = self.unescaped.len() as u32;
-                self.unescaped.extend_from_slice(text.as_bytes());
-                let part = Part {
-                    text_start: 0,
-                    at: string.range.clone(),
-                    host: NO_HOST,
-                    escaped: string.escaped,
-                };
-                let text = SegmentText::Unescaped(start..self.unescaped.len() as u32);
-                self.push(text, Wrap::Data, &[part], context, Source::BODY, None);
+                self.packed(&string, &text, Wrap::Data, context);
             }
         }
         true
     }
 
+    /// Text that a string holds in packed form.
+    fn packed(&mut self, string: &RawStr<'_>, text: &str, wrap: Wrap, context: Context) {
+        let start = self.unescaped.len() as u32;
+        self.unescaped.extend_from_slice(text.as_bytes());
+        let part = Part {
+            text_start: 0,
+            at: string.range.clone(),
+            host: NO_HOST,
+            escaped: string.escaped,
+        };
+        let text = SegmentText::Unescaped(start..self.unescaped.len() as u32);
+        self.push(text, wrap, &[part], context, Source::BODY, None);
+    }
+
+    /// Bytes in base64: text in them is judged, whatever they are said to be; anything else is `class`.
+    pub(crate) fn base64(&mut self, value: Value<'_>, class: Unjudged, context: Context) {
+        let Some(string) = value.string() else {
+            return self.strings_in(value, context);
+        };
+        let packed = string.clone().text();
+        match data_url::read_base64(&packed) {
+            Data::Text(text) => self.packed(&string, &text, Wrap::Base64, context),
+            Data::TooLong => self.unjudged(Unjudged::OverLimit),
+            Data::Other => self.unjudged(class),
+        }
+    }
+
+    /// An address that nobody fetches before it is asked for: text in a `data:` URL is judged as such, and
+    /// anything else in one is `data`.
+    pub(crate) fn uri(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+        if !self.data_url(value, data, context) {
+            self.text(value, context);
+        }
+    }
+
+    /// A text beside the body, such as a header's value. It can't be rewritten here.
+    pub(crate) fn beside(&mut self, text: &str, context: Context) {
+        let text = SegmentText::Owned(text.into());
+        self.push(text, Wrap::Fixed, &[], context, Source::BODY, None);
+    }
+
     /// A link: data in it is read like [`Locator::data`], anything else is judged as text and counted as remote.
-    pub(super) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
+    pub(crate) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
         if !self.data_url(value, data, context) && !value.is_null() {
             self.unjudged(Unjudged::RemoteUrl);
             self.text(value, context);
@@ -289,13 +335,13 @@ impl Locator {
     }
 
     /// Opens an answer (a choice): its number goes into the context of its texts.
-    pub(super) const fn open_answer(&mut self) -> u32 {
+    pub(crate) const fn open_answer(&mut self) -> u32 {
         self.answers += 1;
         self.answers
     }
 
     /// A value that repeats text of an answer: once that text is changed, `instead` stands there.
-    pub(super) fn repeats(&mut self, answer: u32, value: Value<'_>, instead: &'static str) {
+    pub(crate) fn repeats(&mut self, answer: u32, value: Value<'_>, instead: &'static str) {
         if !value.is_null() {
             self.copies.push(Copy {
                 answer,

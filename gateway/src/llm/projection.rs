@@ -10,6 +10,7 @@ mod messages;
 mod now;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use bytes::Bytes;
 use parapet_guardrails::finding::Edit;
@@ -39,6 +40,42 @@ enum Projected<'a> {
     Fixed(serde_json::Value),
     Array(Vec<Self>),
     Object(Vec<(&'static str, Self)>),
+}
+
+/// A part of a body that a service is shown as it is, whatever the format.
+pub enum Shown<'a> {
+    /// One value.
+    Value(Value<'a>),
+    /// An object of some members.
+    Members(Vec<(&'static str, Value<'a>)>),
+}
+
+impl<'a> Shown<'a> {
+    fn projected(self) -> Projected<'a> {
+        match self {
+            Self::Value(value) => Projected::Same(value),
+            Self::Members(members) => {
+                let same = |(key, value)| (key, Projected::Same(value));
+                Projected::Object(members.into_iter().map(same).collect())
+            }
+        }
+    }
+}
+
+impl Texts {
+    /// A part of the body, with the texts as they stand.
+    pub fn shown(&self, part: Shown<'_>) -> Bytes {
+        Now::new(self).write(&part.projected()).into()
+    }
+
+    /// The edits that lead from [`Texts::shown`] to what a service returned.
+    pub fn shown_diff(
+        &self,
+        part: Shown<'_>,
+        returned: &serde_json::Value,
+    ) -> Result<Vec<Edit>, Unmappable> {
+        Now::new(self).diff(&part.projected(), returned)
+    }
 }
 
 impl Request {

@@ -12,7 +12,7 @@ const BUDGET: u32 = 50_000;
 
 /// How much of the budget of one payload is left.
 #[derive(Debug)]
-pub(super) struct Budget(Cell<u32>);
+pub(crate) struct Budget(Cell<u32>);
 
 impl Default for Budget {
     fn default() -> Self {
@@ -22,23 +22,23 @@ impl Default for Budget {
 
 /// A place in a tool's parameter schema. None: nothing is known about it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schema<'a> {
+pub(crate) struct Schema<'a> {
     root: Option<Value<'a>>,
     here: Option<Value<'a>>,
 }
 
 impl<'a> Schema<'a> {
-    pub(super) const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         root: None,
         here: None,
     };
 
-    pub(super) const fn new(root: Option<Value<'a>>) -> Self {
+    pub(crate) const fn new(root: Option<Value<'a>>) -> Self {
         Self { root, here: root }
     }
 
     /// The schema of a member.
-    pub(super) fn member(self, key: &str, budget: &Budget) -> Self {
+    pub(crate) fn member(self, key: &str, budget: &Budget) -> Self {
         let named = |schema| get(get(schema, "properties", budget)?, key, budget);
         let others = |schema| get(schema, "additionalProperties", budget);
         self.step(&named, budget)
@@ -47,13 +47,13 @@ impl<'a> Schema<'a> {
     }
 
     /// The schema of an array's element.
-    pub(super) fn item(self, budget: &Budget) -> Self {
+    pub(crate) fn item(self, budget: &Budget) -> Self {
         self.step(&|schema| get(schema, "items", budget), budget)
             .unwrap_or(Self::UNKNOWN)
     }
 
     /// Whether a string would be refused where a number stands.
-    pub(super) fn forbids_string(self, budget: &Budget) -> bool {
+    pub(crate) fn forbids_string(self, budget: &Budget) -> bool {
         self.here
             .is_some_and(|here| self.numbers_only(here, MAX_STEPS, budget))
     }

@@ -48,6 +48,11 @@ pub(super) fn text_edits<'a>(
             let range = widen(&part.at);
             (part.host, RawEdit { range, text })
         })),
+        Wrap::Base64 => out.extend(parts.first().map(|part| {
+            let text = data_url::to_base64(&pieces::render(original, replaced));
+            let range = widen(&part.at);
+            (part.host, RawEdit { range, text })
+        })),
         Wrap::Number => out.extend(parts.first().map(|part| {
             let mut text = String::from('"');
             escape_into(&pieces::render(original, replaced), &mut text);

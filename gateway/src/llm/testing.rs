@@ -8,31 +8,31 @@ use parapet_guardrails::segment::{Form, Rewrite, Role};
 use super::{Dialect, Limits, Request, Response, Texts};
 
 /// Stands where a table wants a text to be found.
-pub(super) const MARK: &str = "MARK-7f3a";
+pub(crate) const MARK: &str = "MARK-7f3a";
 
 /// What a table expects of the segment that holds the mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Found {
-    pub(super) role: Role,
-    pub(super) form: Form,
-    pub(super) rewrite: Rewrite,
+pub(crate) struct Found {
+    pub(crate) role: Role,
+    pub(crate) form: Form,
+    pub(crate) rewrite: Rewrite,
 }
 
-pub(super) fn request(dialect: Dialect, body: &str) -> Request {
+pub(crate) fn request(dialect: Dialect, body: &str) -> Request {
     Request::parse(dialect, Arc::new(body.to_owned()), &Limits::default()).expect(body)
 }
 
-pub(super) fn request_texts(dialect: Dialect, body: &str) -> Texts {
+pub(crate) fn request_texts(dialect: Dialect, body: &str) -> Texts {
     request(dialect, body).texts(&Limits::default()).unwrap()
 }
 
-pub(super) fn response_texts(dialect: Dialect, body: &str) -> Texts {
+pub(crate) fn response_texts(dialect: Dialect, body: &str) -> Texts {
     let response = Response::parse(dialect, Arc::new(body.to_owned())).expect(body);
     response.texts(None, &Limits::default()).unwrap()
 }
 
 /// Indices of the segments that contain `needle`, the whole of a JSON group left out.
-pub(super) fn holding(texts: &Texts, needle: &str) -> Vec<usize> {
+pub(crate) fn holding(texts: &Texts, needle: &str) -> Vec<usize> {
     let list = texts.segments().list();
     (0..list.len())
         .filter(|index| list[*index].form != Form::JsonRaw)
@@ -41,7 +41,7 @@ pub(super) fn holding(texts: &Texts, needle: &str) -> Vec<usize> {
 }
 
 /// The edit that replaces `needle` in the only segment that has it.
-pub(super) fn replace(texts: &Texts, needle: &str, replacement: &str) -> Edit {
+pub(crate) fn replace(texts: &Texts, needle: &str, replacement: &str) -> Edit {
     let [segment] = holding(texts, needle)[..] else {
         panic!(
             "{needle} should be in one segment, is in {:?}",
@@ -56,12 +56,12 @@ pub(super) fn replace(texts: &Texts, needle: &str, replacement: &str) -> Edit {
     }
 }
 
-pub(super) fn output(texts: &Texts) -> String {
+pub(crate) fn output(texts: &Texts) -> String {
     String::from_utf8(texts.to_bytes().to_vec()).unwrap()
 }
 
 /// The mark is found once, as expected; replacing it changes it and nothing else, or is refused.
-pub(super) fn check_place(mut texts: Texts, body: &str, expected: Found) {
+pub(crate) fn check_place(mut texts: Texts, body: &str, expected: Found) {
     assert_eq!(output(&texts), body, "no edit, no changed byte");
     let found = holding(&texts, MARK);
     assert_eq!(found.len(), 1, "the mark is in one segment: {body}");

@@ -29,6 +29,8 @@ pub(super) enum Wrap {
     Number,
     /// It is packed into a `data:` URL, which is the content of one string.
     Data,
+    /// It is packed in base64, which is the content of one string.
+    Base64,
     /// It cannot be changed by itself.
     Fixed,
 }
@@ -55,11 +57,13 @@ pub(super) struct Part {
     pub(super) escaped: bool,
 }
 
-/// A string of the body that holds JSON.
+/// A string that holds JSON.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
-    /// Its content as written, in the body.
+    /// Its content as written, in the body or in its parent's text.
     pub(super) raw: Range<u32>,
+    /// The string of JSON that it stands in; [`NO_HOST`] for the body. Its number is always lower.
+    pub(super) parent: u32,
     /// Its text.
     pub(super) text: SegmentText,
     pub(super) escaped: bool,
@@ -125,7 +129,7 @@ impl std::fmt::Debug for Texts {
 
 impl Texts {
     /// A body without texts.
-    pub(super) fn none(body: Arc<String>, doc: Option<Arc<Doc>>) -> Self {
+    pub(crate) fn none(body: Arc<String>, doc: Option<Arc<Doc>>) -> Self {
         Self {
             segments: Segments::new(body.clone(), Vec::new()),
             body,

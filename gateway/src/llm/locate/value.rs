@@ -26,18 +26,14 @@ const NAMED: [&str; 5] = [
 
 impl Locator {
     /// Every string and every key below `value`, with the key above it. For places of which nothing is known.
-    pub(in crate::llm) fn strings_in(&mut self, value: Value<'_>, context: Context) {
+    pub(crate) fn strings_in(&mut self, value: Value<'_>, context: Context) {
         let context = context.form(Form::JsonLeaf);
         self.walk_strings(value, context, &mut None);
     }
 
     /// The members of an object. Anything else that stands there is not what the format says; its strings
     /// are collected here, so that nothing hides in it.
-    pub(in crate::llm) fn members<'v>(
-        &mut self,
-        value: Value<'v>,
-        context: Context,
-    ) -> Members<'v> {
+    pub(crate) fn members<'v>(&mut self, value: Value<'v>, context: Context) -> Members<'v> {
         if value.kind() != Kind::Object {
             self.strings_in(value, context);
         }
@@ -45,7 +41,7 @@ impl Locator {
     }
 
     /// The items of an array; what is said of [`Locator::members`] holds here too.
-    pub(in crate::llm) fn items<'v>(&mut self, value: Value<'v>, context: Context) -> Children<'v> {
+    pub(crate) fn items<'v>(&mut self, value: Value<'v>, context: Context) -> Children<'v> {
         if value.kind() != Kind::Array {
             self.strings_in(value, context);
         }
@@ -75,7 +71,7 @@ impl Locator {
     }
 
     /// A JSON schema that the model reads: its prose and the names in it.
-    pub(in crate::llm) fn schema(&mut self, value: Value<'_>, context: Context) {
+    pub(crate) fn schema(&mut self, value: Value<'_>, context: Context) {
         let context = context.form(Form::JsonLeaf);
         self.walk_schema(value, context, false);
     }
@@ -111,12 +107,7 @@ impl Locator {
     }
 
     /// A JSON value whose content somebody chose freely: leaves, keys, numbers and the whole as written.
-    pub(in crate::llm) fn json_value(
-        &mut self,
-        value: Value<'_>,
-        context: Context,
-        schema: Schema<'_>,
-    ) {
+    pub(crate) fn json_value(&mut self, value: Value<'_>, context: Context, schema: Schema<'_>) {
         if matches!(value.kind(), Kind::Object | Kind::Array) && value.children().next().is_none() {
             return;
         }
@@ -126,20 +117,14 @@ impl Locator {
             context,
             schema,
             Source {
-                host: NO_HOST,
                 at: Some(at),
-                group: 0,
+                ..Source::BODY
             },
         );
     }
 
     /// JSON in a string: leaves, keys, numbers and the whole. If it is not JSON it is a text.
-    pub(in crate::llm) fn json_string(
-        &mut self,
-        value: Value<'_>,
-        context: Context,
-        schema: Schema<'_>,
-    ) {
+    pub(crate) fn json_string(&mut self, value: Value<'_>, context: Context, schema: Schema<'_>) {
         let Some(string) = value.string() else {
             // Some servers send the object itself.
             return self.json_value(value, context, schema);
@@ -150,26 +135,44 @@ impl Locator {
         };
         let root = doc.root(&text);
         if root.kind() != Kind::Null && !(root.raw() == "{}" && text.len() == 2) {
-            let host = self.host(&string, &text);
+            let host = self.host(&string, &text, NO_HOST);
             let source = Source {
                 host,
                 at: Some(string.range.start),
-                group: 0,
+                ..Source::BODY
             };
             self.group(root, context, schema, source);
         }
     }
 
-    fn host(&mut self, string: &RawStr<'_>, text: &str) -> u32 {
+    /// A text that may be JSON: an array or an object is read as such.
+    pub(crate) fn json_in_text(&mut self, value: Value<'_>, context: Context) {
+        if value
+            .string()
+            .is_some_and(|string| may_hold_json(string.raw))
+        {
+            self.json_string(value, context, Schema::UNKNOWN);
+        } else {
+            self.text(value, context);
+        }
+    }
+
+    /// The key of an object's member, where the member itself is judged in some other way.
+    pub(crate) fn key_of(&mut self, member: Value<'_>, context: Context) {
+        self.key(member, context, Source::BODY);
+    }
+
+    fn host(&mut self, string: &RawStr<'_>, text: &str, parent: u32) -> u32 {
         let text = if string.escaped {
             let start = self.unescaped.len() as u32;
             self.unescaped.extend_from_slice(text.as_bytes());
             SegmentText::Unescaped(start..self.unescaped.len() as u32)
         } else {
-            SegmentText::Body(string.range.clone())
+            self.within(string.range.clone(), parent)
         };
         self.hosts.push(Host {
             raw: string.range.clone(),
+            parent,
             text,
             escaped: string.escaped,
         });
@@ -217,8 +220,10 @@ impl Locator {
             Kind::String => {
                 if let Some(string) = value.string() {
                     let key = nearest(value, key);
-                    let context = context.form(Form::JsonLeaf);
-                    self.string(&string, context, source, key.as_ref());
+                    if !self.nested(&string, context, source, &key) {
+                        let context = context.form(Form::JsonLeaf);
+                        self.string(&string, context, source, key.as_ref());
+                    }
                 }
             }
             Kind::Number => {
@@ -260,6 +265,35 @@ impl Locator {
         }
     }
 
+    /// Takes a string of JSON that holds JSON itself: its leaves, keys and numbers belong to the same group.
+    /// False for any other string.
+    fn nested(
+        &mut self,
+        string: &RawStr<'_>,
+        context: Context,
+        source: Source,
+        key: &Option<Arc<str>>,
+    ) -> bool {
+        if source.level >= self.nested || !may_hold_json(string.raw) {
+            return false;
+        }
+        let text = string.clone().text();
+        let Ok(doc) = Doc::parse(&text) else {
+            return false;
+        };
+        let root = doc.root(&text);
+        if root.children().next().is_none() {
+            return false;
+        }
+        let source = Source {
+            host: self.host(string, &text, source.host),
+            level: source.level + 1,
+            ..source
+        };
+        self.walk_group(root, context, Schema::UNKNOWN, source, key);
+        true
+    }
+
     /// The key of a member, as a text of its own.
     fn key(&mut self, member: Value<'_>, context: Context, source: Source) {
         let Some(key) = member.raw_key() else { return };
@@ -284,6 +318,19 @@ impl Locator {
             None,
         );
     }
+}
+
+/// Whether a string's content as written may be an array or an object: nobody reads a lone word or number in
+/// a string as JSON.
+pub(crate) fn may_hold_json(raw: &str) -> bool {
+    let mut rest = raw.trim_start();
+    while let Some(after) = ["\\n", "\\t", "\\r"]
+        .into_iter()
+        .find_map(|escape| rest.strip_prefix(escape))
+    {
+        rest = after.trim_start();
+    }
+    rest.starts_with(['{', '[']) || rest.starts_with("\\u00")
 }
 
 /// The key of `value`, or else the one above it.

@@ -122,7 +122,7 @@ impl Diff<'_, '_> {
         if self.now.string(host, sent) == returned {
             return Ok(());
         }
-        if let Some((inner_host, _)) = self.now.host(host, sent) {
+        if let Some(inner_host) = self.now.host(host, sent) {
             let inner: Json = serde_json::from_str(returned).map_err(|_| self.unmappable())?;
             let text = sent.as_str().unwrap_or_default();
             let doc = Doc::parse(&text).map_err(|_| self.unmappable())?;

@@ -19,8 +19,10 @@ pub(super) struct Now<'t> {
     data: Map<(u32, u32), usize>,
     /// From where a value's content starts, in the body or in a host's text, to segment and part.
     parts: Map<(u32, u32), (usize, usize)>,
-    /// From where a host's content starts in the body, to its number and its group's whole.
-    hosts: Map<u32, (u32, usize)>,
+    /// From where a host's content starts, in the body or in its parent's text, to its number.
+    hosts: Map<(u32, u32), u32>,
+    /// From a host to its group's whole, if it has a group of its own.
+    wholes: Map<u32, usize>,
     /// From where a JSON value starts in the body, to its group's whole.
     values: Map<u32, usize>,
     /// From where a dropped repetition starts, to what stands there instead.
@@ -32,7 +34,7 @@ impl<'t> Now<'t> {
         let mut parts = Map::default();
         let mut data = Map::default();
         for (segment, place) in texts.places.iter().enumerate() {
-            if place.wrap == Wrap::Data {
+            if matches!(place.wrap, Wrap::Data | Wrap::Base64) {
                 let part = texts.parts.get(place.parts.start as usize);
                 data.extend(part.map(|part| ((part.host, part.at.start), segment)));
                 continue;
@@ -48,12 +50,18 @@ impl<'t> Now<'t> {
                 parts.insert((at.host, at.at.start), (segment, part));
             }
         }
-        let (mut hosts, mut values) = (Map::default(), Map::default());
+        let hosts = texts
+            .hosts
+            .iter()
+            .zip(0..)
+            .map(|(host, number)| ((host.parent, host.raw.start), number))
+            .collect();
+        let (mut wholes, mut values) = (Map::default(), Map::default());
         for group in &texts.groups {
             let whole = group.whole as usize;
             match (texts.hosts.get(group.host as usize), &group.text) {
-                (Some(host), _) => {
-                    hosts.insert(host.raw.start, (group.host, whole));
+                (Some(_), _) => {
+                    wholes.insert(group.host, whole);
                 }
                 (None, SegmentText::Body(range)) => {
                     values.insert(range.start, whole);
@@ -70,6 +78,7 @@ impl<'t> Now<'t> {
             data,
             parts,
             hosts,
+            wholes,
             values,
             dropped,
         }
@@ -84,10 +93,10 @@ impl<'t> Now<'t> {
         self.parts.get(&(host, start)).copied()
     }
 
-    /// The host that a string of the body is, and the segment of its whole.
-    pub(super) fn host(&self, host: u32, value: Value<'_>) -> Option<(u32, usize)> {
-        let string = value.string().filter(|_| host == NO_HOST)?;
-        self.hosts.get(&string.range.start).copied()
+    /// The host that a string is.
+    pub(super) fn host(&self, host: u32, value: Value<'_>) -> Option<u32> {
+        let string = value.string()?;
+        self.hosts.get(&(host, string.range.start)).copied()
     }
 
     /// What stands instead of a value that repeats a changed text.
@@ -100,8 +109,11 @@ impl<'t> Now<'t> {
 
     /// A string as it reads now.
     pub(super) fn string<'v>(&'v self, host: u32, value: Value<'v>) -> Cow<'v, str> {
-        if let Some((_, whole)) = self.host(host, value) {
-            return self.texts.segments().text(whole).into();
+        if let Some(inner) = self.host(host, value) {
+            return match self.wholes.get(&inner) {
+                Some(whole) => self.texts.segments().text(*whole).into(),
+                None => self.texts.host_now(inner).into(),
+            };
         }
         match self.part(host, value) {
             Some((segment, part)) => self.texts.part_now(segment, part).0.into(),
@@ -109,7 +121,11 @@ impl<'t> Now<'t> {
                 let url = value.as_str().unwrap_or_default();
                 match self.data_segment(host, value) {
                     Some(segment) if self.texts.is_segment_edited(segment) => {
-                        data_url::with_text(&url, self.texts.segments().text(segment)).into()
+                        let text = self.texts.segments().text(segment);
+                        match self.texts.places.get(segment).map(|place| place.wrap) {
+                            Some(Wrap::Base64) => data_url::to_base64(text).into(),
+                            Some(_) | None => data_url::with_text(&url, text).into(),
+                        }
                     }
                     Some(_) | None => url,
                 }

@@ -7,6 +7,16 @@ use parapet_guardrails::segment::SegmentText;
 use super::{NO_HOST, Texts, Wrap};
 use crate::llm::json::text_range;
 
+/// Where a leaf stands in the whole of its group.
+struct Leaf {
+    /// Its bytes in the whole as it came.
+    at: Range<usize>,
+    /// By how much it has grown.
+    grown: isize,
+    /// Whether it stands in JSON in a string of the whole; the bytes are that string's then.
+    nested: bool,
+}
+
 impl Texts {
     /// For a range of the text of a [`Form::JsonRaw`] segment, as it stands: the leaf or number that it lies
     /// in, with the range in that one's text. None when it reaches over anything else, such as a key, a
@@ -34,7 +44,7 @@ impl Texts {
         let mut moved = 0_isize;
         let mut candidates = leaves.clone();
         for (index, _) in self.edited.range(leaves.clone()) {
-            let (at, grown) = self.leaf(*index, window)?;
+            let Leaf { at, grown, nested } = self.leaf(*index, group.host, window)?;
             let start = at.start.checked_add_signed(moved)?;
             let end = at.end.checked_add_signed(moved + grown)?;
             if range.start < start {
@@ -42,10 +52,11 @@ impl Texts {
                 break;
             }
             if range.end <= end {
-                return Some((
-                    *index,
-                    self.within_leaf(segment, *index, start..end, range)?,
-                ));
+                if nested {
+                    return None;
+                }
+                let range = self.within_leaf(segment, *index, start..end, range)?;
+                return Some((*index, range));
             }
             candidates.start = index + 1;
             moved += grown;
@@ -54,9 +65,9 @@ impl Texts {
         let (mut low, mut high) = (candidates.start, candidates.end);
         while low < high {
             let middle = self.leaf_from(low + (high - low) / 2, high);
-            let Some((index, at)) =
-                middle.and_then(|index| Some((index, self.leaf(index, window)?.0)))
-            else {
+            let leaf =
+                middle.and_then(|index| Some((index, self.leaf(index, group.host, window)?)));
+            let Some((index, Leaf { at, nested, .. })) = leaf else {
                 high = low + (high - low) / 2;
                 continue;
             };
@@ -65,7 +76,7 @@ impl Texts {
                 high = low + (high - low) / 2;
             } else if range.start >= at.end {
                 low = index + 1;
-            } else if range.end <= at.end {
+            } else if range.end <= at.end && !nested {
                 return Some((index, self.within_leaf(segment, index, at, range)?));
             } else {
                 return None;
@@ -83,20 +94,27 @@ impl Texts {
         })
     }
 
-    /// Where a leaf stood in the whole as it came, and by how much it has grown.
-    fn leaf(&self, index: usize, window: usize) -> Option<(Range<usize>, isize)> {
+    fn leaf(&self, index: usize, host: u32, window: usize) -> Option<Leaf> {
         let place = self.places.get(index)?;
         let part = self.parts.get(place.parts.start as usize)?;
         let mut edits = Vec::new();
         self.segment_edits(index, &mut edits);
+        let edits = self.lifted(edits, host);
         let grown = edits
             .iter()
-            .map(|(_, edit)| edit.text.len() as isize - edit.range.len() as isize);
-        let start = (part.at.start as usize).checked_sub(window)?;
-        Some((
-            start..(part.at.end as usize).checked_sub(window)?,
-            grown.sum(),
-        ))
+            .map(|edit| edit.text.len() as isize - edit.range.len() as isize)
+            .sum();
+        let (mut own, mut at) = (part.host, &part.at);
+        while own != host {
+            let inner = self.hosts.get(own as usize)?;
+            (own, at) = (inner.parent, &inner.raw);
+        }
+        let start = (at.start as usize).checked_sub(window)?;
+        Some(Leaf {
+            at: start..(at.end as usize).checked_sub(window)?,
+            grown,
+            nested: part.host != host,
+        })
     }
 
     /// A range of the whole in offsets of the leaf's text.

@@ -43,33 +43,65 @@ impl Texts {
         for index in self.edited.keys() {
             self.segment_edits(*index, &mut edits);
         }
-        let mut out = Vec::with_capacity(edits.len());
-        let mut hosted: BTreeMap<u32, Vec<RawEdit>> = BTreeMap::new();
-        for (host, edit) in edits {
-            if host == NO_HOST {
-                out.push(edit);
-            } else {
-                hosted.entry(host).or_default().push(edit);
-            }
-        }
-        for (host, edits) in hosted {
-            let Some(host) = self.hosts.get(host as usize) else {
-                continue;
-            };
-            let range = host.raw.start as usize..host.raw.end as usize;
-            let raw = self.body.get(range.clone()).unwrap_or_default();
-            out.extend(splice::escaped_once_more(
-                edits,
-                raw,
-                range.start,
-                host.escaped,
-            ));
-        }
+        let mut out = self.lifted(edits, NO_HOST);
         out.extend(self.dropped().map(|copy| RawEdit {
             range: copy.range.start as usize..copy.range.end as usize,
             text: copy.instead.to_owned(),
         }));
         out
+    }
+
+    /// Edits of strings of JSON as edits of the string, or the body, that all of them stand in.
+    pub(super) fn lifted(&self, edits: Vec<(u32, RawEdit)>, to: u32) -> Vec<RawEdit> {
+        let mut out = Vec::with_capacity(edits.len());
+        let mut hosted: BTreeMap<u32, Vec<RawEdit>> = BTreeMap::new();
+        for (host, edit) in edits {
+            if host == to {
+                out.push(edit);
+            } else {
+                hosted.entry(host).or_default().push(edit);
+            }
+        }
+        // From the innermost out: what a string stands in has a lower number.
+        while let Some((host, edits)) = hosted.pop_last() {
+            let Some(host) = self.hosts.get(host as usize) else {
+                continue;
+            };
+            let range = host.raw.start as usize..host.raw.end as usize;
+            let raw = self.source(host.parent).get(range.clone());
+            let raw = raw.unwrap_or_default();
+            let edits = splice::escaped_once_more(edits, raw, range.start, host.escaped);
+            if host.parent == to {
+                out.extend(edits);
+            } else {
+                hosted.entry(host.parent).or_default().extend(edits);
+            }
+        }
+        out
+    }
+
+    /// What a string of JSON reads like now.
+    pub(in crate::llm) fn host_now(&self, host: u32) -> String {
+        if self.edited.is_empty() {
+            return self.source(host).to_owned();
+        }
+        let mut edits = Vec::new();
+        for index in self.edited.keys() {
+            self.segment_edits(*index, &mut edits);
+        }
+        edits.retain(|(own, _)| self.stands_in(*own, host));
+        let source = self.source(host);
+        splice::apply(source, 0..source.len(), self.lifted(edits, host))
+    }
+
+    fn stands_in(&self, mut own: u32, host: u32) -> bool {
+        while own != host {
+            match self.hosts.get(own as usize) {
+                Some(inner) => own = inner.parent,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// The values that repeat a text that has been changed.
@@ -131,8 +163,7 @@ impl Texts {
             (SegmentText::Body(range), NO_HOST) => range.start as usize..range.end as usize,
             _ => 0..source.len(),
         };
-        let edits = edits.into_iter().map(|(_, edit)| edit).collect();
-        let text = splice::apply(source, window, edits);
+        let text = splice::apply(source, window, self.lifted(edits, group.host));
         let whole = group.whole as usize;
         self.segments.set_text(whole, text.into());
     }
