@@ -2,6 +2,8 @@
 //!
 //! The bucket `rules` is a stream that republishes what is stored, so that a gateway needs no consumer: it gets what is
 //! stored directly, and listens to what is republished. Getting is the guarantee, listening the latency.
+//!
+//! Records travel the other way, in an account of their own: [`RecordQueue`] and [`RecordReader`].
 
 #[cfg(feature = "clap")]
 pub mod args;
@@ -11,6 +13,7 @@ mod fleet;
 mod objects;
 mod publisher;
 mod reader;
+mod records;
 mod server_config;
 mod subjects;
 mod user;
@@ -19,6 +22,7 @@ pub use connect::{ConnectConfig, Connection, Credentials, LinkState, Role, conne
 pub use fleet::Fleet;
 pub use publisher::{Checked, PublishError, Published, Publisher, PublisherConfig};
 pub use reader::{BundleReader, ReadError};
+pub use records::{Publishing, RecordBatch, RecordCounts, RecordQueue, RecordReader};
 pub use server_config::{ServerConfig, Users};
 pub use subjects::{is_token, status_subject};
 pub use user::UserKey;

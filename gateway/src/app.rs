@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use parapet_bus::nats::RecordQueue;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::diagnostic::Severity;
 use tokio::net::TcpListener;
@@ -36,8 +37,10 @@ use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upst
 
 mod bus;
 mod hints;
+mod sharing;
 mod stage;
 
+use sharing::Sharing;
 use stage::{Shown, Stage};
 
 /// How long the last records may take to be written.
@@ -126,16 +129,19 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     let otlp = Otlp::new(otlp::Settings::from_env());
     let head = otlp.head();
     let tracer = otlp.tracer(args.trace_names);
+    let sharing = Sharing::new(args);
     let (records, consumer) = start_records(
         args.records,
         Arc::clone(&counts),
         Arc::clone(&metrics),
         tracer,
+        sharing.records(),
     )?;
     let shown = Shown {
         metrics,
         records: counts,
         export: otlp.counts(),
+        shared: sharing.counts(),
     };
     let admin_listener = TcpListener::bind(args.admin_listen)
         .await
@@ -150,6 +156,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     // From the first moment: somebody may ask the process to end while it waits for policy.
     let mut ending = std::pin::pin!(asked_to_end());
 
+    let pod = bus::pod(&args.policy.bus)?;
     let (live, kept_up, manifests) = match policy {
         Policy::Files(files) => {
             let live = Arc::new(LivePolicy::new(files.first));
@@ -158,7 +165,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
             (live, KeptUp::Files(watching), Some(files.manifests))
         }
         Policy::Bus => {
-            let (following, mut first) = bus::follow(&args.policy.bus, &stage).await?;
+            let (following, mut first) = bus::follow(&args.policy.bus, &pod, &stage).await?;
             let live = tokio::select! {
                 live = bus::first(&mut first) => live?,
                 ended = &mut ending => {
@@ -182,6 +189,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     };
     let refresher = Refresher::new(connector.clone(), tokio::runtime::Handle::current());
     live.on_change(move |snapshot: &Snapshot| refresher.follow(&snapshot.identities));
+    let shared = sharing.start(args, &pod.name).await?;
     let exporting = otlp.start(&connector, {
         let stage = Arc::clone(&stage);
         move || stage.metrics(&shown, Metrics::gather)
@@ -225,7 +233,10 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
         tracing::warn!("the last records were not written in time");
     }
-    exporting.finish(LAST_TELEMETRY).await;
+    tokio::join!(
+        exporting.finish(LAST_TELEMETRY),
+        shared.finish(LAST_TELEMETRY)
+    );
     let _ = end_admin.send(());
     admin_task.abort();
     Ok(())
@@ -294,12 +305,16 @@ fn start_records(
     counts: Arc<Counts>,
     metrics: Arc<Metrics>,
     mut tracer: Option<Tracer>,
+    shared: Option<RecordQueue>,
 ) -> anyhow::Result<(Records, Consumer)> {
     let mut lines = Lines::default();
     Records::start(counts, move |batch| {
         metrics.count(batch);
         if let Some(tracer) = &mut tracer {
             tracer.add(batch);
+        }
+        if let Some(shared) = &shared {
+            shared.put(batch);
         }
         match to {
             Where::Stdout => lines.write(batch, &mut std::io::stdout().lock()),

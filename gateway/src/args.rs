@@ -13,8 +13,10 @@ use parapet_policy::hook::Hook;
 use crate::telemetry::otlp::Names;
 
 mod bus;
+mod sharing;
 
 pub use bus::BusArgs;
+pub use sharing::SharingArgs;
 
 /// An AI gateway that enforces guardrails on model traffic.
 #[derive(Debug, Parser)]
@@ -188,6 +190,9 @@ pub struct Serve {
         value_parser = clap::value_parser!(u32).range(0..=65_536)
     )]
     pub trace_content: u32,
+    /// What leaves over NATS.
+    #[command(flatten)]
+    pub sharing: SharingArgs,
 }
 
 /// Where the record of each request goes.
@@ -336,7 +341,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused() {
-        let rows: [&[&str]; 6] = [
+        let rows: [&[&str]; 7] = [
+            &["serve", "--manifests", "m", "--share-records"],
             &["serve"],
             &["serve", "--manifests", "m", "--threads", "0"],
             &["serve", "--manifests", "m", "--tls-cert", "c"],

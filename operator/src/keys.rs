@@ -2,8 +2,9 @@
 //!
 //! | Secret | who reads it | holds |
 //! |---|---|---|
-//! | `<prefix>-operator-keys` | operator | `signing`, `sealing`, `digest`, `nats.nk`, `ca.crt` |
-//! | `<prefix>-gateway-keys` | gateways | `trusted`, `opening`, `nats.nk`, `ca.crt` |
+//! | `<prefix>-operator-keys` | operator | `signing`, `sealing`, `digest`, `nats.nk`, `traces.nk`, `ca.crt` |
+//! | `<prefix>-gateway-keys` | gateways | `trusted`, `opening`, `nats.nk`, `traces.nk`, `ca.crt` |
+//! | `<prefix>-forwarder-keys` | forwarders | `nats.nk`, `ca.crt` |
 //! | `<prefix>-nats-server` | NATS | `accounts.conf`, `tls.crt`, `tls.key`, `ca.crt` |
 //! | `<prefix>-authority` | nobody but this | `ca.crt`, `ca.key` |
 //! | `<prefix>-webhook-tls` | operator | `tls.crt`, `tls.key`, `ca.crt` |

@@ -5,9 +5,8 @@ use std::time::SystemTime;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, Patch, PatchParams};
 use parapet_operator::keys::args::{Command, Ensure, Keys};
-use parapet_operator::keys::ring::{
-    Holder, Ring, complete, file, nats_users, sealing_keys, signing_keys,
-};
+use parapet_operator::keys::ring::users::{USERS, nats_users};
+use parapet_operator::keys::ring::{Holder, Ring, complete, file, sealing_keys, signing_keys};
 use parapet_operator::keys::store::{Done, Store, StoreError};
 use parapet_tests::harness::operator_binary;
 use serde_json::json;
@@ -60,14 +59,15 @@ fn fits_together(ring: &Ring) {
         [sealing[0].text()]
     );
     let accounts = ring[&Holder::Nats].text(file::ACCOUNTS);
-    assert_eq!(accounts.matches("nkey:").count(), 2, "{accounts}");
-    for holder in [Holder::Operator, Holder::Gateway] {
-        let user = &nats_users(ring, PREFIX, holder).unwrap()[0].public;
+    assert_eq!(accounts.matches("nkey:").count(), 5, "{accounts}");
+    for (holder, file, _) in USERS {
+        let user = &nats_users(ring, PREFIX, holder, file).unwrap()[0].public;
         assert!(accounts.contains(user));
     }
     for holder in [
         Holder::Operator,
         Holder::Gateway,
+        Holder::Forwarder,
         Holder::Nats,
         Holder::Webhook,
     ] {
@@ -134,7 +134,7 @@ async fn several_who_make_keys_at_once_make_one_set_and_need_few_rights() {
         .unwrap();
     let said = run().await;
     assert!(
-        said.starts_with("made gate-gateway-keys: ca.crt, nats.nk, opening, trusted\n")
+        said.starts_with("made gate-gateway-keys: ca.crt, nats.nk, opening, traces.nk, trusted\n")
             && said.contains("changed gate-operator-keys: sealing\n")
             && said.contains("changed gate-nats-server: accounts.conf\n")
             && said.contains("rollout restart statefulset/gate-nats"),

@@ -9,5 +9,6 @@ mod distribution;
 mod gateways;
 mod outages;
 mod permissions;
+mod records;
 mod rotation;
 mod support;

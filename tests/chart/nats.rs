@@ -130,15 +130,18 @@ fn start(program: &Path, folder: &Path, number: usize, text: &str) -> Running {
 }
 
 async fn connected(role: Role, folder: &Path, port: u16) -> Connection {
-    let secret = match role {
-        Role::Operator => "parapet-operator-keys",
-        Role::Gateway => "parapet-gateway-keys",
+    let (secret, seed) = match role {
+        Role::Operator => ("parapet-operator-keys", "nats.nk"),
+        Role::Gateway => ("parapet-gateway-keys", "nats.nk"),
+        Role::Recorder => ("parapet-gateway-keys", "traces.nk"),
+        Role::Watcher => ("parapet-operator-keys", "traces.nk"),
+        Role::Forwarder => ("parapet-forwarder-keys", "nats.nk"),
     };
     let config = ConnectConfig {
         urls: vec![format!("tls://localhost:{port}")],
         name: "test".to_owned(),
         role,
-        credentials: Credentials::NkeySeedFile(folder.join(secret).join("nats.nk")),
+        credentials: Credentials::NkeySeedFile(folder.join(secret).join(seed)),
         ca_file: Some(folder.join(secret).join("ca.crt")),
     };
     let connection = connect(&config).await.unwrap();
@@ -194,7 +197,14 @@ fn it_serves(values: &str, replicas: usize) {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         for client in &clients {
-            connected(Role::Gateway, folder, *client).await;
+            for role in [
+                Role::Gateway,
+                Role::Recorder,
+                Role::Watcher,
+                Role::Forwarder,
+            ] {
+                connected(role, folder, *client).await;
+            }
         }
     });
 }

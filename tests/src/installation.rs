@@ -66,11 +66,15 @@ impl Installation {
         let dir = tempfile::tempdir().context("making a folder for keys")?;
         let user = || UserKey::generate().context("making a NATS user");
         let (operator, gateway) = (user()?, user()?);
+        let (recorder, watcher, forwarder) = (user()?, user()?, user()?);
         let write = |name: &str, text: &str| {
             std::fs::write(dir.path().join(name), text).with_context(|| format!("writing {name}"))
         };
         write("operator.nk", &operator.seed)?;
         write("gateway.nk", &gateway.seed)?;
+        write("recorder.nk", &recorder.seed)?;
+        write("watcher.nk", &watcher.seed)?;
+        write("forwarder.nk", &forwarder.seed)?;
         let signing = generate()?;
         write("trusted", &SigningKey::from_text(&signing)?.public_text())?;
         let opening = generate()?;
@@ -87,6 +91,9 @@ impl Installation {
         let server = ServerConfig::new(Users {
             operators: vec![operator.public],
             gateways: vec![gateway.public],
+            recorders: vec![recorder.public],
+            watchers: vec![watcher.public],
+            forwarders: vec![forwarder.public],
         });
         let Some(nats) = Nats::new(&server.accounts())? else {
             return Ok(None);
@@ -102,7 +109,7 @@ impl Installation {
         }))
     }
 
-    /// A file of this installation's keys: `operator.nk`, `gateway.nk`, `trusted`, `opening`, `signing`, `sealing` or
+    /// A file of this installation's keys: the seed of each role (`operator.nk`), `trusted`, `opening`, `signing`, `sealing` or
     /// `digest`.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -121,11 +128,8 @@ impl Installation {
     /// # Errors
     /// When it cannot be tried.
     pub async fn connect(&self, role: Role) -> Result<Connection> {
-        let file = match role {
-            Role::Operator => "operator.nk",
-            Role::Gateway => "gateway.nk",
-        };
-        self.connect_as(role, Credentials::NkeySeedFile(self.file(file)))
+        let file = format!("{}.nk", role.as_str());
+        self.connect_as(role, Credentials::NkeySeedFile(self.file(&file)))
             .await
     }
 
@@ -253,6 +257,7 @@ impl Installation {
         let args = [
             ("--nats", self.nats.url()),
             ("--nats-nkey", file("gateway.nk")),
+            ("--traces-nkey", file("recorder.nk")),
             ("--trusted-keys", trusted.to_string_lossy().into_owned()),
             ("--gateway-keys", file("opening")),
             ("--installation", INSTALLATION.to_owned()),

@@ -70,7 +70,7 @@ impl Nats {
         if jetstream {
             let store = self.store();
             text.push_str(&format!(
-                "jetstream {{ store_dir: \"{}\", max_memory_store: 16MB, max_file_store: 512MB, sync_interval: always }}\n",
+                "jetstream {{ store_dir: \"{}\", max_memory_store: 16MB, max_file_store: 768MB, sync_interval: always }}\n",
                 store.display()
             ));
         }

@@ -30,14 +30,34 @@ pub enum Role {
     Operator,
     /// It reads them.
     Gateway,
+    /// A gateway again, in the account of records and traces: it writes them.
+    Recorder,
+    /// An operator there: it reads records.
+    Watcher,
+    /// It reads traces there, and makes the stream that keeps them.
+    Forwarder,
 }
 
 impl Role {
+    /// The word in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Gateway => "gateway",
+            Self::Recorder => "recorder",
+            Self::Watcher => "watcher",
+            Self::Forwarder => "forwarder",
+        }
+    }
+
     /// Answers come below this subject, so that no role can listen to another's.
     pub const fn inbox_prefix(self) -> &'static str {
         match self {
             Self::Operator => "_INBOX_op",
             Self::Gateway => "_INBOX_gw",
+            Self::Recorder => "_INBOX_rec",
+            Self::Watcher => "_INBOX_watch",
+            Self::Forwarder => "_INBOX_fwd",
         }
     }
 }
@@ -135,6 +155,7 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
     let noted = Arc::clone(&said);
     let attempts = AtomicU64::new(u64::from(std::process::id()));
     let tried = Arc::new(AtomicUsize::new(0));
+    let role = config.role.as_str();
     let mut options = options(&config.credentials, &tried)
         .name(&config.name)
         .custom_inbox_prefix(config.role.inbox_prefix())
@@ -151,7 +172,7 @@ pub async fn connect(config: &ConnectConfig) -> Result<Connection, ConnectError>
             if matches!(event, Event::Connected) {
                 tried.store(0, Ordering::Relaxed);
             }
-            note(&send, &noted, &event);
+            note(role, &send, &noted, &event);
             std::future::ready(())
         });
     if let Some(file) = &config.ca_file {
@@ -180,19 +201,19 @@ fn pause(attempt: usize, salt: u64) -> Duration {
 }
 
 /// What went wrong is said when it begins, not with every attempt: there are two a second.
-fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
+fn note(role: &str, state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
     let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Event::Connected => {
             said.clear();
-            tracing::info!("connected to NATS");
+            tracing::info!(role, "connected to NATS");
             state.send_modify(|state| {
                 state.connected = true;
                 state.connects += 1;
             });
         }
         Event::Disconnected | Event::Closed => {
-            tracing::warn!("the connection to NATS is down");
+            tracing::warn!(role, "the connection to NATS is down");
             state.send_modify(|state| state.connected = false);
         }
         Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => {
@@ -200,21 +221,21 @@ fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
         }
         Event::ServerError(ServerError::AuthorizationViolation) => {
             state.send_modify(|state| state.refused += 1);
-            say(&mut said, NOT_ACCEPTED.to_owned());
+            say(role, &mut said, NOT_ACCEPTED.to_owned());
         }
         Event::ServerError(ServerError::Other(error)) => {
-            tracing::warn!(%error, "NATS refuses something");
+            tracing::warn!(role, %error, "NATS refuses something");
             state.send_modify(|state| state.refused += 1);
         }
         Event::ClientError(error) => {
             let error = error.to_string();
             if error.to_lowercase().contains("authorization violation") {
-                say(&mut said, NOT_ACCEPTED.to_owned());
+                say(role, &mut said, NOT_ACCEPTED.to_owned());
             } else {
-                say(&mut said, error);
+                say(role, &mut said, error);
             }
         }
-        Event::LameDuckMode => tracing::info!("the NATS server is about to end"),
+        Event::LameDuckMode => tracing::info!(role, "the NATS server is about to end"),
         Event::Draining => {}
     }
 }
@@ -222,9 +243,9 @@ fn note(state: &watch::Sender<LinkState>, said: &Mutex<String>, event: &Event) {
 /// What a server that knows no such user comes to.
 const NOT_ACCEPTED: &str = "NATS does not accept the credentials";
 
-fn say(said: &mut String, error: String) {
+fn say(role: &str, said: &mut String, error: String) {
     if *said != error {
-        tracing::warn!(error, "NATS cannot be reached");
+        tracing::warn!(role, error, "NATS cannot be reached");
         *said = error;
     }
 }

@@ -23,6 +23,12 @@ pub struct BundleReader {
 #[error("reading from NATS: {0}")]
 pub struct ReadError(String);
 
+impl ReadError {
+    pub(super) fn new(error: &dyn std::error::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl BundleReader {
     /// A reader of a class's bundles in the format of this build.
     pub fn new(connection: &Connection, class: &str) -> Self {

@@ -10,6 +10,8 @@ pub(super) const REPUBLISHED: &str = "cfg.rules.>";
 pub(super) const OBJECT_STORE: &str = "snaps";
 /// Its stream.
 pub(super) const OBJECT_STREAM: &str = "OBJ_snaps";
+/// The stream that keeps traces for forwarders, in the account of records and traces.
+pub(super) const TRACE_STREAM: &str = "TRACES";
 /// On this subject a leader asks all gateways for a report.
 pub const CONTROL_STATUS: &str = "ctl.status";
 
@@ -40,6 +42,11 @@ pub(super) fn republished(class: &str, format: u32) -> String {
 /// Where one gateway reports.
 pub fn status_subject(class: &str, pod_uid: &str) -> String {
     format!("gw.status.{class}.{pod_uid}")
+}
+
+/// Where the gateways of a class send their records.
+pub(super) fn records_of_class(class: &str) -> String {
+    format!("records.{class}")
 }
 
 /// Where the gateways of a class report.

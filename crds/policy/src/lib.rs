@@ -24,3 +24,4 @@ pub mod subject;
 mod testing;
 pub mod time;
 pub mod trace;
+pub mod word;

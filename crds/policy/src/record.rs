@@ -1,24 +1,26 @@
 //! Everything that happened to one request, without its text.
 //!
 //! The request path fills one [`Record`]; logs, metrics, spans, the console and replay are made from it
-//! off the path. It never holds prompt text, tokens or secrets.
+//! off the path. It never holds prompt text, tokens or secrets. It can be read back where it travelled to, without
+//! what never travels: text, and the numbers of spans.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bundle::Revision;
 use crate::facts::Subject;
 use crate::hook::Hook;
 use crate::outcome::{FailureClass, Operation, SkipReason, Strategy};
 use crate::trace::TraceContext;
+use crate::word::{self, Word};
 
 /// The version of the record's shape; it changes when a reader could misread an old record.
 pub const RECORD_VERSION: u32 = 1;
 
 /// One request, from first byte to last. Times are microseconds since `started`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// [`RECORD_VERSION`].
     pub version: u32,
@@ -28,12 +30,13 @@ pub struct Record {
     #[serde(flatten)]
     pub trace: Option<TraceContext>,
     /// Wall clock at the first byte.
-    #[serde(serialize_with = "crate::time::as_rfc3339")]
+    #[serde(with = "crate::time::rfc3339")]
     pub started: SystemTime,
     /// The policy revision that the request saw from beginning to end; none before policy was reached.
     pub revision: Option<Revision>,
     /// The route, e.g. `/v1/chat/completions`.
-    pub route: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    pub route: Word,
     /// The caller; none when the caller was not known.
     pub subject: Option<Subject>,
     /// The caller's teams.
@@ -49,7 +52,8 @@ pub struct Record {
     /// Text-bearing content that no guardrail judged, by class.
     pub unjudged: Vec<(Arc<str>, u32)>,
     /// What the gateway itself changed in the body, e.g. `store`.
-    pub rewrites: Vec<&'static str>,
+    #[serde(default, deserialize_with = "word::read_all")]
+    pub rewrites: Vec<Word>,
     /// How it ended.
     pub end: End,
     /// The status sent to the client.
@@ -82,7 +86,7 @@ impl std::fmt::Debug for Content {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// An answer went out in full.
@@ -114,12 +118,13 @@ impl End {
 }
 
 /// What one guardrail did at one hook.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct GuardrailRecord {
     /// `group/name`.
     pub selector: Arc<str>,
     /// The family, e.g. `secrets_detection`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    pub kind: Word,
     /// Where it ran.
     pub hook: Hook,
     /// What it may do.
@@ -127,7 +132,8 @@ pub struct GuardrailRecord {
     /// What its outcome costs.
     pub strategy: Strategy,
     /// `clean`, `changed`, `violation`, `failed` or `skipped`.
-    pub outcome: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    pub outcome: Word,
     /// Whether that stopped the request.
     pub blocks: bool,
     /// For `failed`.
@@ -147,12 +153,12 @@ pub struct GuardrailRecord {
     /// The rules that chose it; empty when a header did.
     pub rules: Arc<[Arc<str>]>,
     /// The calls that it made over the network.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<NetworkCall>,
 }
 
 /// One call of a guardrail to its service.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct NetworkCall {
     /// Host and port.
     pub server: Arc<str>,
@@ -160,7 +166,8 @@ pub struct NetworkCall {
     pub status: Option<u16>,
     /// Why there was none, as a fixed word: `unavailable`, `address_refused`, `too_large`, `bad_answer`, or `dropped` when
     /// nobody waited any longer.
-    pub error: Option<&'static str>,
+    #[serde(default, deserialize_with = "word::read_optional")]
+    pub error: Option<Word>,
     /// When it began, microseconds since the request's start.
     pub start_us: u64,
     /// How long it took, in microseconds.
@@ -171,12 +178,13 @@ pub struct NetworkCall {
 }
 
 /// One call to an upstream.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Attempt {
     /// The account.
     pub provider: Arc<str>,
     /// What the account speaks: `openai`, `anthropic` or `demo`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::read")]
+    pub kind: Word,
     /// Host and port; none for the demo provider, which is inside the process.
     pub server: Option<Arc<str>>,
     /// The upstream's own name of the model.
@@ -195,10 +203,14 @@ pub struct Attempt {
     pub output_tokens: Option<u64>,
     /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`, or `dropped` when a guardrail or the
     /// client ended it before its answer began.
-    pub error: Option<&'static str>,
+    #[serde(default, deserialize_with = "word::read_optional")]
+    pub error: Option<Word>,
     /// Whether its answer was read to the end.
     pub complete: bool,
     /// The number of its span.
     #[serde(skip)]
     pub span: u32,
 }
+
+#[cfg(test)]
+mod tests;

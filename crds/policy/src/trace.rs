@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `tracestate` may be so long; the specification asks for at least 512 characters to be passed on.
 const MAX_STATE: usize = 512;
@@ -72,6 +73,29 @@ impl Serialize for SpanId {
     }
 }
 
+impl<'de> Deserialize<'de> for TraceId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read_hex(&String::deserialize(from)?, 32)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("this is no id of a trace"))
+    }
+}
+
+impl<'de> Deserialize<'de> for SpanId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read_hex(&String::deserialize(from)?, 16)
+            .and_then(|id| u64::try_from(id).ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("this is no id of a span"))
+    }
+}
+
+/// An id as it is written: so many digits, and not all of them zero.
+fn read_hex(text: &str, digits: usize) -> Option<u128> {
+    let value = hex(text.as_bytes()).filter(|_| text.len() == digits)?;
+    (value != 0).then_some(value)
+}
+
 /// What a caller said about its trace.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Incoming {
@@ -128,14 +152,18 @@ fn hex(digits: &[u8]) -> Option<u128> {
 }
 
 /// One request's place in its trace.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TraceContext {
     /// The trace.
     pub trace_id: TraceId,
     /// The request's own span.
     pub span_id: SpanId,
     /// The caller's span; none when the trace begins here.
-    #[serde(rename = "parent_span_id", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "parent_span_id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub parent: Option<SpanId>,
     /// `tracestate` as the caller sent it: opaque, and passed on.
     #[serde(skip)]

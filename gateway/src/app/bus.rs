@@ -18,7 +18,11 @@ use crate::policy::remote::{Pod, RemoteConfig};
 ///
 /// # Errors
 /// When the command line is not enough, or a connection cannot even be tried.
-pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Following, First)> {
+pub(super) async fn follow(
+    args: &BusArgs,
+    pod: &Pod,
+    stage: &Stage,
+) -> anyhow::Result<(Following, First)> {
     let needed = |given: &Option<PathBuf>, name: &str| {
         given
             .clone()
@@ -35,7 +39,7 @@ pub(super) async fn follow(args: &BusArgs, stage: &Stage) -> anyhow::Result<(Fol
         trusted_keys: needed(&args.trusted_keys, "--trusted-keys")?,
         gateway_keys: needed(&args.gateway_keys, "--gateway-keys")?,
         cache_dir: args.cache_dir.clone(),
-        pod: pod(args)?,
+        pod: pod.clone(),
     };
     // Later a rotation may be half done; at the start it is a mistake.
     read_trusted_keys(&config.trusted_keys)?;
@@ -64,7 +68,11 @@ pub(super) async fn first(first: &mut First) -> anyhow::Result<Arc<LivePolicy>> 
     live.context("there is no policy")
 }
 
-fn pod(args: &BusArgs) -> anyhow::Result<Pod> {
+/// Which pod this process is.
+///
+/// # Errors
+/// Never at present.
+pub(super) fn pod(args: &BusArgs) -> anyhow::Result<Pod> {
     let name = args.pod_name.clone().or_else(|| {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
         Some(name.trim().to_owned())

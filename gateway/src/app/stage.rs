@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use parapet_bus::nats::RecordCounts;
+
 use crate::admin::Admin;
 use crate::edge::{InFlight, Readiness};
 use crate::policy::live::{LivePolicy, PolicyStatus};
@@ -24,6 +26,7 @@ pub(super) struct Shown {
     pub(super) metrics: Arc<Metrics>,
     pub(super) records: Arc<Counts>,
     pub(super) export: Option<Arc<otlp::Counts>>,
+    pub(super) shared: Option<Arc<RecordCounts>>,
 }
 
 impl Stage {
@@ -51,6 +54,7 @@ impl Stage {
                 in_flight: serving.map_or(0, |(_, in_flight)| in_flight.now()),
                 records: &shown.records,
                 export: shown.export.as_deref(),
+                shared: shown.shared.as_deref(),
                 policy: serving.map(|(live, _)| &**live),
                 remote: self.remote.get().map(|status| status.numbers()),
             },

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
+use parapet_bus::nats::RecordCounts;
 use parapet_policy::hook::Hook;
 use parapet_policy::record::{Attempt, End, GuardrailRecord, Record};
 use prometheus::proto::MetricFamily;
@@ -298,6 +299,13 @@ impl Metrics {
         if let Some(numbers) = &now.remote {
             self.remote.show(&self.registry, numbers);
         }
+        if let Some(shared) = now.shared {
+            let signal = "records";
+            raise(&self.exported.with_label_values(&[signal]), shared.sent());
+            for (why, count) in shared.lost() {
+                raise(&self.not_exported.with_label_values(&[signal, why]), count);
+            }
+        }
         if let Some(export) = now.export {
             for (signal, count) in export.sent() {
                 raise(&self.exported.with_label_values(&[signal]), count);
@@ -456,6 +464,8 @@ pub struct Now<'a> {
     pub records: &'a Arc<Counts>,
     /// What became of what was to be exported; none when nothing is.
     pub export: Option<&'a export::Counts>,
+    /// What became of records that were to be sent over NATS; none when none are.
+    pub shared: Option<&'a RecordCounts>,
     /// The policy in force, as soon as there is one.
     pub policy: Option<&'a LivePolicy>,
     /// The way from the operator, when there is one.

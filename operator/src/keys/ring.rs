@@ -8,12 +8,13 @@ use std::time::SystemTime;
 use parapet_bus::keys::{
     DigestKey, KeyError, OpeningKeys, SealingKey, SigningKey, TrustedKeys, generate, key_lines,
 };
-use parapet_bus::nats::{ServerConfig, UserKey, Users};
 use parapet_policy::time::rfc3339;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::certificate::{self, CertificateError, Pair, RENEW_BEFORE};
+
+pub mod users;
 
 /// What stands where, as files of a Secret.
 pub mod file {
@@ -29,6 +30,8 @@ pub mod file {
     pub const OPENING: &str = "opening";
     /// A seed to connect to NATS with; the first counts.
     pub const NATS: &str = "nats.nk";
+    /// The same for the account of records and traces.
+    pub const TRACES: &str = "traces.nk";
     /// Which users NATS admits, and what they may do.
     pub const ACCOUNTS: &str = "accounts.conf";
     /// Certificates of authorities.
@@ -50,6 +53,8 @@ pub enum Holder {
     Operator,
     /// The gateways.
     Gateway,
+    /// Forwarders of traces.
+    Forwarder,
     /// NATS.
     Nats,
     /// The operator, for its webhook.
@@ -58,10 +63,11 @@ pub enum Holder {
 
 impl Holder {
     /// All of them, in the order in which they are made.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Authority,
         Self::Operator,
         Self::Gateway,
+        Self::Forwarder,
         Self::Nats,
         Self::Webhook,
     ];
@@ -72,6 +78,7 @@ impl Holder {
             Self::Authority => "authority",
             Self::Operator => "operator-keys",
             Self::Gateway => "gateway-keys",
+            Self::Forwarder => "forwarder-keys",
             Self::Nats => "nats-server",
             Self::Webhook => "webhook-tls",
         };
@@ -84,6 +91,7 @@ impl Holder {
             Self::Authority => "keys",
             Self::Operator | Self::Webhook => "operator",
             Self::Gateway => "gateway",
+            Self::Forwarder => "forwarder",
             Self::Nats => "nats",
         }
     }
@@ -233,17 +241,11 @@ pub fn complete(ring: &mut Ring, wanted: &Wanted, now: SystemTime) -> Result<(),
         }
     }
     if own_nats {
-        for holder in [Holder::Operator, Holder::Gateway] {
-            let contents = ring.entry(holder).or_default();
-            if contents.lines(file::NATS).is_empty() {
-                let user = UserKey::generate().ok_or(RingError::Random(KeyError::NoRandom))?;
-                contents.set_lines(file::NATS, [user.seed.as_str()]);
-            }
-        }
+        users::complete(ring)?;
     }
     derive(ring, &wanted.prefix, now)?;
     if own_nats {
-        accounts(ring, &wanted.prefix)?;
+        users::accounts(ring, &wanted.prefix)?;
     }
     for (holder, names) in [
         (Holder::Nats, &wanted.nats_names),
@@ -313,24 +315,6 @@ fn note<'a>(contents: &mut Contents, ids: impl Iterator<Item = &'a str>, now: Sy
     }
 }
 
-/// Writes down which users NATS admits. All of it is made here: with another version other rights may be needed.
-pub(super) fn accounts(ring: &mut Ring, prefix: &str) -> Result<(), RingError> {
-    let users = |holder| -> Result<Vec<String>, RingError> {
-        let users = nats_users(ring, prefix, holder)?;
-        Ok(users.into_iter().map(|user| user.public).collect())
-    };
-    let server = ServerConfig::new(Users {
-        operators: users(Holder::Operator)?,
-        gateways: users(Holder::Gateway)?,
-    });
-    let text = server.accounts();
-    let nats = ring.entry(Holder::Nats).or_default();
-    if nats.text(file::ACCOUNTS) != text {
-        nats.set(file::ACCOUNTS, &text);
-    }
-    Ok(())
-}
-
 /// Sees to it that a holder has a certificate for its names that is good for long enough.
 fn certify(
     ring: &mut Ring,
@@ -359,7 +343,7 @@ fn certify(
     }
     if holder == Holder::Nats {
         let authorities = contents(ring, holder).text(file::CA).to_owned();
-        for client in [Holder::Operator, Holder::Gateway] {
+        for client in [Holder::Operator, Holder::Gateway, Holder::Forwarder] {
             trust(ring.entry(client).or_default(), &authorities);
         }
     }
@@ -429,18 +413,6 @@ pub fn sealing_keys(ring: &Ring, prefix: &str) -> Result<Vec<SealingKey>, RingEr
     let keys =
         OpeningKeys::from_texts(lines).map_err(bad(prefix, Holder::Gateway, file::OPENING))?;
     Ok(keys.sealing_keys().cloned().collect())
-}
-
-/// The users that a holder connects to NATS as, in their order.
-///
-/// # Errors
-/// When one of them is none.
-pub fn nats_users(ring: &Ring, prefix: &str, holder: Holder) -> Result<Vec<UserKey>, RingError> {
-    let lines = contents(ring, holder).lines(file::NATS);
-    let users = lines.into_iter().map(UserKey::from_seed);
-    users
-        .collect::<Result<_, _>>()
-        .map_err(bad(prefix, holder, file::NATS))
 }
 
 fn bad(prefix: &str, holder: Holder, file: &'static str) -> impl FnOnce(KeyError) -> RingError {

@@ -19,7 +19,7 @@ pub enum What {
     Signing,
     /// The gateways' key, which credentials are sealed to.
     Sealing,
-    /// The NATS users of operator and gateways.
+    /// The NATS users of operator, gateways and forwarders.
     Nats,
 }
 
@@ -54,6 +54,9 @@ impl What {
             Self::Nats => &[
                 (Holder::Operator, file::NATS),
                 (Holder::Gateway, file::NATS),
+                (Holder::Operator, file::TRACES),
+                (Holder::Gateway, file::TRACES),
+                (Holder::Forwarder, file::NATS),
             ],
         }
     }
@@ -245,7 +248,7 @@ fn follow(
     };
     complete(ring, &wanted, with.now)?;
     if what == What::Nats {
-        super::ring::accounts(ring, with.prefix)?;
+        super::ring::users::accounts(ring, with.prefix)?;
     }
     Ok(())
 }

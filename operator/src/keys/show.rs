@@ -24,6 +24,9 @@ pub(super) fn show(
         (What::Sealing, Holder::Gateway, file::OPENING),
         (What::Nats, Holder::Operator, file::NATS),
         (What::Nats, Holder::Gateway, file::NATS),
+        (What::Nats, Holder::Operator, file::TRACES),
+        (What::Nats, Holder::Gateway, file::TRACES),
+        (What::Nats, Holder::Forwarder, file::NATS),
     ] {
         let Some(contents) = ring.get(&holder) else {
             writeln!(out, "{}: missing", holder.secret(prefix))?;

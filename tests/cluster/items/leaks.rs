@@ -73,7 +73,7 @@ async fn nowhere(world: &World) -> Result<String> {
         ]
     })
     .collect();
-    let private = ["signing", "digest", "opening", "nats.nk"];
+    let private = ["signing", "digest", "opening", "nats.nk", "traces.nk"];
     for (key, value) in operator
         .iter()
         .chain(&gateway)

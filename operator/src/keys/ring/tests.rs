@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::users::{USERS, nats_users};
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +35,7 @@ fn changed(before: &Ring, after: &Ring) -> Vec<String> {
 #[test]
 fn everything_is_made_fits_and_is_left_alone_from_then_on() {
     let ring = completed();
-    assert!(ring.keys().eq(&Holder::ALL[..4]));
+    assert!(ring.keys().eq(&Holder::ALL[..5]));
     let signing = signing_keys(&ring, "p").unwrap();
     assert_eq!(
         ring[&Holder::Gateway].lines(file::TRUSTED),
@@ -45,8 +46,8 @@ fn everything_is_made_fits_and_is_left_alone_from_then_on() {
         ring[&Holder::Operator].lines(file::SEALING),
         [sealing[0].text()]
     );
-    for holder in [Holder::Operator, Holder::Gateway] {
-        let user = &nats_users(&ring, "p", holder).unwrap()[0].public;
+    for (holder, file, _) in USERS {
+        let user = &nats_users(&ring, "p", holder, file).unwrap()[0].public;
         assert!(ring[&Holder::Nats].text(file::ACCOUNTS).contains(user));
         assert_eq!(
             ring[&holder].text(file::CA).trim(),
@@ -84,7 +85,7 @@ fn without_a_nats_of_our_own_there_is_nothing_for_it() {
 #[test]
 fn a_lost_secret_is_made_anew_and_the_others_follow() {
     let full = completed();
-    let rows: [(Holder, &[&str]); 4] = [
+    let rows: [(Holder, &[&str]); 5] = [
         (
             Holder::Operator,
             &[
@@ -93,6 +94,7 @@ fn a_lost_secret_is_made_anew_and_the_others_follow() {
                 "Operator/nats.nk",
                 "Operator/sealing",
                 "Operator/signing",
+                "Operator/traces.nk",
                 // Both: what is published was signed with the key that is lost.
                 "Gateway/trusted",
                 "Nats/accounts.conf",
@@ -105,7 +107,16 @@ fn a_lost_secret_is_made_anew_and_the_others_follow() {
                 "Gateway/ca.crt",
                 "Gateway/nats.nk",
                 "Gateway/opening",
+                "Gateway/traces.nk",
                 "Gateway/trusted",
+                "Nats/accounts.conf",
+            ],
+        ),
+        (
+            Holder::Forwarder,
+            &[
+                "Forwarder/ca.crt",
+                "Forwarder/nats.nk",
                 "Nats/accounts.conf",
             ],
         ),
@@ -162,7 +173,12 @@ fn certificates_are_renewed_in_time_and_when_names_are_added() {
     let mut orphan = ring.clone();
     orphan.remove(&Holder::Authority);
     complete(&mut orphan, &wanted(), SystemTime::now() + 800 * DAY).unwrap();
-    for holder in [Holder::Operator, Holder::Gateway, Holder::Nats] {
+    for holder in [
+        Holder::Operator,
+        Holder::Gateway,
+        Holder::Forwarder,
+        Holder::Nats,
+    ] {
         let authorities = orphan[&holder].text(file::CA);
         assert_eq!(
             authorities.matches("BEGIN CERTIFICATE").count(),
@@ -187,6 +203,8 @@ fn what_is_no_key_is_named_and_not_shown() {
         (Holder::Operator, file::SIGNING),
         (Holder::Operator, file::DIGEST),
         (Holder::Operator, file::NATS),
+        (Holder::Gateway, file::TRACES),
+        (Holder::Forwarder, file::NATS),
         (Holder::Gateway, file::OPENING),
         (Holder::Gateway, file::TRUSTED),
     ] {
@@ -201,5 +219,35 @@ fn what_is_no_key_is_named_and_not_shown() {
             "{error}"
         );
         assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn an_installation_from_before_traces_gets_what_is_missing_and_keeps_the_rest() {
+    let full = completed();
+    let mut before = full.clone();
+    before.remove(&Holder::Forwarder);
+    for holder in [Holder::Operator, Holder::Gateway] {
+        if let Some(contents) = before.get_mut(&holder) {
+            contents.files.remove(file::TRACES);
+        }
+    }
+    let mut after = before.clone();
+    complete(&mut after, &wanted(), SystemTime::now()).unwrap();
+    assert_eq!(
+        changed(&before, &after),
+        [
+            "Operator/traces.nk",
+            "Gateway/traces.nk",
+            "Forwarder/ca.crt",
+            "Forwarder/nats.nk",
+            "Nats/accounts.conf"
+        ]
+    );
+    // Who was admitted still is.
+    let accounts = after[&Holder::Nats].text(file::ACCOUNTS);
+    for holder in [Holder::Operator, Holder::Gateway] {
+        let user = &nats_users(&full, "p", holder, file::NATS).unwrap()[0].public;
+        assert!(accounts.contains(user));
     }
 }

@@ -106,7 +106,7 @@ fn the_sealing_key_is_replaced_in_three_steps() {
 }
 
 #[test]
-fn both_nats_users_are_replaced_in_three_steps() {
+fn all_nats_users_are_replaced_in_three_steps() {
     let (mut ring, start) = (full(), SystemTime::now());
     let mut admitted = Vec::new();
     for (step, minutes) in [(Step::Add, 0), (Step::Use, 3), (Step::Drop, 6)] {
@@ -119,13 +119,13 @@ fn both_nats_users_are_replaced_in_three_steps() {
         .unwrap();
         let accounts = ring[&Holder::Nats].text(file::ACCOUNTS);
         admitted.push(accounts.matches("nkey:").count());
-        for holder in [Holder::Operator, Holder::Gateway] {
-            for key in ring[&holder].lines(file::NATS) {
+        for (holder, file) in What::Nats.places() {
+            for key in ring[holder].lines(file) {
                 assert!(accounts.contains(&What::Nats.id(key).unwrap()));
             }
         }
     }
-    assert_eq!(admitted, [4, 4, 2]);
+    assert_eq!(admitted, [10, 10, 5]);
 }
 
 #[test]

@@ -102,7 +102,7 @@ mod tests {
         };
         let make = || store.change(|ring| Ok(complete(ring, &wanted, SystemTime::now())?));
         let done = make().await.unwrap();
-        assert!(done.iter().all(|done| done.is_new) && done.len() == 4);
+        assert!(done.iter().all(|done| done.is_new) && done.len() == 5);
         assert_eq!(make().await.unwrap(), []);
         let ring = store.read().await.unwrap();
         assert!(ring.values().any(|contents| !contents.notes.is_empty()));
