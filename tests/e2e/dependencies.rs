@@ -63,6 +63,7 @@ fn our_crates_depend_on_each_other_in_one_direction() {
         ("parapet-bus", &["parapet-policy"]),
         // The way out serves guardrails' calls and issuers' documents; it knows neither.
         ("parapet-connect", &["parapet-guardrails", "parapet-policy"]),
+        ("parapet-otlp", &["parapet-connect", "parapet-policy"]),
         (
             "parapet-identity",
             &[
@@ -80,6 +81,7 @@ fn our_crates_depend_on_each_other_in_one_direction() {
                 "parapet-crds",
                 "parapet-guardrails",
                 "parapet-identity",
+                "parapet-otlp",
                 "parapet-policy",
             ],
         ),

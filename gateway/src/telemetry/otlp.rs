@@ -7,33 +7,33 @@ mod export;
 mod families;
 mod names;
 mod queue;
-pub mod settings;
 mod spans;
-mod transport;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parapet_otlp::{Sampler, Signal, Transport};
 use parapet_policy::record::Record;
 use prometheus::proto::MetricFamily;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::head::{Head, Sampler};
+use super::head::Head;
 use crate::upstream::Connector;
 
 pub use export::Counts;
-pub use settings::Settings;
+pub use parapet_otlp::Settings;
 pub use spans::Names;
 
 use export::{Ending, Sender};
 use queue::SpanQueue;
-use settings::Signal;
-use transport::Transport;
 use wire::Attributes;
+
+/// What a gateway calls itself.
+const AGENT: &str = concat!("parapet-gateway/", env!("CARGO_PKG_VERSION"));
 
 /// From records to the exporter's queue. The records' thread holds it.
 #[derive(Debug)]
@@ -105,7 +105,10 @@ impl Otlp {
 
     /// What is decided at a request's head; none when traces are not exported.
     pub fn head(&self) -> Option<Head> {
-        self.settings.traces.is_some().then_some(self.settings.head)
+        self.settings.traces.is_some().then_some(Head {
+            sampler: self.settings.sampler,
+            propagates: self.settings.propagates,
+        })
     }
 
     /// For the records' thread; none when traces are not exported.
@@ -114,7 +117,7 @@ impl Otlp {
         Some(Tracer {
             queue: Arc::clone(&self.queue),
             counts: Arc::clone(&self.counts),
-            sampler: self.settings.head.sampler,
+            sampler: self.settings.sampler,
             names,
             scratch: Vec::new(),
         })
@@ -137,7 +140,7 @@ impl Otlp {
         let sender = |signal: Option<Signal>, name: &'static str| {
             let signal = signal?;
             tracing::info!(signal = name, to = %Shown(&signal), protocol = ?signal.protocol, "exporting");
-            let transport = Transport::new(connector, signal)
+            let transport = Transport::new(connector, signal, AGENT)
                 .inspect_err(|error| tracing::warn!(signal = name, %error, "nothing is exported"))
                 .ok()?;
             Some(Sender {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use parapet_otlp::Transport;
 use prometheus::proto::MetricFamily;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::{Batch, SpanQueue};
-use super::transport::Transport;
 use super::{families, names, wire};
 
 /// Attempts for one message; what waits meanwhile is bounded by the queue.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::settings::Batches;
+use parapet_otlp::settings::Batches;
 
 /// Bytes that may wait, whatever the number of spans: text in them is bounded, and still long.
 const MAX_BYTES: usize = 32 << 20;

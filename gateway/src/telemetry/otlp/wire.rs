@@ -207,50 +207,11 @@ impl Attributes<'_> {
     }
 }
 
-/// Reads one field of a message: its number, and its bytes or its number. None at the end, or where it breaks off.
-pub(super) fn read<'b>(input: &mut &'b [u8]) -> Option<(u64, Field<'b>)> {
-    let tag = read_varint(input)?;
-    let field = match tag as u8 & 7 {
-        VARINT => Field::Number(read_varint(input)?),
-        FIXED64 => Field::Bytes(take(input, 8)?),
-        FIXED32 => Field::Bytes(take(input, 4)?),
-        BYTES => {
-            let length = usize::try_from(read_varint(input)?).ok()?;
-            Field::Bytes(take(input, length)?)
-        }
-        _ => return None,
-    };
-    Some((tag >> 3, field))
-}
-
-/// A field's value.
-pub(super) enum Field<'b> {
-    Number(u64),
-    Bytes(&'b [u8]),
-}
-
-fn read_varint(input: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for position in 0..10 {
-        let byte = *take(input, 1)?.first()?;
-        value |= u64::from(byte & 0x7f) << (7 * position);
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn take<'b>(input: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (taken, rest) = input.split_at_checked(length)?;
-    *input = rest;
-    Some(taken)
-}
-
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
     use opentelemetry_proto::tonic::resource::v1::Resource;
+    use parapet_otlp::fields::{Field, read};
     use prost::Message as _;
 
     use super::*;
@@ -311,12 +272,5 @@ mod tests {
         assert_eq!(values[4].1, Value::DoubleValue(0.5));
         assert_eq!(shown[5].1.len(), 2);
         assert_eq!(shown[6].1, ["Some(IntValue(1))", "Some(IntValue(200))"]);
-    }
-
-    #[test]
-    fn what_breaks_off_ends_the_reading() {
-        for bad in [&[0x0a][..], &[0x0a, 5, 1], &[0xff; 11], &[0x0b], &[0x08]] {
-            assert!(read(&mut &*bad).is_none(), "{bad:?}");
-        }
     }
 }

@@ -15,9 +15,10 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::settings::{Protocol, Signal};
-use super::wire::{self, Field};
-use crate::upstream::{Connector, ConnectorError, Dial};
+use parapet_connect::{Connector, ConnectorError, Dial};
+
+use crate::fields::{self, Field};
+use crate::settings::{Protocol, Signal};
 
 /// A collector's answer is empty, or a few words.
 const MAX_ANSWER: usize = 64 << 10;
@@ -27,24 +28,34 @@ const IDLE: Duration = Duration::from_secs(60);
 const ALIVE: Duration = Duration::from_secs(20);
 
 /// The way to a collector for one signal.
-pub(super) struct Transport {
+pub struct Transport {
     client: Client<Dial, Full<Bytes>>,
     signal: Signal,
+    agent: HeaderValue,
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport")
+            .field("signal", &self.signal)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a message did not arrive.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub struct Failed {
     /// In a few words; never what the collector wrote.
-    pub(super) why: String,
+    pub why: String,
     /// Whether it may arrive another time.
-    pub(super) again: bool,
+    pub again: bool,
     /// When the collector wants to be asked again.
-    pub(super) after: Option<Duration>,
+    pub after: Option<Duration>,
 }
 
 impl Failed {
-    fn for_now(why: impl Into<String>) -> Self {
+    /// It may arrive another time.
+    pub fn for_now(why: impl Into<String>) -> Self {
         Self {
             why: why.into(),
             again: true,
@@ -52,7 +63,8 @@ impl Failed {
         }
     }
 
-    fn for_good(why: impl Into<String>) -> Self {
+    /// It never will.
+    pub fn for_good(why: impl Into<String>) -> Self {
         Self {
             again: false,
             ..Self::for_now(why)
@@ -61,11 +73,15 @@ impl Failed {
 }
 
 impl Transport {
-    /// Through `connector`, with the signal's own trust.
+    /// Through `connector`, with the signal's own trust; `agent` is what it calls itself.
     ///
     /// # Errors
     /// When certificates or keys cannot be read.
-    pub(super) fn new(connector: &Connector, signal: Signal) -> Result<Self, ConnectorError> {
+    pub fn new(
+        connector: &Connector,
+        signal: Signal,
+        agent: &'static str,
+    ) -> Result<Self, ConnectorError> {
         let connector = match (&signal.ca, &signal.identity) {
             (None, None) => connector.clone(),
             (ca, identity) => connector.with_trust(ca.as_deref(), identity.as_ref())?,
@@ -78,11 +94,18 @@ impl Transport {
             .http2_only(signal.protocol == Protocol::Grpc)
             .http2_keep_alive_interval(ALIVE)
             .build(Dial(connector));
-        Ok(Self { client, signal })
+        Ok(Self {
+            client,
+            signal,
+            agent: HeaderValue::from_static(agent),
+        })
     }
 
     /// Sends a message, once. Tells how much of it the collector refused.
-    pub(super) async fn send(&self, message: &[u8]) -> Result<u64, Failed> {
+    ///
+    /// # Errors
+    /// When it did not arrive, and whether it may another time.
+    pub async fn send(&self, message: &[u8]) -> Result<u64, Failed> {
         let request = self.request(message)?;
         let exchange = async {
             let answer = self
@@ -125,8 +148,7 @@ impl Transport {
         };
         let message = packed.as_deref().unwrap_or(message);
         let mut headers = headers.clone();
-        let agent = concat!("parapet-gateway/", env!("CARGO_PKG_VERSION"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        headers.insert(USER_AGENT, self.agent.clone());
         let body = match protocol {
             Protocol::Http => {
                 headers.insert(
@@ -231,11 +253,11 @@ fn grpc_result(
 fn rejected(mut answer: &[u8]) -> u64 {
     const PARTIAL: u64 = 1;
     const REJECTED: u64 = 1;
-    while let Some((number, field)) = wire::read(&mut answer) {
+    while let Some((number, field)) = fields::read(&mut answer) {
         let (PARTIAL, Field::Bytes(mut partial)) = (number, field) else {
             continue;
         };
-        while let Some((number, field)) = wire::read(&mut partial) {
+        while let Some((number, field)) = fields::read(&mut partial) {
             if let (REJECTED, Field::Number(count)) = (number, field) {
                 return count;
             }

@@ -1,7 +1,7 @@
 //! The standard `OTEL_*` variables: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
 //! and <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
 //!
-//! One that cannot be read is remarked upon and its signal stays off: telemetry never keeps a gateway from serving.
+//! One that cannot be read is remarked upon and its signal stays off: telemetry never keeps anybody from serving.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
-use super::super::head::{Head, Sampler};
+use crate::sampler::Sampler;
 
 /// Spans that may wait for a collector, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise. More than a library's usual 2,048,
 /// because a gateway makes some thousand a second; a span takes about 500 bytes.
@@ -25,8 +25,10 @@ pub struct Settings {
     pub traces: Option<Signal>,
     /// Metrics; none when they are not exported.
     pub metrics: Option<Signal>,
-    /// What is decided at a request's head.
-    pub head: Head,
+    /// Which traces are kept.
+    pub sampler: Sampler,
+    /// Whether a caller's trace is taken up.
+    pub propagates: bool,
     /// What says who is exporting.
     pub resource: Vec<(String, String)>,
     /// How spans are gathered.
@@ -124,12 +126,10 @@ impl Settings {
         Self {
             traces,
             metrics,
-            head: Head {
-                sampler: reader.sampler(),
-                propagates: reader
-                    .get("OTEL_PROPAGATORS")
-                    .is_none_or(|list| list.split(',').any(|name| name.trim() == "tracecontext")),
-            },
+            sampler: reader.sampler(),
+            propagates: reader
+                .get("OTEL_PROPAGATORS")
+                .is_none_or(|list| list.split(',').any(|name| name.trim() == "tracecontext")),
             resource: reader.resource(),
             batches,
             metrics_every: reader
@@ -287,7 +287,7 @@ impl Reader<'_> {
         };
         let wrong = |why: &str| (name.clone(), why.to_owned());
         let uri: Uri = value.parse().map_err(|_| wrong("it is not a URL"))?;
-        crate::upstream::Origin::of(&uri).map_err(|error| wrong(&error.to_string()))?;
+        parapet_connect::Origin::of(&uri).map_err(|error| wrong(&error.to_string()))?;
         let path = match (protocol, own) {
             (Protocol::Grpc, _) => which.service.to_owned(),
             (Protocol::Http, true) => return Ok(uri),
@@ -366,7 +366,8 @@ impl Reader<'_> {
         ];
         // A pod's name; elsewhere anything that differs from process to process.
         let instance = self.get("HOSTNAME").unwrap_or_else(|| {
-            let random = crate::route::request_id::random();
+            use std::hash::{BuildHasher as _, RandomState};
+            let random = RandomState::new().hash_one(std::process::id());
             format!("{random:016x}")
         });
         resource.push(("service.instance.id".to_owned(), instance));
