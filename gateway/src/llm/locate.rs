@@ -320,12 +320,6 @@ impl Locator {
         }
     }
 
-    /// A text beside the body, such as a header's value. It can't be rewritten here.
-    pub(crate) fn beside(&mut self, text: &str, context: Context) {
-        let text = SegmentText::Owned(text.into());
-        self.push(text, Wrap::Fixed, &[], context, Source::BODY, None);
-    }
-
     /// A link: data in it is read like [`Locator::data`], anything else is judged as text and counted as remote.
     pub(crate) fn link(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
         if !self.data_url(value, data, context) && !value.is_null() {

@@ -12,7 +12,7 @@ pub mod output_schema;
 mod params;
 mod result;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod twins;
 
 use std::sync::Arc;
@@ -72,6 +72,11 @@ impl Parsed {
         }
     }
 
+    /// An object that has been read already.
+    pub const fn of(text: Arc<String>, doc: Arc<Doc>) -> Self {
+        Self { text, doc }
+    }
+
     /// The outermost value.
     pub fn root(&self) -> Value<'_> {
         self.doc.root(&self.text)
@@ -110,8 +115,6 @@ pub struct About<'a> {
     /// The definition of the tool that is called, as the server listed it: its schemas tell which numbers must
     /// stay numbers, and which redactions would break a result.
     pub tool: Option<&'a Parsed>,
-    /// Values of headers that go upstream with the message and repeat nothing of its body.
-    pub headers: &'a [String],
 }
 
 impl<'a> About<'a> {
@@ -121,7 +124,6 @@ impl<'a> About<'a> {
             direction,
             method,
             tool: None,
-            headers: &[],
         }
     }
 
@@ -147,9 +149,6 @@ impl<'a> About<'a> {
 pub fn texts(message: &Parsed, about: &About<'_>, limits: &Limits) -> Result<Texts, LlmError> {
     let mut out = Locator::new(message.text.clone(), limits).reading_nested(NESTED);
     envelope(message.root(), about, &mut out);
-    for value in about.headers {
-        out.beside(value, about.sender().fixed("header"));
-    }
     out.finish(Some(message.doc.clone()))
 }
 
@@ -184,16 +183,12 @@ fn error(error: Value<'_>, context: Context, out: &mut Locator) {
     }
 }
 
-/// The part of a request that services are shown: `{method, params}`.
+/// The part of a request that services are shown: `{method, params}`; of a client's answer what it says.
 pub fn shown_request(message: &Parsed) -> Shown<'_> {
     let root = message.root();
     let member = |key| root.get(key).map(|value| (key, value));
-    Shown::Members(
-        ["method", "params"]
-            .into_iter()
-            .filter_map(member)
-            .collect(),
-    )
+    let members = ["method", "params", "result", "error"];
+    Shown::Members(members.into_iter().filter_map(member).collect())
 }
 
 /// The part of a response that services are shown: its result, or its error.

@@ -76,10 +76,20 @@ impl TextPass<'_> {
         if strategy == Strategy::Audit || judged.edits.is_empty() {
             return Applied::Nothing;
         }
-        if !payload.apply(&judged.edits) {
+        let twins = payload.twins(&judged.edits);
+        let mut changed: Vec<usize> = judged
+            .edits
+            .iter()
+            .chain(&twins)
+            .map(|edit| edit.segment)
+            .collect();
+        let applied = match twins.is_empty() {
+            true => payload.apply(&judged.edits),
+            false => payload.apply(&[judged.edits.as_slice(), &twins].concat()),
+        };
+        if !applied {
             return Applied::Refused;
         }
-        let mut changed: Vec<usize> = judged.edits.iter().map(|edit| edit.segment).collect();
         changed.sort_unstable();
         changed.dedup();
         self.rescan(payload, &changed);

@@ -284,4 +284,4 @@ fn not_built() -> Judged {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

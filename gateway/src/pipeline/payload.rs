@@ -32,6 +32,11 @@ pub trait Payload {
     #[must_use]
     fn apply(&mut self, edits: &[Edit]) -> bool;
 
+    /// What these edits ask for wherever the payload says the same once more.
+    fn twins(&self, _: &[Edit]) -> Vec<Edit> {
+        Vec::new()
+    }
+
     /// The bodies for services, as they stand.
     fn chat_bodies(&self) -> ChatBodies;
 

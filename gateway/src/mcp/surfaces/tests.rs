@@ -1,7 +1,7 @@
 mod any_shape;
 mod edits;
 mod limits;
-mod places;
+pub(crate) mod places;
 mod schemas;
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::{About, Direction, Parsed, texts};
 use crate::llm::{Limits, Texts};
 
 /// A message of a table.
-fn parsed(body: &str) -> Parsed {
+pub(crate) fn parsed(body: &str) -> Parsed {
     Parsed::read(Arc::new(body.to_owned()), 1 << 20).expect(body)
 }
 

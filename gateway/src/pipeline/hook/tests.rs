@@ -106,7 +106,10 @@ impl Payload for Plain {
 }
 
 /// Finds a word, and replaces it with another.
-struct Word(&'static str, &'static str);
+pub(in crate::pipeline) struct Word(
+    pub(in crate::pipeline) &'static str,
+    pub(in crate::pipeline) &'static str,
+);
 
 impl TextGuardrail for Word {
     fn wants(&self) -> Wants {
@@ -148,6 +151,10 @@ impl ServiceGuardrail for Service {
         Box::pin(async move {
             let body = String::from_utf8(exchange.request_body.to_vec()).unwrap();
             self.shown.lock().unwrap().push(body);
+            if let Some(response) = &exchange.response_body {
+                let body = String::from_utf8(response.to_vec()).unwrap();
+                self.shown.lock().unwrap().push(body);
+            }
             tokio::time::sleep(self.after).await;
             let fail = |class| ServiceError {
                 class,
@@ -168,10 +175,10 @@ impl HttpClient for NoClient {
 
 /// A bench for plans: add guardrails, run, look.
 #[derive(Default)]
-struct Bench {
+pub(in crate::pipeline) struct Bench {
     guardrails: Vec<ReadyGuardrail>,
     plan: Vec<Planned>,
-    shown: Arc<std::sync::Mutex<Vec<String>>>,
+    pub(in crate::pipeline) shown: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 struct Ran {
@@ -214,11 +221,16 @@ impl Bench {
         self
     }
 
-    fn text(self, operation: Operation, strategy: Strategy, word: Word) -> Self {
+    pub(in crate::pipeline) fn text(
+        self,
+        operation: Operation,
+        strategy: Strategy,
+        word: Word,
+    ) -> Self {
         self.add(operation, strategy, Some(Guardrail::Text(Arc::new(word))))
     }
 
-    fn service(
+    pub(in crate::pipeline) fn service(
         self,
         operation: Operation,
         strategy: Strategy,
@@ -250,6 +262,34 @@ impl Bench {
 
     /// Runs a hook, then a model call of `model_ms` beside the race.
     async fn run(&self, hook: Hook, texts: &[&str], model_ms: u64) -> Ran {
+        let mut payload = Plain::of(texts);
+        let began = tokio::time::Instant::now();
+        let work = async |stage: &Stage<'_>| {
+            let result = async {
+                let mut race = run(stage, &mut payload).await?;
+                race.alongside(tokio::time::sleep(Duration::from_millis(model_ms)))
+                    .await?;
+                race.finish().await
+            };
+            let blocked = result.await.err();
+            (blocked, began.elapsed())
+        };
+        let ((blocked, took), outcomes) = self.run_with(hook, work).await;
+        let texts = payload.texts().into_iter().map(str::to_owned).collect();
+        Ran {
+            blocked,
+            texts,
+            outcomes,
+            took,
+        }
+    }
+
+    /// Does something with a stage of this plan, and tells what is recorded of each guardrail.
+    pub(in crate::pipeline) async fn run_with<T>(
+        &self,
+        hook: Hook,
+        work: impl AsyncFnOnce(&Stage<'_>) -> T,
+    ) -> (T, Vec<String>) {
         let records: Rc<RefCell<Vec<Record>>> = Rc::default();
         let kept = records.clone();
         let recording = Recording::begin(
@@ -270,32 +310,22 @@ impl Bench {
             mcp: None,
             request_id: "r".into(),
         };
-        let mut payload = Plain::of(texts);
-        let began = tokio::time::Instant::now();
-        let (guardrails, plan) = (self.guardrails.clone(), self.plan.clone());
         let local = tokio::task::LocalSet::new();
-        let (blocked, payload) = local
+        let came_to = local
             .run_until(async move {
                 let stage = Stage {
                     hook,
-                    plan: &plan,
-                    guardrails: &guardrails,
+                    plan: &self.plan,
+                    guardrails: &self.guardrails,
                     call: Arc::new(call),
                     client: Arc::new(NoClient),
                     recording: &recording,
                 };
-                let result = async {
-                    let mut race = run(&stage, &mut payload).await?;
-                    race.alongside(tokio::time::sleep(Duration::from_millis(model_ms)))
-                        .await?;
-                    race.finish().await
-                };
-                let blocked = result.await.err();
+                let came_to = work(&stage).await;
                 drop(recording);
-                (blocked, payload)
+                came_to
             })
             .await;
-        let took = began.elapsed();
         // Audits go on after the response.
         local
             .run_until(tokio::time::sleep(Duration::from_secs(1)))
@@ -308,17 +338,11 @@ impl Bench {
                 .map(|g| format!("{} {} {}", g.selector, g.outcome, g.edits))
                 .collect()
         });
-        let texts = payload.texts().into_iter().map(str::to_owned).collect();
-        Ran {
-            blocked,
-            texts,
-            outcomes,
-            took,
-        }
+        (came_to, outcomes)
     }
 }
 
-fn violation() -> Result<Verdict, FailureClass> {
+pub(in crate::pipeline) fn violation() -> Result<Verdict, FailureClass> {
     Ok(Verdict::Violation {
         explanation: "no".into(),
         categories: vec!["c".into()],

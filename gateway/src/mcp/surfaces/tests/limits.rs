@@ -106,16 +106,3 @@ fn what_cannot_be_judged_is_counted() {
         assert_eq!(counted, [(class, 1)], "{result}");
     }
 }
-
-#[test]
-fn a_header_that_repeats_nothing_is_judged_and_not_rewritten() {
-    let message = parsed(&call("{}"));
-    let headers = ["MARK-7f3a".to_owned()];
-    let about = About {
-        headers: &headers,
-        ..About::new(Direction::ToServer, "tools/call")
-    };
-    let mut texts = texts(&message, &about, &Limits::default()).unwrap();
-    let edit = crate::llm::testing::replace(&texts, "MARK-7f3a", "x");
-    assert!(texts.apply(&[edit]).is_err());
-}

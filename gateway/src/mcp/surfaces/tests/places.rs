@@ -188,26 +188,68 @@ elicitation/create ToolResult JsonLeaf yes {"requestedSchema":{"properties":{"a"
 elicitation/create ToolResult Text yes {"mode":"url","url":"https://MARK/"}
 "##;
 
-fn check(direction: Direction, member: &str, table: &str) {
-    let rows = table
-        .lines()
-        .filter(|row| !row.is_empty() && !row.starts_with('#'));
-    for row in rows {
-        let [method, role, form, rewrite, part] = row.splitn(5, ' ').collect::<Vec<_>>()[..] else {
-            panic!("{row}")
-        };
-        let body = match member {
-            "params" => {
-                format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{part}}}"#)
-            }
-            other => format!(r#"{{"{other}":{part},"id":"a","jsonrpc":"2.0"}}"#),
-        };
-        let body = body.replace("MARK", MARK);
-        check_place(
-            texts_of(direction, method, None, &body),
-            &body,
-            found(role, form, rewrite),
-        );
+/// An error that a legacy client answers with.
+const ERRORS_OF_CLIENTS: &str = r#"roots/list Assistant Text yes {"code":-1,"message":"MARK"}"#;
+
+/// Members that no message has.
+const MORE_TO_SERVERS: &str = r#"ping Assistant JsonLeaf yes {"x":"MARK"}"#;
+
+/// The same the other way.
+const MORE_TO_CLIENTS: &str = r#"ping ToolResult JsonLeaf yes {"x":"MARK"}"#;
+
+/// One row of the tables.
+pub(crate) struct Row<'a> {
+    pub(crate) direction: Direction,
+    pub(crate) method: &'a str,
+    /// The message, with the mark.
+    pub(crate) body: String,
+    found: Found,
+}
+
+impl Row<'_> {
+    /// Whether the mark may be rewritten.
+    pub(crate) fn is_rewritable(&self) -> bool {
+        self.found.rewrite == Rewrite::Yes
+    }
+}
+
+/// Every row.
+pub(crate) fn rows() -> Vec<Row<'static>> {
+    let tables = [
+        (ToServer, "params", REQUESTS),
+        (ToServer, "result", ANSWERS),
+        (ToServer, "error", ERRORS_OF_CLIENTS),
+        (ToClient, "result", RESULTS),
+        (ToClient, "error", ERRORS),
+        (ToClient, "result", OTHER_RESULTS),
+        (ToClient, "params", MESSAGES),
+        (ToServer, "more", MORE_TO_SERVERS),
+        (ToClient, "more", MORE_TO_CLIENTS),
+    ];
+    tables
+        .into_iter()
+        .flat_map(|(direction, member, table)| {
+            table
+                .lines()
+                .filter(|row| !row.is_empty() && !row.starts_with('#'))
+                .map(move |line| row(direction, member, line))
+        })
+        .collect()
+}
+
+fn row<'a>(direction: Direction, member: &str, line: &'a str) -> Row<'a> {
+    let [method, role, form, rewrite, part] = line.splitn(5, ' ').collect::<Vec<_>>()[..] else {
+        panic!("{line}")
+    };
+    let body = match member {
+        "params" => format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{part}}}"#),
+        other => format!(r#"{{"{other}":{part},"id":"a","jsonrpc":"2.0"}}"#),
+    };
+    Row {
+        direction,
+        method,
+        body: body.replace("MARK", MARK),
+        found: found(role, form, rewrite),
     }
 }
 
@@ -239,43 +281,14 @@ fn found(role: &str, form: &str, rewrite: &str) -> Found {
 }
 
 #[test]
-fn requests_to_a_server() {
-    check(ToServer, "params", REQUESTS);
-}
-
-#[test]
-fn answers_of_a_client() {
-    check(ToServer, "result", ANSWERS);
-    let errors = r#"roots/list Assistant Text yes {"code":-1,"message":"MARK"}"#;
-    check(ToServer, "error", errors);
-}
-
-#[test]
-fn results_of_tools() {
-    check(ToClient, "result", RESULTS);
-    check(ToClient, "error", ERRORS);
-}
-
-#[test]
-fn other_results() {
-    check(ToClient, "result", OTHER_RESULTS);
-}
-
-#[test]
-fn messages_of_a_server() {
-    check(ToClient, "params", MESSAGES);
-}
-
-#[test]
-fn members_that_no_message_has() {
-    check(
-        ToServer,
-        "more",
-        r#"ping Assistant JsonLeaf yes {"x":"MARK"}"#,
-    );
-    check(
-        ToClient,
-        "more",
-        r#"ping ToolResult JsonLeaf yes {"x":"MARK"}"#,
-    );
+fn every_surface_is_found_as_what_it_is() {
+    let rows = rows();
+    assert!(rows.len() > 140, "{}", rows.len());
+    for row in rows {
+        check_place(
+            texts_of(row.direction, row.method, None, &row.body),
+            &row.body,
+            row.found,
+        );
+    }
 }
