@@ -8,6 +8,7 @@ pub(crate) mod payload;
 mod plan;
 pub(crate) mod resolve;
 mod stream;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -39,6 +39,7 @@
 //!
 //! [`Form::JsonRaw`]: parapet_guardrails::segment::Form::JsonRaw
 
+mod about;
 #[cfg(test)]
 mod any_shape;
 mod chat;
@@ -55,6 +56,7 @@ pub(crate) mod schema;
 mod splice;
 pub mod sse;
 pub mod stream;
+mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 mod texts;
@@ -63,13 +65,15 @@ mod turn;
 mod unjudged;
 mod usage;
 
+pub use about::About;
 pub use projection::Shown;
 pub use projection::Unmappable;
 pub use request::Request;
 pub use response::{Response, texts_of_other};
+pub use tap::{AnswerTap, FirstText};
 pub use texts::{NotRewritable, Texts};
 pub use unjudged::{Unjudged, UnjudgedCounts};
-pub use usage::{Usage, UsageTap};
+pub use usage::Usage;
 
 use json::JsonError;
 

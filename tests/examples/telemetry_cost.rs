@@ -12,7 +12,7 @@ use parapet_policy::bundle::Revision;
 use parapet_policy::facts::Subject;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, Strategy};
-use parapet_policy::record::{Attempt, End, GuardrailRecord, RECORD_VERSION, Record};
+use parapet_policy::record::{Attempt, End, GuardrailRecord, Parameters, RECORD_VERSION, Record};
 use parapet_policy::trace::TraceContext;
 
 #[global_allocator]
@@ -59,6 +59,11 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
         teams: vec!["payments".into()],
         model: Some("openai-main/gpt-4o".into()),
         stream: false,
+        parameters: Parameters {
+            max_tokens: Some(1_000),
+            temperature: Some(0.2),
+            ..Parameters::default()
+        },
         guardrails: of(Hook::LlmInput).chain(of(Hook::LlmOutput)).collect(),
         attempts: vec![Attempt {
             provider: "openai-main".into(),
@@ -67,13 +72,14 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
             model: "gpt-4o".into(),
             status: Some(200),
             start_us: 60,
-            first_text_us: None,
             took_us: 812_000,
             input_tokens: Some(812),
             output_tokens: Some(240),
-            error: None,
+            response_id: Some("chatcmpl-0123456789abcdef01234567".into()),
+            response_model: Some("gpt-4o-2024-11-20".into()),
+            finish_reasons: vec!["stop"],
             complete: true,
-            span: 0,
+            ..Attempt::default()
         }],
         unjudged: Vec::new(),
         rewrites: Vec::new(),

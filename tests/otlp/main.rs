@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod conventions;
 mod failing;
 mod metrics;
 mod propagation;

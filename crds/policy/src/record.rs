@@ -45,6 +45,9 @@ pub struct Record {
     pub model: Option<Arc<str>>,
     /// Whether the client asked for a stream.
     pub stream: bool,
+    /// What else the client asked the model for.
+    #[serde(default)]
+    pub parameters: Parameters,
     /// One entry for each guardrail of the plan, at each hook, in order.
     pub guardrails: Vec<GuardrailRecord>,
     /// One entry for each upstream attempt.
@@ -67,6 +70,36 @@ pub struct Record {
     /// Text, when a setting asks for it in spans. It is in no log line.
     #[serde(skip)]
     pub content: Option<Box<Content>>,
+}
+
+/// Parameters of a model request, as far as they are numbers: what is text may hold the prompt's. Absent where the request
+/// does not say.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Parameters {
+    /// The most tokens that the answer may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// How much chance there is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The share of likely tokens that are chosen from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// The number of likely tokens that are chosen from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<f64>,
+    /// How much a token is avoided that was there often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
+    /// How much a token is avoided that was there at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// What chance begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// How many answers there are to be, when it is not one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choices: Option<u64>,
 }
 
 /// The beginnings of what went out, after every redaction.
@@ -178,7 +211,7 @@ pub struct NetworkCall {
 }
 
 /// One call to an upstream.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Attempt {
     /// The account.
     pub provider: Arc<str>,
@@ -201,6 +234,28 @@ pub struct Attempt {
     pub input_tokens: Option<u64>,
     /// Tokens as the upstream counted them.
     pub output_tokens: Option<u64>,
+    /// Of the input's tokens, those that came from the upstream's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_read_tokens: Option<u64>,
+    /// Of the input's tokens, those that went into the upstream's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write_tokens: Option<u64>,
+    /// Of the answer's tokens, those of reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
+    /// The answer's own id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_id: Option<Arc<str>>,
+    /// The model as the answer names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_model: Option<Arc<str>>,
+    /// Why the answer, or each of several, ended: words of the dialects, `other` for any that is none of theirs.
+    #[serde(
+        default,
+        deserialize_with = "word::read_all",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub finish_reasons: Vec<Word>,
     /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`, or `dropped` when a guardrail or the
     /// client ended it before its answer began.
     #[serde(default, deserialize_with = "word::read_optional")]

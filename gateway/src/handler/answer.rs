@@ -13,8 +13,9 @@ use parapet_policy::record::{End, GuardrailRecord, Record};
 
 use super::end_of;
 use super::error::Failure;
+use super::told::{note_about, note_usage};
 use crate::edge::{Body, Ended};
-use crate::llm::{Dialect, UsageTap};
+use crate::llm::{AnswerTap, Dialect, FirstText};
 use crate::pipeline::recording::Recording;
 use crate::upstream::UpstreamBody;
 
@@ -96,23 +97,24 @@ pub(super) fn relayed(
     response
 }
 
-/// An upstream's body that is passed on as it comes. What it says about tokens, and how long it took, goes
+/// An upstream's body that is passed on as it comes. What it says about tokens and about itself, and how long it took, goes
 /// into the record.
-///
-/// Of a stream that nobody judges, the first piece stands for the first text: looking for it would cost more.
 pub(super) fn passed_on(body: UpstreamBody, streams: bool, recording: &Recording) -> Body {
-    let tap = Rc::new(RefCell::new(UsageTap::default()));
+    let tap = Rc::new(RefCell::new(AnswerTap::default()));
     let (taps, recording) = (tap.clone(), recording.clone());
-    let mut first = streams.then(|| recording.clone());
+    let mut first = streams.then(|| (FirstText::default(), recording.clone()));
     Body::upstream(body)
         .on_piece(move |piece| {
-            if let Some(recording) = first.take() {
-                note_first(&recording);
+            if let Some((waiting, recording)) = &mut first
+                && waiting.is_in(piece)
+            {
+                note_first(recording);
+                first = None;
             }
             taps.borrow_mut().pass(piece);
         })
         .on_end(move |ended| {
-            let (now, usage) = (recording.now_us(), tap.borrow().usage());
+            let (now, (usage, about)) = (recording.now_us(), tap.borrow().told());
             recording.with(|record| {
                 let Some(attempt) = record.attempts.last_mut() else {
                     return;
@@ -120,9 +122,9 @@ pub(super) fn passed_on(body: UpstreamBody, streams: bool, recording: &Recording
                 attempt.took_us = now.saturating_sub(attempt.start_us);
                 attempt.complete = ended.complete && attempt.error.is_none();
                 if let Some(usage) = usage {
-                    attempt.input_tokens = Some(usage.input);
-                    attempt.output_tokens = Some(usage.output);
+                    note_usage(attempt, usage);
                 }
+                note_about(attempt, about);
             });
         })
 }

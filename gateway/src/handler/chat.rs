@@ -15,6 +15,7 @@ use parapet_policy::rule::InputExecution;
 use super::error::Failure;
 use super::payload::{RequestPayload, ResponsePayload};
 use super::plan::{Planned, authenticate};
+use super::told::{note_about, note_usage};
 use super::{Gateway, answer};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::llm::{self, Dialect, Request};
@@ -126,15 +127,8 @@ impl Gateway {
             kind: provider.kind(),
             server: provider.server(),
             model: planned.upstream_model.clone(),
-            status: None,
             start_us,
-            first_text_us: None,
-            took_us: 0,
-            input_tokens: None,
-            output_tokens: None,
-            error: None,
-            complete: false,
-            span: 0,
+            ..Attempt::default()
         });
         planned.recording.with(|record| {
             if let (Some(trace), Some(attempt)) = (&record.trace, record.attempts.get(attempt)) {
@@ -240,11 +234,13 @@ impl Gateway {
                 Ok(bytes)
             };
         };
-        if let Some(usage) = response.as_ref().and_then(llm::Response::usage) {
+        if let Some(response) = &response {
             planned.recording.with(|record| {
                 if let Some(attempt) = record.attempts.last_mut() {
-                    attempt.input_tokens = Some(usage.input);
-                    attempt.output_tokens = Some(usage.output);
+                    if let Some(usage) = response.usage() {
+                        note_usage(attempt, usage);
+                    }
+                    note_about(attempt, response.about());
                 }
             });
         }

@@ -63,6 +63,7 @@ impl Planned {
         recording.with(|record| {
             record.model = Some(request.model().clone());
             record.stream = request.stream();
+            record.parameters = *request.parameters();
         });
         let Resolved {
             facts,

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use parapet_policy::record::Parameters;
+
 use super::json::{Kind, Value};
 use super::{Dialect, LlmError, tools};
 
@@ -25,6 +27,7 @@ pub(super) struct Facts {
     pub(super) has_tools: bool,
     pub(super) provider_runs_tools: bool,
     pub(super) messages: usize,
+    pub(super) parameters: Parameters,
 }
 
 impl Facts {
@@ -73,7 +76,10 @@ impl Facts {
                         .and_then(Value::as_bool)
                         .unwrap_or(false);
                 }
-                "n" => facts.answers = value.as_u64().unwrap_or(1),
+                "n" => {
+                    facts.answers = value.as_u64().unwrap_or(1);
+                    facts.parameters.choices = Some(facts.answers).filter(|count| *count != 1);
+                }
                 "store" if value.as_bool() == Some(true) => facts.store_at = Some(value.range()),
                 "tools" | "functions" => {
                     facts.has_tools |= value.items().next().is_some();
@@ -83,7 +89,7 @@ impl Facts {
                 }
                 "web_search_options" => facts.provider_runs_tools |= !value.is_null(),
                 "mcp_servers" => facts.provider_runs_tools |= value.items().next().is_some(),
-                _ => {}
+                key => parameter(key, value, &mut facts.parameters),
             }
         }
         if !model {
@@ -93,6 +99,22 @@ impl Facts {
             return Err(LlmError::Missing { field: "messages" });
         }
         Ok(facts)
+    }
+}
+
+/// A parameter that is a number. One that the upstream will refuse is none.
+fn parameter(key: &str, value: Value<'_>, out: &mut Parameters) {
+    match key {
+        "max_completion_tokens" => out.max_tokens = value.as_u64().or(out.max_tokens),
+        // The older name counts where the newer one is missing.
+        "max_tokens" => out.max_tokens = out.max_tokens.or(value.as_u64()),
+        "temperature" => out.temperature = value.as_f64(),
+        "top_p" => out.top_p = value.as_f64(),
+        "top_k" => out.top_k = value.as_f64(),
+        "frequency_penalty" => out.frequency_penalty = value.as_f64(),
+        "presence_penalty" => out.presence_penalty = value.as_f64(),
+        "seed" => out.seed = value.as_i64(),
+        _ => {}
     }
 }
 

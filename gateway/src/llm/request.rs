@@ -5,6 +5,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use parapet_policy::record::Parameters;
+
 use super::facts::Facts;
 use super::json::{Doc, Kind, Value, escape_into};
 use super::locate::Locator;
@@ -74,6 +76,11 @@ impl Request {
     /// Whether a stream is asked for.
     pub fn stream(&self) -> bool {
         self.facts.stream
+    }
+
+    /// What it asks the model for in numbers.
+    pub fn parameters(&self) -> &Parameters {
+        &self.facts.parameters
     }
 
     /// Whether `stream_options.include_usage` is set.

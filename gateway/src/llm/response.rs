@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parapet_guardrails::segment::Role;
 
+use super::about::About;
 use super::json::{Doc, Kind, Value};
 use super::locate::{Context, Locator};
 use super::request::Request;
@@ -61,6 +62,11 @@ impl Response {
     /// Its dialect.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// What it says about itself.
+    pub fn about(&self) -> About {
+        About::read(self.root())
     }
 
     /// Tokens, if the upstream counted them.

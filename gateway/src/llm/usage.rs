@@ -1,18 +1,20 @@
 //! Tokens that an answer cost, as the upstream counts them.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
-
 use super::json::{Doc, Value};
 
 /// Tokens that an answer cost, as the upstream counts them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Usage {
-    /// Tokens of the request; for Anthropic without those read from or written to its cache.
+    /// Tokens of the request, with those of the cache.
     pub input: u64,
     /// Tokens of the answer.
     pub output: u64,
+    /// Of the request's tokens, those read from the provider's cache.
+    pub cache_read: u64,
+    /// Of the request's tokens, those written to the provider's cache.
+    pub cache_write: u64,
+    /// Of the answer's tokens, those of reasoning.
+    pub reasoning: u64,
 }
 
 impl Usage {
@@ -21,6 +23,9 @@ impl Usage {
         Self {
             input: self.input.max(other.input),
             output: self.output.max(other.output),
+            cache_read: self.cache_read.max(other.cache_read),
+            cache_write: self.cache_write.max(other.cache_write),
+            reasoning: self.reasoning.max(other.reasoning),
         }
     }
 
@@ -37,67 +42,37 @@ impl Usage {
         if input.is_none() && output.is_none() {
             return None;
         }
-        Some(Self {
-            input: input.unwrap_or(0),
-            output: output.unwrap_or(0),
-        })
-    }
-}
-
-/// How much of an answer's end is kept: room for a usage object with all its details and what follows it.
-const TAIL: usize = 4096;
-
-/// Finds the usage in an answer that is passed on without being parsed: it stands in the first event of
-/// Anthropic's streams and at the end of everything else.
-#[derive(Debug, Default)]
-pub struct UsageTap {
-    first: Bytes,
-    tail: VecDeque<Bytes>,
-    kept: usize,
-}
-
-impl UsageTap {
-    /// Takes note of a piece. Nothing is copied.
-    pub fn pass(&mut self, piece: &Bytes) {
-        if self.tail.is_empty() {
-            self.first = piece.clone();
-        }
-        self.kept += piece.len();
-        self.tail.push_back(piece.clone());
-        while let Some(oldest) = self.tail.front()
-            && self.kept - oldest.len() >= TAIL
-        {
-            self.kept -= oldest.len();
-            self.tail.pop_front();
-        }
-    }
-
-    /// What the answer said; none when it said nothing, or not where it is looked for.
-    pub fn usage(&self) -> Option<Usage> {
-        let end = match self.tail.len() {
-            0 => return None,
-            1 => last_usage(self.tail.front()?),
-            _ => last_usage(&self.tail.iter().flatten().copied().collect::<Vec<u8>>()),
+        let number = |name| usage.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let detail = |details, name| {
+            let details = usage.get(details);
+            details.and_then(|details| details.get(name)?.as_u64())
         };
-        let begin = first_usage(&self.first);
-        match (begin, end) {
-            (Some(begin), Some(end)) => Some(begin.and(end)),
-            (one, other) => one.or(other),
-        }
+        // Anthropic counts what its cache has to do with beside the rest of the input, OpenAI with it.
+        let (read, write) = (
+            number("cache_read_input_tokens"),
+            number("cache_creation_input_tokens"),
+        );
+        let beside = read.saturating_add(write);
+        Some(Self {
+            input: input.unwrap_or(0).saturating_add(beside),
+            output: output.unwrap_or(0),
+            cache_read: detail("prompt_tokens_details", "cached_tokens").unwrap_or(read),
+            cache_write: write,
+            reasoning: detail("completion_tokens_details", "reasoning_tokens").unwrap_or(0),
+        })
     }
 }
 
 const NAME: &[u8] = b"\"usage\"";
 
-fn last_usage(bytes: &[u8]) -> Option<Usage> {
-    let from = bytes.len().saturating_sub(2 * TAIL);
-    let bytes = bytes.get(from..)?;
+/// The usage at the end of an answer.
+pub(super) fn last(bytes: &[u8]) -> Option<Usage> {
     let at = memchr::memmem::find_iter(bytes, NAME).last()?;
     read(bytes.get(at + NAME.len()..)?)
 }
 
-fn first_usage(bytes: &[u8]) -> Option<Usage> {
-    let bytes = bytes.get(..TAIL).unwrap_or(bytes);
+/// The usage at the beginning of an answer.
+pub(super) fn first(bytes: &[u8]) -> Option<Usage> {
     let at = memchr::memmem::find(bytes, NAME)?;
     read(bytes.get(at + NAME.len()..)?)
 }
@@ -139,48 +114,33 @@ fn object_len(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn usage_of(answer: &str, piece: usize) -> Option<(u64, u64)> {
-        let mut tap = UsageTap::default();
-        for piece in answer.as_bytes().chunks(piece) {
-            tap.pass(&Bytes::copy_from_slice(piece));
-        }
-        tap.usage().map(|usage| (usage.input, usage.output))
-    }
-
     #[test]
-    fn tokens_are_found_where_answers_say_them() {
-        let long = "x".repeat(3 * TAIL);
-        let plain = format!(
-            r#"{{"choices":[{{"message":{{"content":"my \"usage\": {{}} {long}"}}}}],"usage": {{"prompt_tokens":7,"completion_tokens":9,"details":{{"a":"}}"}}}},"x":1}}"#
-        );
-        let stream = format!(
-            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{long}\"}}}}],\"usage\":null}}\n\n\
-             data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":7,\"completion_tokens\":9}}}}\n\ndata: [DONE]\n\n"
-        );
-        for piece in [3, 100, 1 << 20] {
-            assert_eq!(usage_of(&plain, piece), Some((7, 9)), "{piece}");
-            assert_eq!(usage_of(&stream, piece), Some((7, 9)), "{piece}");
-        }
-        let message = format!(
-            "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"usage\":{{\"input_tokens\":7,\"output_tokens\":1}}}}}}\n\n\
-             event: content_block_delta\ndata: {{\"delta\":{{\"text\":\"{long}\"}}}}\n\n\
-             event: message_delta\ndata: {{\"usage\":{{\"output_tokens\":9}}}}\n\n"
-        );
-        assert_eq!(usage_of(&message, 1000), Some((7, 9)));
-    }
-
-    #[test]
-    fn what_is_no_usage_is_none() {
-        for answer in [
-            "",
-            "hello",
-            r#"{"usage":null}"#,
-            r#"{"usage":{}}"#,
-            r#"{"usage":{"prompt_tokens":7"#,
-            r#"{"usage":"}{"}"#,
-            r#""usage""#,
-        ] {
-            assert_eq!(usage_of(answer, 5), None, "{answer}");
+    fn tokens_of_the_cache_are_part_of_the_input() {
+        let rows = [
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":3}}"#,
+                (10, 5, 4, 0, 3),
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":5,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}"#,
+                (16, 5, 4, 2, 0),
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":5,"cache_read_input_tokens":null,"prompt_tokens_details":null}"#,
+                (10, 5, 0, 0, 0),
+            ),
+        ];
+        for (text, expected) in rows {
+            let doc = Doc::parse(text).unwrap();
+            let usage = Usage::read(doc.root(text)).unwrap();
+            let told = (
+                usage.input,
+                usage.output,
+                usage.cache_read,
+                usage.cache_write,
+                usage.reasoning,
+            );
+            assert_eq!(told, expected, "{text}");
         }
     }
 }

@@ -9,7 +9,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use parapet_policy::record::{Attempt, Content, End, GuardrailRecord, RECORD_VERSION, Record};
+use parapet_policy::record::{
+    Attempt, Content, End, GuardrailRecord, Parameters, RECORD_VERSION, Record,
+};
 use parapet_policy::trace::TraceContext;
 
 use super::calls::{Calls, MAX_NOTED};
@@ -51,6 +53,7 @@ impl Recording {
             teams: Vec::new(),
             model: None,
             stream: false,
+            parameters: Parameters::default(),
             guardrails: Vec::new(),
             attempts: Vec::new(),
             unjudged: Vec::new(),

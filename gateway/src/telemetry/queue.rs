@@ -111,7 +111,7 @@ pub(crate) mod tests {
     use std::sync::Mutex;
     use std::time::SystemTime;
 
-    use parapet_policy::record::{End, RECORD_VERSION};
+    use parapet_policy::record::{End, Parameters, RECORD_VERSION};
 
     use super::*;
 
@@ -127,6 +127,7 @@ pub(crate) mod tests {
             teams: Vec::new(),
             model: None,
             stream: false,
+            parameters: Parameters::default(),
             guardrails: Vec::new(),
             attempts: Vec::new(),
             unjudged: Vec::new(),

@@ -24,6 +24,11 @@ fn full() -> Record {
         teams: vec!["payments".into()],
         model: Some("openai-main/gpt-4o".into()),
         stream: true,
+        parameters: Parameters {
+            temperature: Some(0.5),
+            seed: Some(-7),
+            ..Parameters::default()
+        },
         guardrails: vec![GuardrailRecord {
             selector: "g/judge".into(),
             kind: "custom",
@@ -59,10 +64,12 @@ fn full() -> Record {
             first_text_us: Some(15),
             took_us: 30,
             input_tokens: Some(4),
-            output_tokens: None,
+            cache_read_tokens: Some(2),
+            response_id: Some("chatcmpl-1".into()),
+            finish_reasons: vec!["stop"],
             error: Some("dropped"),
-            complete: false,
             span: 4,
+            ..Attempt::default()
         }],
         unjudged: vec![("image".into(), 1)],
         rewrites: vec!["store"],

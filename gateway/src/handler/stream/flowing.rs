@@ -14,8 +14,9 @@ use super::{Job, Watchers};
 use crate::edge::{Cut, Frames};
 use crate::handler::error::Failure;
 use crate::handler::plan::Planned;
+use crate::handler::told::{note_about, note_usage};
 use crate::llm::sse::Decoder;
-use crate::llm::stream::Event;
+use crate::llm::stream::{Event, EventKind};
 use crate::pipeline::block::{Blocked, Blocker};
 use crate::pipeline::stream::flow::{Flow, FlowError};
 use crate::pipeline::stream::guards::{Guards, Tally, record_stream};
@@ -103,11 +104,19 @@ pub(super) fn check(planned: &Planned, event: &Event) -> Result<(), Failure> {
     }
 }
 
-/// Notes tokens and the time to the first text.
+/// Notes tokens, the time to the first text, and what the stream says about the answer: with its first event that has
+/// data, and with those that end an answer.
 pub(super) fn note(planned: &Planned, event: &Event) {
-    if event.usage.is_none() && event.deltas.is_empty() {
+    let first = planned.recording.with(|record| {
+        let attempt = record.attempts.last();
+        attempt.is_some_and(|one| one.response_id.is_none() && one.first_text_us.is_none())
+    });
+    let says = first && event.kind == EventKind::Chunk;
+    let ends = !event.ended.is_empty() || event.usage.is_some();
+    if !says && !ends && event.deltas.is_empty() {
         return;
     }
+    let about = (says || ends).then(|| event.about());
     let now = planned.recording.now_us();
     planned.recording.with(|record| {
         let Some(attempt) = record.attempts.last_mut() else {
@@ -118,11 +127,10 @@ pub(super) fn note(planned: &Planned, event: &Event) {
         }
         attempt.took_us = now.saturating_sub(attempt.start_us);
         if let Some(usage) = event.usage {
-            // Anthropic tells input and output apart in time: 0 means not said.
-            if usage.input > 0 {
-                attempt.input_tokens = Some(usage.input);
-            }
-            attempt.output_tokens = Some(usage.output);
+            note_usage(attempt, usage);
+        }
+        if let Some(about) = about {
+            note_about(attempt, about);
         }
     });
 }

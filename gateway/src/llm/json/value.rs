@@ -96,6 +96,21 @@ impl<'a> Value<'a> {
             .flatten()
     }
 
+    /// A whole number with or without a sign that fits; none otherwise.
+    pub fn as_i64(self) -> Option<i64> {
+        (self.kind() == Kind::Number)
+            .then(|| self.raw().parse().ok())
+            .flatten()
+    }
+
+    /// A number as the nearest finite double; none otherwise.
+    pub fn as_f64(self) -> Option<f64> {
+        (self.kind() == Kind::Number)
+            .then(|| self.raw().parse().ok())
+            .flatten()
+            .filter(|number: &f64| number.is_finite())
+    }
+
     /// The member's key when this is the value of an object member.
     pub fn key(self) -> Option<Cow<'a, str>> {
         let key = self.raw_key()?;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use parapet_guardrails::segment::Role;
 
 use super::{ChannelKey, ChannelKind};
+use crate::llm::about::About;
 use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value, escape_into};
 use crate::llm::locate::{Context, Locator};
 use crate::llm::splice::{self, RawEdit};
@@ -266,6 +267,11 @@ impl Event {
     /// The event's data; empty when there is none.
     pub fn data(&self) -> &str {
         &self.data
+    }
+
+    /// What it says about the answer, read now: only a stream's first event and its last ones say anything new.
+    pub fn about(&self) -> About {
+        About::of_event(&self.data)
     }
 
     /// Its name in the stream's framing; empty when it has none.

@@ -151,7 +151,8 @@ fn chunks_tell_what_else_they_say() {
         event.usage,
         Some(Usage {
             input: 3,
-            output: 4
+            output: 4,
+            ..Usage::default()
         })
     );
     assert_eq!(

@@ -30,17 +30,11 @@ fn records_are_counted() {
     counted.attempts.push(Attempt {
         provider: "demo".into(),
         kind: "demo",
-        server: None,
         model: "echo".into(),
-        status: None,
-        start_us: 0,
-        first_text_us: None,
         took_us: 5,
         input_tokens: Some(4),
-        output_tokens: None,
         error: Some("timeout"),
-        complete: false,
-        span: 0,
+        ..Attempt::default()
     });
     metrics.count(&[counted, record("b")]);
     let text = TextEncoder::new()
@@ -67,17 +61,11 @@ fn what_guardrails_spared_is_counted() {
     let attempt = |complete| Attempt {
         provider: "main".into(),
         kind: "openai",
-        server: None,
         model: "gpt".into(),
         status: Some(200),
-        start_us: 0,
-        first_text_us: None,
         took_us: 5,
-        input_tokens: None,
-        output_tokens: None,
-        error: None,
         complete,
-        span: 0,
+        ..Attempt::default()
     };
     let blocked = |attempts| {
         let mut blocked = record("a");
@@ -116,17 +104,11 @@ fn names_that_callers_choose_do_not_make_series_for_ever() {
         counted.attempts.push(Attempt {
             provider: "main".into(),
             kind: "openai",
-            server: None,
             model: format!("model-{number}").into(),
             status: Some(200),
-            start_us: 0,
-            first_text_us: None,
             took_us: 5,
-            input_tokens: None,
-            output_tokens: None,
-            error: None,
             complete: true,
-            span: 0,
+            ..Attempt::default()
         });
         counted
     };

@@ -23,6 +23,20 @@ pub(super) const REQUEST_STREAM: &str = "gen_ai.request.stream";
 pub(super) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(super) const FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+pub(super) const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+pub(super) const TEMPERATURE: &str = "gen_ai.request.temperature";
+pub(super) const TOP_P: &str = "gen_ai.request.top_p";
+pub(super) const TOP_K: &str = "gen_ai.request.top_k";
+pub(super) const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
+pub(super) const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+pub(super) const SEED: &str = "gen_ai.request.seed";
+pub(super) const CHOICES: &str = "gen_ai.request.choice.count";
+pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
+pub(super) const RESPONSE_MODEL: &str = "gen_ai.response.model";
+pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(super) const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
 /// The only operation so far.
 pub(super) const CHAT: &str = "chat";
 
@@ -70,6 +84,9 @@ pub(super) mod published {
     pub(in super::super) const FIRST_TOKEN: &str = "tfy.model.metric.time_to_first_token_in_ms";
     pub(in super::super) const MODEL_LATENCY: &str = "tfy.model.metric.latency_in_ms";
     pub(in super::super) const INPUT_TOKENS: &str = "tfy.model.metric.input_tokens";
+    pub(in super::super) const CACHE_READ_TOKENS: &str = "tfy.model.metric.cache_read_input_tokens";
+    pub(in super::super) const CACHE_WRITE_TOKENS: &str =
+        "tfy.model.metric.cache_creation_input_tokens";
     pub(in super::super) const OUTPUT_TOKENS: &str = "tfy.model.metric.output_tokens";
     pub(in super::super) const GUARDRAIL: &str = "tfy.guardrail.name";
     pub(in super::super) const GUARDRAIL_FQN: &str = "tfy.guardrail.fqn";

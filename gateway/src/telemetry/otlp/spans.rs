@@ -16,8 +16,8 @@ use super::wire::{self, Attributes};
 mod values;
 
 use values::{
-    action, after_slash, method, millis, operation, put_content, put_count, put_server, result,
-    seconds, strategy,
+    action, after_slash, method, millis, operation, put_content, put_count, put_details,
+    put_parameters, put_server, result, seconds, strategy,
 };
 
 /// Which names spans and attributes have.
@@ -276,6 +276,8 @@ impl Spans<'_> {
             }
             put_count(attributes, names::INPUT_TOKENS, attempt.input_tokens);
             put_count(attributes, names::OUTPUT_TOKENS, attempt.output_tokens);
+            put_details(attributes, attempt);
+            put_parameters(attributes, &record.parameters);
             if let Some(failure) = &failure {
                 attributes.str(names::ERROR_TYPE, &failure.as_str());
             }
@@ -293,6 +295,9 @@ impl Spans<'_> {
                 }
                 put_count(attributes, published::INPUT_TOKENS, attempt.input_tokens);
                 put_count(attributes, published::OUTPUT_TOKENS, attempt.output_tokens);
+                let (read, write) = (attempt.cache_read_tokens, attempt.cache_write_tokens);
+                put_count(attributes, published::CACHE_READ_TOKENS, read);
+                put_count(attributes, published::CACHE_WRITE_TOKENS, write);
             }
         });
         if attempt.server.is_some() {

@@ -146,6 +146,15 @@ impl Attributes<'_> {
         self
     }
 
+    /// A number that may be below zero.
+    pub(super) fn signed(&mut self, key: &str, value: i64) -> &mut Self {
+        // As all the 64 bits of its two's complement.
+        let value = value.cast_unsigned();
+        self.begin(key, 1 + width(usize::try_from(value).unwrap_or(usize::MAX)));
+        uint(self.out, INT, value);
+        self
+    }
+
     pub(super) fn bool(&mut self, key: &str, value: bool) -> &mut Self {
         self.begin(key, 2);
         uint(self.out, BOOL, u64::from(value));

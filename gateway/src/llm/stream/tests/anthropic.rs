@@ -55,7 +55,8 @@ fn anthropic_events_tell_which_text_they_add() {
         usage,
         Some(Usage {
             input: 9,
-            output: 7
+            output: 7,
+            ..Usage::default()
         })
     );
     let error = one(

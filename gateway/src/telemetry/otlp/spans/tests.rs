@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span as Read};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, SkipReason, Strategy};
+use parapet_policy::record::Parameters;
 use parapet_policy::trace::TraceId;
 use prost::Message as _;
 
@@ -60,9 +61,12 @@ fn attempt() -> Attempt {
         took_us: 2_000_000,
         input_tokens: Some(3),
         output_tokens: Some(4),
-        error: None,
+        cache_read_tokens: Some(2),
+        response_id: Some("chatcmpl-1".into()),
+        response_model: Some("gpt-2024".into()),
+        finish_reasons: vec!["stop", "length"],
         complete: true,
-        span: 0,
+        ..Attempt::default()
     }
 }
 
@@ -184,6 +188,16 @@ fn attributes_say_what_happened() {
 #[test]
 fn models_speak_the_conventions() {
     let mut record = record("r");
+    record.parameters = Parameters {
+        max_tokens: Some(64),
+        temperature: Some(0.5),
+        top_p: Some(0.25),
+        top_k: Some(40.0),
+        frequency_penalty: Some(-1.0),
+        presence_penalty: Some(1.0),
+        seed: Some(-7),
+        choices: Some(2),
+    };
     record.attempts.push(attempt());
     let mut failed = attempt();
     (failed.status, failed.error) = (Some(429), None);
@@ -196,6 +210,19 @@ fn models_speak_the_conventions() {
         (&spans[1], "gen_ai.usage.input_tokens", "3"),
         (&spans[1], "gen_ai.usage.output_tokens", "4"),
         (&spans[1], "gen_ai.response.time_to_first_chunk", "1.5"),
+        (&spans[1], "gen_ai.request.max_tokens", "64"),
+        (&spans[1], "gen_ai.request.temperature", "0.5"),
+        (&spans[1], "gen_ai.request.top_p", "0.25"),
+        (&spans[1], "gen_ai.request.top_k", "40"),
+        (&spans[1], "gen_ai.request.frequency_penalty", "-1"),
+        (&spans[1], "gen_ai.request.presence_penalty", "1"),
+        (&spans[1], "gen_ai.request.seed", "-7"),
+        (&spans[1], "gen_ai.request.choice.count", "2"),
+        (&spans[1], "gen_ai.response.id", "chatcmpl-1"),
+        (&spans[1], "gen_ai.response.model", "gpt-2024"),
+        (&spans[1], "gen_ai.response.finish_reasons", "stop length"),
+        (&spans[1], "gen_ai.usage.cache_read.input_tokens", "2"),
+        (&spans[1], "gen_ai.usage.reasoning.output_tokens", "-"),
         (&spans[1], "server.address", "[::1]"),
         (&spans[1], "error.type", "-"),
         (&spans[3], "error.type", "429"),
@@ -229,6 +256,7 @@ fn the_published_names_stand_beside_the_standard_ones() {
         (&spans[0], "http.route", "/v1/chat/completions"),
         (&spans[1], "tfy.model.fqn", "main/gpt"),
         (&spans[1], "tfy.model.metric.latency_in_ms", "2000"),
+        (&spans[1], "tfy.model.metric.cache_read_input_tokens", "2"),
         (&spans[3], "tfy.guardrail.result", "mutate"),
         (&spans[3], "tfy.guardrail.name", "judge"),
         (&spans[3], "parapet.guardrail.action", "modify"),

@@ -1,7 +1,7 @@
 //! Values of a span's attributes, and the words for them.
 
 use parapet_policy::outcome::{Operation, Strategy};
-use parapet_policy::record::GuardrailRecord;
+use parapet_policy::record::{Attempt, GuardrailRecord, Parameters};
 
 use super::super::names;
 use super::super::wire::Attributes;
@@ -33,6 +33,55 @@ pub(super) fn put_content(attributes: &mut Attributes<'_>, name: &str, body: &[u
 pub(super) fn put_count(attributes: &mut Attributes<'_>, name: &str, count: Option<u64>) {
     if let Some(count) = count {
         attributes.int(name, count);
+    }
+}
+
+/// What an answer said about itself.
+pub(super) fn put_details(attributes: &mut Attributes<'_>, attempt: &Attempt) {
+    put_count(
+        attributes,
+        names::CACHE_READ_TOKENS,
+        attempt.cache_read_tokens,
+    );
+    put_count(
+        attributes,
+        names::CACHE_WRITE_TOKENS,
+        attempt.cache_write_tokens,
+    );
+    put_count(
+        attributes,
+        names::REASONING_TOKENS,
+        attempt.reasoning_tokens,
+    );
+    if let Some(id) = &attempt.response_id {
+        attributes.str(names::RESPONSE_ID, id);
+    }
+    if let Some(model) = &attempt.response_model {
+        attributes.str(names::RESPONSE_MODEL, model);
+    }
+    attributes.strs(
+        names::FINISH_REASONS,
+        attempt.finish_reasons.iter().copied(),
+    );
+}
+
+/// What the client asked for in numbers.
+pub(super) fn put_parameters(attributes: &mut Attributes<'_>, parameters: &Parameters) {
+    put_count(attributes, names::MAX_TOKENS, parameters.max_tokens);
+    put_count(attributes, names::CHOICES, parameters.choices);
+    if let Some(seed) = parameters.seed {
+        attributes.signed(names::SEED, seed);
+    }
+    for (name, value) in [
+        (names::TEMPERATURE, parameters.temperature),
+        (names::TOP_P, parameters.top_p),
+        (names::TOP_K, parameters.top_k),
+        (names::FREQUENCY_PENALTY, parameters.frequency_penalty),
+        (names::PRESENCE_PENALTY, parameters.presence_penalty),
+    ] {
+        if let Some(value) = value {
+            attributes.double(name, value);
+        }
     }
 }
 
