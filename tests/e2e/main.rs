@@ -8,6 +8,7 @@
 mod bad_input;
 mod callers;
 mod connections;
+mod coverage;
 mod dependencies;
 mod disconnects;
 mod fakes;

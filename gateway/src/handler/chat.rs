@@ -67,7 +67,7 @@ impl Gateway {
         request: Request,
         limits: &llm::Limits,
     ) -> Result<Response<Body>, Failure> {
-        let guarded = planned.has(Hook::LlmInput) || planned.refuses_unscannable();
+        let guarded = planned.sees(Hook::LlmInput);
         let texts = if guarded {
             request.texts(limits)?
         } else {
@@ -164,7 +164,7 @@ impl Gateway {
             mut body,
         } = answer;
         let settings = &planned.snapshot.settings;
-        if !planned.has(Hook::LlmOutput) {
+        if !planned.sees(Hook::LlmOutput) {
             let begun = race.alongside(body.begin()).await?;
             begun.inspect_err(|error| planned.note_error(error))?;
             race.finish().await?;
@@ -207,7 +207,8 @@ impl Gateway {
         let must_see = output
             .plan
             .iter()
-            .any(|guardrail| guardrail.strategy != Strategy::Audit);
+            .any(|guardrail| guardrail.strategy != Strategy::Audit)
+            || planned.refuses_unscannable();
         let Ok(text) = String::from_utf8(bytes.to_vec()) else {
             return if must_see {
                 Err(unreadable())

@@ -14,7 +14,7 @@ use super::Gateway;
 use super::error::Failure;
 use super::resolve::{self, Resolved, resolve};
 use crate::identity::{AuthError, Identity, has_credentials};
-use crate::llm::{Request, Texts};
+use crate::llm::{Request, Texts, UnjudgedCounts};
 use crate::pipeline::block::{Blocked, Blocker};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{self, Stage};
@@ -104,6 +104,11 @@ impl Planned {
         !self.plan.hooks.get(hook).is_empty()
     }
 
+    /// Whether anybody has to see what passes a hook: a guardrail, or the rule that refuses what none can judge.
+    pub(super) fn sees(&self, hook: Hook) -> bool {
+        self.has(hook) || self.refuses_unscannable()
+    }
+
     /// The guardrails of a hook, in order.
     pub(super) fn entries(&self, hook: Hook) -> &[Entry] {
         self.plan.hooks.get(hook)
@@ -185,8 +190,12 @@ impl Planned {
 
     /// Content that no guardrail can judge shows in the record, and is refused if a rule says so.
     pub(super) fn check_unjudged(&self, hook: Hook, texts: &Texts) -> Result<(), Failure> {
-        self.note_unjudged(texts);
-        let counts = texts.unjudged();
+        self.check_counts(hook, texts.unjudged())
+    }
+
+    /// The same of what was counted already.
+    pub(super) fn check_counts(&self, hook: Hook, counts: &UnjudgedCounts) -> Result<(), Failure> {
+        self.note_unjudged(counts);
         if counts.is_empty() || !self.refuses_unscannable() {
             return Ok(());
         }
@@ -207,8 +216,7 @@ impl Planned {
         }))
     }
 
-    fn note_unjudged(&self, texts: &Texts) {
-        let counts = texts.unjudged();
+    fn note_unjudged(&self, counts: &UnjudgedCounts) {
         if counts.is_empty() {
             return;
         }

@@ -1,5 +1,7 @@
 //! An answer that streams: relayed as it comes, guarded as it flows, or judged whole before it goes.
 
+mod checked;
+mod coverage;
 mod delivery;
 mod flowing;
 mod services;
@@ -92,15 +94,14 @@ impl Gateway {
         headers
             .entry(http::header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-cache"));
-        if !planned.has(Hook::LlmOutput) {
+        let client = self.client.clone();
+        if !planned.sees(Hook::LlmOutput) {
             answer::tell(&mut headers, expose, &recording);
             let dialect = request.request.dialect();
             let body = answer::passed_on(body, true, &recording)
                 .last_words(move |error| cut(&planned, dialect, error));
             return Ok(answer::relayed(status, headers, body, &recording));
         }
-        let watchers = Watchers::of(&planned);
-        let client = self.client.clone();
         let job = Job {
             planned,
             request,
@@ -108,6 +109,12 @@ impl Gateway {
             upstream: body,
             client,
         };
+        if !job.planned.has(Hook::LlmOutput) {
+            answer::tell(&mut headers, expose, &recording);
+            let body = Body::produced(move |frames| checked::run(job, frames));
+            return Ok(answer::relayed(status, headers, body, &recording));
+        }
+        let watchers = Watchers::of(&job.planned);
         services::ask_at_once(&job, &watchers).await?;
         if !watchers.buffered.is_empty() {
             let body = services::judge_whole(job, &watchers).await?;
@@ -128,12 +135,19 @@ impl Gateway {
 /// may be inside of an event, which an empty line ends.
 fn cut(planned: &Planned, dialect: llm::Dialect, error: UpstreamError) -> Bytes {
     planned.note_error(&error);
-    let failure = Failure::from(error);
-    let id = planned.recording.with(|record| record.request_id.clone());
-    planned.recording.end(super::end_of(&failure), 200);
-    [&b"\n\n"[..], &failure.events(dialect, &id)]
-        .concat()
-        .into()
+    let words = planned.stopped(&Failure::from(error), dialect);
+    [&b"\n\n"[..], &words].concat().into()
+}
+
+impl Planned {
+    /// Ends the record of a stream that is stopped, and gives the events that tell the client.
+    fn stopped(&self, failure: &Failure, dialect: llm::Dialect) -> Bytes {
+        let (id, status) = self
+            .recording
+            .with(|record| (record.request_id.clone(), record.status));
+        self.recording.end(super::end_of(failure), status);
+        failure.events(dialect, &id)
+    }
 }
 
 fn guarded(

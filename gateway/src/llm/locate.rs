@@ -13,7 +13,7 @@ use std::sync::Arc;
 use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText, Segments};
 
 use super::data_url::{self, Data};
-use super::json::{Doc, RawStr, Value, text_of, unescape_into};
+use super::json::{Doc, Kind, RawStr, Value, text_of, unescape_into};
 use super::schema::Budget;
 use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
 use super::unjudged::{Unjudged, UnjudgedCounts};
@@ -326,6 +326,20 @@ impl Locator {
             self.unjudged(Unjudged::RemoteUrl);
             self.text(value, context);
         }
+    }
+
+    /// Takes text that is written as tokens: a list of numbers, or of such lists; false for anything else.
+    pub(super) fn tokens(&mut self, value: Value<'_>) -> bool {
+        let of_numbers = |list: Value<'_>| {
+            let mut items = list.items().peekable();
+            items.peek().is_some() && items.all(|item| item.kind() == Kind::Number)
+        };
+        let mut lists = value.items().peekable();
+        let is_tokens = of_numbers(value) || lists.peek().is_some() && lists.all(of_numbers);
+        if is_tokens {
+            self.unjudged(Unjudged::Tokens);
+        }
+        is_tokens
     }
 
     /// Opens an answer (a choice): its number goes into the context of its texts.

@@ -8,6 +8,7 @@ use parapet_policy::hook::Hook;
 use parapet_policy::outcome::Outcome;
 use parapet_policy::plan::Planned as Entry;
 
+use super::coverage::Coverage;
 use super::delivery::Delivery;
 use super::services::Windows;
 use super::{Job, Watchers};
@@ -45,6 +46,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
     let mut windows = Windows::new(&planned, &request, &watchers.windowed, client.clone());
     let delivery = Delivery::new(frames, &planned, &request, watchers.observing, client);
     let mut decoder = Decoder::new(settings.stream_event_bytes);
+    let mut coverage = Coverage::new(&planned);
     let result = async {
         while let Some(chunk) = upstream
             .chunk()
@@ -55,7 +57,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
             while let Some(frame) = decoder.next_frame().map_err(|_| unreadable())? {
                 let event = Event::read(dialect, frame);
                 note(&planned, &event);
-                check(&planned, &event)?;
+                coverage.check(&event)?;
                 guarded.event(event)?;
             }
             guarded.settle()?;
@@ -67,7 +69,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         if let Some(frame) = decoder.finish() {
             let event = Event::read(dialect, frame);
             note(&planned, &event);
-            check(&planned, &event)?;
+            coverage.check(&event)?;
             guarded.event(event)?;
         }
         guarded.finish()?;
@@ -84,24 +86,11 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         if !windows.is_active() {
             delivery.send(guarded.flow.take()).await;
         }
-        let id = planned.recording.with(|record| record.request_id.clone());
-        let status = planned.recording.with(|record| record.status);
-        planned
-            .recording
-            .end(super::super::end_of(&failure), status);
-        delivery.say(failure.events(dialect, &id)).await;
+        delivery.say(planned.stopped(&failure, dialect)).await;
     }
     drop(guarded);
     windows.report();
     Ok(())
-}
-
-/// Content in an event that no guardrail can judge.
-pub(super) fn check(planned: &Planned, event: &Event) -> Result<(), Failure> {
-    match event.whole() {
-        Some(whole) => planned.check_unjudged(Hook::LlmOutput, whole),
-        None => Ok(()),
-    }
 }
 
 /// Notes tokens, the time to the first text, and what the stream says about the answer: with its first event that has
@@ -154,7 +143,7 @@ fn texts<'a>(
     })
 }
 
-fn unreadable() -> Failure {
+pub(super) fn unreadable() -> Failure {
     Failure::Upstream("the model's stream cannot be read, and a guardrail has to see it".to_owned())
 }
 

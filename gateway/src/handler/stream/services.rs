@@ -7,7 +7,8 @@ use parapet_guardrails::client::HttpClient;
 use parapet_policy::hook::Hook;
 use parapet_policy::plan::Planned as Entry;
 
-use super::flowing::{check, note};
+use super::coverage::Coverage;
+use super::flowing::note;
 use super::{Job, Watchers};
 use crate::handler::error::Failure;
 use crate::handler::payload::{AssembledPayload, RequestPayload, ResponsePayload};
@@ -75,12 +76,13 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
     }
     planned.note_complete();
     events.extend(decoder.finish().map(|frame| Event::read(dialect, frame)));
+    let mut coverage = Coverage::new(&planned);
     for event in &events {
         if event.kind == EventKind::Broken {
             return Err(unreadable());
         }
         note(&planned, event);
-        check(&planned, event)?;
+        coverage.check(event)?;
         assembly.push(event);
     }
     let asked = |entry: &&Entry| {

@@ -22,7 +22,8 @@ pub(super) fn role_of(message: Value<'_>) -> Role {
 pub(super) fn message(message: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
     for (key, value) in out.members(message, context) {
         match key.as_ref() {
-            "content" => content(value, context, out),
+            // Some models draw; the list has the form of content.
+            "content" | "images" => content(value, context, out),
             "refusal" | "reasoning_content" | "reasoning" => out.text(value, context),
             "name" | "tool_call_id" => out.text(value, context.name()),
             "tool_calls" => {
@@ -54,28 +55,36 @@ pub(super) fn content(value: Value<'_>, context: Context, out: &mut Locator) {
     if value.kind() != Kind::Array {
         return out.text(value, context);
     }
-    for part in value.items() {
-        let kind = part.get_str("type");
-        if !matches!(kind.as_deref(), Some("text" | "input_text" | "output_text")) {
-            out.end_run(context);
-        }
-        match kind.as_deref() {
-            Some("text" | "input_text" | "output_text") => text_part(part, context, out),
-            Some("image_url" | "input_image") => link_part(part, Unjudged::Image, context, out),
-            Some("video_url") => link_part(part, Unjudged::Video, context, out),
-            Some("input_audio" | "audio_url") => link_part(part, Unjudged::Audio, context, out),
-            Some("file" | "input_file") => file_part(part, context, out),
-            Some(_) => {
-                for (key, value) in out.members(part, context) {
-                    if key != "type" {
-                        out.text(value, context);
-                    }
-                }
-            }
-            None => out.strings_in(part, context),
-        }
+    if out.tokens(value) {
+        return;
+    }
+    for one in value.items() {
+        part(one, context, out);
     }
     out.end_run(context);
+}
+
+/// One part of a content. Texts that follow each other are one: whoever takes a part alone ends the run.
+pub(super) fn part(part: Value<'_>, context: Context, out: &mut Locator) {
+    let kind = part.get_str("type");
+    if !matches!(kind.as_deref(), Some("text" | "input_text" | "output_text")) {
+        out.end_run(context);
+    }
+    match kind.as_deref() {
+        Some("text" | "input_text" | "output_text") => text_part(part, context, out),
+        Some("image_url" | "input_image") => link_part(part, Unjudged::Image, context, out),
+        Some("video_url") => link_part(part, Unjudged::Video, context, out),
+        Some("input_audio" | "audio_url") => link_part(part, Unjudged::Audio, context, out),
+        Some("file" | "input_file") => file_part(part, context, out),
+        Some(_) => {
+            for (key, value) in out.members(part, context) {
+                if key != "type" {
+                    out.text(value, context);
+                }
+            }
+        }
+        None => out.strings_in(part, context),
+    }
 }
 
 fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {

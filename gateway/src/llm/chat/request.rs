@@ -34,6 +34,7 @@ pub(in crate::llm) fn request(root: Value<'_>, out: &mut Locator) {
             "user" | "safety_identifier" | "prompt_cache_key" => out.text(value, parameter),
             "function_call" | "tool_choice" => out.strings_in(value, parameter.fixed("name")),
             "model" => {}
+            "prompt" | "input" | "input_ids" | "prompt_token_ids" if out.tokens(value) => {}
             // Words of the format; anybody may write anything there all the same.
             "stream_options" | "reasoning_effort" | "service_tier" | "verbosity" | "modalities" => {
                 out.strings_in(value, parameter.name());

@@ -24,8 +24,10 @@ pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Loc
             | "service_tier"
             | "usage"
             | "prompt_filter_results"
-            | "prompt_logprobs"
-            | "prompt_token_ids" => {}
+            | "prompt_logprobs" => {}
+            "prompt_token_ids" => {
+                out.tokens(value);
+            }
             _ => out.strings_in(value, context),
         }
     }

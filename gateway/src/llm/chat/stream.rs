@@ -1,6 +1,10 @@
 //! A chunk of a streamed answer.
 
+use parapet_guardrails::segment::Role;
+
+use super::message;
 use crate::llm::json::{Kind, Value};
+use crate::llm::locate::Context;
 use crate::llm::stream::{ChannelKind, EventKind, LEGACY_CALL, Reading};
 use crate::llm::unjudged::Unjudged;
 use crate::llm::usage::Usage;
@@ -29,8 +33,10 @@ pub(in crate::llm) fn chunk(root: Value<'_>, out: &mut Reading) {
             | "service_tier"
             | "obfuscation"
             | "provider"
-            | "prompt_filter_results"
-            | "prompt_token_ids" => {}
+            | "prompt_filter_results" => {}
+            "prompt_token_ids" => {
+                out.whole.tokens(value);
+            }
             _ => out.strings(value),
         }
     }
@@ -91,6 +97,11 @@ fn delta(delta: Value<'_>, answer: u32, out: &mut Reading) {
                 out.strings(value);
             }
             "audio" => audio(value, answer, out),
+            "images" => {
+                for image in out.items(value) {
+                    parts(image, out);
+                }
+            }
             "role" | "id" => out.bare &= value.is_null(),
             _ => out.unknown(value, answer, &key),
         }
@@ -112,9 +123,17 @@ fn content(value: Value<'_>, answer: u32, out: &mut Reading) {
                     }
                 }
             }
-            Some(_) | None => out.strings(part),
+            Some(_) | None => parts(part, out),
         }
     }
+}
+
+/// A part that comes whole: an image and its like.
+fn parts(part: Value<'_>, out: &mut Reading) {
+    let context = Context::text(Role::Assistant).in_turn(true);
+    out.bare = false;
+    message::part(part, context, &mut out.whole);
+    out.whole.end_run(context);
 }
 
 fn tool_call(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
@@ -144,12 +163,14 @@ fn reasoning_detail(detail: Value<'_>, answer: u32, index: u32, out: &mut Readin
         match key.as_ref() {
             "text" => out.delta(value, answer, ChannelKind::ReasoningDetail, index),
             "summary" => out.delta(value, answer, ChannelKind::ReasoningSummary, index),
-            "data" | "signature" => {
+            "data" => {
                 if !value.is_null() {
                     out.bare = false;
                     out.whole.unjudged(Unjudged::Opaque);
                 }
             }
+            // What it signs is judged.
+            "signature" => out.bare &= value.is_null(),
             "id" => out.bare &= value.is_null(),
             "type" | "format" | "index" => {}
             _ => out.strings(value),

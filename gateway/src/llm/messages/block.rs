@@ -14,6 +14,9 @@ pub(super) fn content(value: Value<'_>, tools: &Tools<'_>, context: Context, out
         Kind::Object => return block(value, tools, context, out),
         Kind::String | Kind::Null | Kind::Bool | Kind::Number => return out.text(value, context),
     }
+    if out.tokens(value) {
+        return;
+    }
     for one in value.items() {
         if one.get("type").is_some_and(|kind| kind.is("text")) {
             text(one, context, out);
@@ -74,7 +77,12 @@ pub(super) fn block(block: Value<'_>, tools: &Tools<'_>, context: Context, out: 
         Some("image") => source(block, Unjudged::Image, tools, context, out),
         Some("document") => source(block, Unjudged::File, tools, context, out),
         Some("redacted_thinking") => out.unjudged(Unjudged::Opaque),
-        Some("thinking") => members(block, tools, context.fixed("signed"), out),
+        Some("thinking") => {
+            if is_hidden(block) {
+                out.unjudged(Unjudged::Opaque);
+            }
+            members(block, tools, context.fixed("signed"), out);
+        }
         Some("tool_use" | "server_tool_use" | "mcp_tool_use") => call(block, tools, context, out),
         Some("mid_conv_system") => {
             members(
@@ -92,6 +100,12 @@ pub(super) fn block(block: Value<'_>, tools: &Tools<'_>, context: Context, out: 
         Some(_) => members(block, tools, retrieved, out),
         None => out.strings_in(block, context),
     }
+}
+
+/// Reasoning of which nothing can be read but a signature, which then holds it, encrypted.
+fn is_hidden(thinking: Value<'_>) -> bool {
+    let empty = |name| thinking.get_str(name).is_none_or(|text| text.is_empty());
+    empty("thinking") && !empty("signature")
 }
 
 /// A block with a `source`, and texts beside it.

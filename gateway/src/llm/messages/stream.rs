@@ -94,6 +94,7 @@ fn delta(delta: Value<'_>, index: u32, out: &mut Reading) {
             ("input_json_delta", "partial_json") => ChannelKind::Arguments,
             ("thinking_delta", "thinking") => ChannelKind::SignedReasoning,
             ("signature_delta", "signature") => {
+                out.signs |= !value.is("");
                 out.bare = false;
                 continue;
             }

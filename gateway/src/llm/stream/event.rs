@@ -66,6 +66,8 @@ pub struct Event {
     pub begins: Option<(u32, bool)>,
     /// Tokens so far, when it says so. Anthropic reports input and output in different events: 0 means not said.
     pub usage: Option<Usage>,
+    /// Whether it signs reasoning (Anthropic).
+    pub signs: bool,
     whole: Option<Texts>,
     copies: Vec<Copy>,
     bare: bool,
@@ -87,6 +89,7 @@ pub(in crate::llm) struct Reading {
     pub(in crate::llm) ended: Vec<u32>,
     pub(in crate::llm) begins: Option<(u32, bool)>,
     pub(in crate::llm) usage: Option<Usage>,
+    pub(in crate::llm) signs: bool,
     copies: Vec<Copy>,
     /// False as soon as the event says anything besides its deltas.
     pub(in crate::llm) bare: bool,
@@ -188,6 +191,7 @@ impl Event {
             ended: Vec::new(),
             begins: None,
             usage: None,
+            signs: false,
             whole: None,
             copies: Vec::new(),
             bare: false,
@@ -211,6 +215,7 @@ impl Event {
             ended: Vec::new(),
             begins: None,
             usage: None,
+            signs: false,
             copies: Vec::new(),
             bare: true,
             whole: Locator::new(data.clone(), &limits),
@@ -225,6 +230,7 @@ impl Event {
             ended,
             begins,
             usage,
+            signs,
             copies,
             bare,
             whole,
@@ -242,6 +248,7 @@ impl Event {
             ended,
             begins,
             usage,
+            signs,
             whole,
             copies,
             bare,
