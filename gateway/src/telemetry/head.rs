@@ -3,7 +3,7 @@
 //! This is all that the request path does for traces; the spans are made from the record.
 
 use http::HeaderMap;
-use parapet_otlp::Sampler;
+pub use parapet_otlp::Sampler;
 use parapet_policy::trace::{Incoming, SpanId, TraceContext, TraceId, state};
 
 use crate::route::request_id::random;
