@@ -129,7 +129,7 @@ impl Bench {
                     roles: Vec::new(),
                 },
                 metadata: std::collections::BTreeMap::new(),
-                model: Some("mock/m".into()),
+                models: ["mock/m".into()].into(),
                 mcp: None,
                 request_id: "r".into(),
             }),

@@ -78,6 +78,14 @@ impl Target {
         }
     }
 
+    /// Every name of the model, the one asked for first; none for MCP.
+    pub fn models(&self) -> Arc<[Arc<str>]> {
+        match self {
+            Self::Model { names, .. } => names.clone(),
+            Self::Mcp { .. } => Arc::default(),
+        }
+    }
+
     /// The namespace of the resource that the request goes to.
     pub const fn namespace(&self) -> &Arc<str> {
         match self {

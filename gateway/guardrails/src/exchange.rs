@@ -22,12 +22,51 @@ pub struct Call {
     pub caller: Caller,
     /// Metadata after merging.
     pub metadata: BTreeMap<String, String>,
-    /// The model as the caller named it.
-    pub model: Option<Arc<str>>,
-    /// MCP server and tool.
-    pub mcp: Option<(Arc<str>, Arc<str>)>,
+    /// Every name of the model: the one asked for first, then what it may be routed or renamed to. Empty for
+    /// MCP.
+    pub models: Arc<[Arc<str>]>,
+    /// What an MCP message is for.
+    pub mcp: Option<McpCall>,
     /// As sent to the client in `x-request-id`.
     pub request_id: Arc<str>,
+}
+
+/// What an MCP message is for.
+#[derive(Clone)]
+pub struct McpCall {
+    /// Every name of the server: the one asked for first, then the source server behind a virtual one.
+    pub servers: Arc<[Arc<str>]>,
+    /// The tool, when the message calls one.
+    pub tool: Option<Arc<str>>,
+    /// The tool call's `arguments` as JSON, as the caller sent them.
+    pub arguments: Option<Bytes>,
+    /// What is known of the tool.
+    pub hints: ToolHints,
+}
+
+impl std::fmt::Debug for McpCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the arguments, which are the caller's text.
+        f.debug_struct("McpCall")
+            .field("servers", &self.servers)
+            .field("tool", &self.tool)
+            .field("hints", &self.hints)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a tool says of itself in its `annotations`, overridden by the server's resource. An absent hint is
+/// not known: the protocol's defaults are not filled in.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ToolHints {
+    /// It changes nothing.
+    pub read_only: Option<bool>,
+    /// It may delete or overwrite.
+    pub destructive: Option<bool>,
+    /// Calling it again with the same arguments changes nothing more.
+    pub idempotent: Option<bool>,
+    /// It reaches beyond the server: the web, mail, other systems.
+    pub open_world: Option<bool>,
 }
 
 /// A whole exchange as it stands at one hook.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use parapet_policy::hook::Hook;
 
 use crate::external::custom::Custom;
+use crate::local::cedar::Cedar;
 use crate::local::code_safety_linter::CodeSafetyLinter;
 use crate::local::regex::Regex;
 use crate::local::request_metadata::RequestMetadata;
@@ -98,6 +99,7 @@ macro_rules! kinds {
 
 // Sorted. A new kind is one file in `local/` or `external/` and one line here.
 kinds! {
+    cedar: Cedar,
     code_safety_linter: CodeSafetyLinter,
     custom: Custom,
     regex: Regex,

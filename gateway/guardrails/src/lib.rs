@@ -9,6 +9,7 @@ pub mod kinds;
 
 /// Kinds that run in process.
 pub mod local {
+    pub mod cedar;
     pub mod code_safety_linter;
     pub mod regex;
     pub mod request_metadata;

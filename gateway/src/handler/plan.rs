@@ -73,9 +73,9 @@ impl Planned {
         } = resolve(&snapshot, identity, headers, request)?;
         let call = Call {
             hook: Hook::LlmInput,
+            models: facts.target.models(),
             caller: facts.caller,
             metadata: facts.metadata,
-            model: Some(request.model().clone()),
             mcp: None,
             request_id: recording.with(|record| record.request_id.clone()),
         };

@@ -184,7 +184,7 @@ fn judge<P: Payload>(
             hook,
             caller: trial.facts.caller.clone(),
             metadata: trial.facts.metadata.clone(),
-            model: Some(trial.request.model().clone()),
+            models: trial.facts.target.models(),
             mcp: None,
             request_id: "try".into(),
         }),

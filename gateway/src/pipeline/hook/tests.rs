@@ -306,7 +306,7 @@ impl Bench {
             hook,
             caller,
             metadata: Default::default(),
-            model: None,
+            models: [].into(),
             mcp: None,
             request_id: "r".into(),
         };

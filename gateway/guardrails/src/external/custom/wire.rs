@@ -33,7 +33,8 @@ struct User<'a> {
 #[derive(Serialize)]
 struct Mcp<'a> {
     server: &'a str,
-    tool: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'a str>,
 }
 
 /// The body of the call. The bodies that are judged go in as they stand, without being parsed again.
@@ -51,7 +52,10 @@ pub(super) fn request_body(exchange: &Exchange, config: &str) -> Vec<u8> {
             subject_display_name: name,
         },
         metadata: &call.metadata,
-        mcp: call.mcp.as_ref().map(|(server, tool)| Mcp { server, tool }),
+        mcp: call.mcp.as_ref().map(|mcp| Mcp {
+            server: mcp.servers.first().map_or("", |name| name),
+            tool: mcp.tool.as_deref(),
+        }),
     };
     let context = serde_json::to_vec(&context).unwrap_or_else(|_| b"{}".to_vec());
     let response_len = exchange.response_body.as_ref().map_or(0, bytes::Bytes::len);

@@ -27,7 +27,7 @@ fn judge(config: &Value, hook: Hook, metadata: &Value) -> Result<(), ContextViol
             roles: vec![],
         },
         metadata,
-        model: Some("demo/echo".into()),
+        models: ["demo/echo".into()].into(),
         mcp: None,
         request_id: "r".into(),
     };

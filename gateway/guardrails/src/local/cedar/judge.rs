@@ -1,0 +1,237 @@
+//! Asking Cedar, and saying what it answered.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use cedar_policy::{Authorizer, Context, Decision, PolicyId, Request, RestrictedExpression};
+use parapet_policy::hook::Hook;
+
+use super::known::{Known, Memory, Resource, Rule};
+use super::schema::Shape;
+use super::values;
+use crate::exchange::{Call, McpCall, ToolHints};
+use crate::guardrail::{ContextGuardrail, ContextViolation};
+
+/// A `forbid` applies. The policy's id follows: `forbidden:no-deletes`.
+const FORBIDDEN: &str = "forbidden";
+/// No `permit` applies.
+const NOT_PERMITTED: &str = "not_permitted";
+/// A policy could not be evaluated. The policy's id follows.
+const NOT_EVALUATED: &str = "not_evaluated";
+
+/// An explanation names at most so many policies of a sort; the categories name all.
+const NAMED: usize = 8;
+
+/// Compiled policies.
+pub(super) struct Judge {
+    pub(super) rules: Vec<Rule>,
+    /// What they read of arguments, with types.
+    pub(super) arguments: Shape,
+    /// What they read of the metadata.
+    pub(super) metadata: Vec<String>,
+    pub(super) authorizer: Authorizer,
+    pub(super) memory: Memory,
+}
+
+impl ContextGuardrail for Judge {
+    fn judge(&self, call: &Call) -> Result<(), ContextViolation> {
+        match (call.hook, &call.mcp) {
+            (Hook::LlmInput, _) => {
+                let asked = call.models.first().map_or("", |name| name);
+                let context = vec![("model".to_owned(), text(asked)), self.metadata(call)];
+                let resource = Resource {
+                    names: &call.models,
+                    tool: None,
+                };
+                self.ask(call, resource, context, &[])
+            }
+            (Hook::McpToolPreInvoke, Some(mcp)) => match &mcp.tool {
+                Some(tool) => self.judge_tool(call, mcp, tool),
+                // A message that calls no tool.
+                None => Ok(()),
+            },
+            (Hook::McpToolPreInvoke, None) | (Hook::LlmOutput | Hook::McpToolPostInvoke, _) => {
+                Ok(())
+            }
+        }
+    }
+}
+
+type Part = (String, RestrictedExpression);
+
+impl Judge {
+    fn judge_tool(
+        &self,
+        call: &Call,
+        mcp: &McpCall,
+        tool: &std::sync::Arc<str>,
+    ) -> Result<(), ContextViolation> {
+        let read = values::read(mcp.arguments.as_deref(), &self.arguments).map_err(|_| {
+            let explanation = "the arguments cannot be read".to_owned();
+            violation(explanation, vec![NOT_EVALUATED.into()])
+        })?;
+        let asked = mcp.servers.first().map_or("", |name| name);
+        let context = vec![
+            ("server".to_owned(), text(asked)),
+            ("tool".to_owned(), text(tool)),
+            ("arguments".to_owned(), record(read.members)?),
+            self.metadata(call),
+            ("hints".to_owned(), hints(mcp.hints)?),
+        ];
+        let resource = Resource {
+            names: &mcp.servers,
+            tool: Some(tool),
+        };
+        self.ask(call, resource, context, &read.unfit)
+    }
+
+    fn ask(
+        &self,
+        call: &Call,
+        resource: Resource<'_>,
+        context: Vec<Part>,
+        unfit: &[Vec<String>],
+    ) -> Result<(), ContextViolation> {
+        let known = self
+            .memory
+            .get(call, resource, &self.rules)
+            .map_err(|_| unreadable())?;
+        self.fits(&known, unfit)?;
+        let context = Context::from_pairs(context).map_err(|_| unreadable())?;
+        let request = Request::new(
+            known.principal.clone(),
+            known.action.clone(),
+            known.resource.clone(),
+            context,
+            None,
+        )
+        .map_err(|_| unreadable())?;
+        let answer = self
+            .authorizer
+            .is_authorized(&request, &known.policies, &known.entities);
+        let errors: Vec<&PolicyId> = answer
+            .diagnostics()
+            .errors()
+            .map(|error| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+                error.policy_id()
+            })
+            .collect();
+        match answer.decision() {
+            // An error in a `permit` only takes something away; a `forbid` might have applied.
+            Decision::Allow if !self.any_forbids(&known, &errors) => Ok(()),
+            Decision::Allow => Err(told(
+                "could not be evaluated: policy",
+                NOT_EVALUATED,
+                errors,
+            )),
+            Decision::Deny => {
+                let by: Vec<&PolicyId> = answer.diagnostics().reason().collect();
+                if !by.is_empty() {
+                    return Err(told("forbidden by policy", FORBIDDEN, by));
+                }
+                if !errors.is_empty() {
+                    let says = "no policy permits it; could not be evaluated: policy";
+                    let mut refusal = told(says, NOT_EVALUATED, errors);
+                    refusal.categories.insert(0, NOT_PERMITTED.into());
+                    return Err(refusal);
+                }
+                let explanation = "no policy permits it".to_owned();
+                Err(violation(explanation, vec![NOT_PERMITTED.into()]))
+            }
+        }
+    }
+
+    /// Refuses arguments that are not what the policies that can apply take them for: what those policies
+    /// would say is unknown.
+    fn fits(&self, known: &Known, unfit: &[Vec<String>]) -> Result<(), ContextViolation> {
+        for path in unfit {
+            let readers: Vec<&PolicyId> = known
+                .places
+                .iter()
+                .filter_map(|place| self.rules.get(*place))
+                .filter(|rule| rule.reads.arguments.contain(path))
+                .map(|rule| rule.policy.id())
+                .collect();
+            if !readers.is_empty() {
+                let says = format!(
+                    "the argument {:?} is not of the type that policies read it as: policy",
+                    path.join(".")
+                );
+                return Err(told(&says, NOT_EVALUATED, readers));
+            }
+        }
+        Ok(())
+    }
+
+    fn any_forbids(&self, known: &Known, ids: &[&PolicyId]) -> bool {
+        let forbids = |id: &PolicyId| {
+            let policy = known.policies.policy(id);
+            policy.is_none_or(|policy| policy.effect() == cedar_policy::Effect::Forbid)
+        };
+        ids.iter().any(|id| forbids(id))
+    }
+
+    fn metadata(&self, call: &Call) -> Part {
+        let members = self.metadata.iter().filter_map(|name| {
+            let value = call.metadata.get(name)?;
+            Some((name.clone(), text(value)))
+        });
+        let record = RestrictedExpression::new_record(members);
+        // Only a name that is there twice is refused, and a set of names has none.
+        let record = record.unwrap_or_else(|_| text(""));
+        ("metadata".to_owned(), record)
+    }
+}
+
+fn hints(hints: ToolHints) -> Result<RestrictedExpression, ContextViolation> {
+    let named = [
+        ("readOnly", hints.read_only),
+        ("destructive", hints.destructive),
+        ("idempotent", hints.idempotent),
+        ("openWorld", hints.open_world),
+    ];
+    let known = named
+        .into_iter()
+        .filter_map(|(name, hint)| Some((name.to_owned(), RestrictedExpression::new_bool(hint?))));
+    record(known)
+}
+
+fn record(
+    members: impl IntoIterator<Item = Part>,
+) -> Result<RestrictedExpression, ContextViolation> {
+    RestrictedExpression::new_record(members).map_err(|_| unreadable())
+}
+
+fn text(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+fn unreadable() -> ContextViolation {
+    let explanation = "the policies cannot be evaluated for this call".to_owned();
+    violation(explanation, vec![NOT_EVALUATED.into()])
+}
+
+fn violation(explanation: String, categories: Vec<Cow<'static, str>>) -> ContextViolation {
+    ContextViolation {
+        explanation,
+        categories,
+    }
+}
+
+/// A refusal that names policies, sorted.
+fn told(says: &str, category: &str, mut policies: Vec<&PolicyId>) -> ContextViolation {
+    policies.sort();
+    policies.dedup();
+    let mut explanation = says.to_owned();
+    for (place, id) in policies.iter().take(NAMED).enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        let id: &str = id.as_ref();
+        let _ = write!(explanation, "{comma} {id:?}");
+    }
+    if policies.len() > NAMED {
+        let _ = write!(explanation, " and {} more", policies.len() - NAMED);
+    }
+    let categories = policies.iter().map(|id| format!("{category}:{id}").into());
+    violation(explanation, categories.collect())
+}

@@ -1,0 +1,283 @@
+//! What is built once for a caller and what it calls: Cedar's entities, and the policies that can apply.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cedar_policy::{
+    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet,
+    PrincipalConstraint, ResourceConstraint, RestrictedExpression,
+};
+use parapet_policy::facts::{Caller, Subject};
+
+use super::reads::Reads;
+use crate::exchange::Call;
+
+/// So many pairs of caller and resource are remembered; then all are forgotten. An entry takes about 3 KiB.
+const REMEMBERED: usize = 4_096;
+/// So many different selections of policies are remembered. Another one is served by all policies together:
+/// slower, and with the same result.
+const SELECTIONS: usize = 256;
+
+/// A policy with what is known of it beforehand.
+pub(super) struct Rule {
+    pub(super) policy: Policy,
+    pub(super) reads: Reads,
+}
+
+/// A caller and a resource.
+pub(super) struct Known {
+    caller: Caller,
+    names: Arc<[Arc<str>]>,
+    tool: Option<Arc<str>>,
+    pub(super) principal: EntityUid,
+    pub(super) action: EntityUid,
+    pub(super) resource: EntityUid,
+    pub(super) entities: Entities,
+    /// The places of the rules whose scope admits the call, in order.
+    pub(super) places: Vec<usize>,
+    /// At least those.
+    pub(super) policies: Arc<PolicySet>,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub(super) struct Resource<'a> {
+    /// All names of the model or the server, the one asked for first.
+    pub(super) names: &'a Arc<[Arc<str>]>,
+    /// The tool; none for a model.
+    pub(super) tool: Option<&'a Arc<str>>,
+}
+
+/// Remembers callers and resources.
+#[derive(Default)]
+pub(super) struct Memory {
+    hasher: foldhash::quality::RandomState,
+    known: RwLock<HashMap<u64, Arc<Known>>>,
+    selections: RwLock<HashMap<Vec<usize>, Arc<PolicySet>>>,
+}
+
+impl Memory {
+    /// What is known of a call's caller and resource, built if it is new.
+    ///
+    /// # Errors
+    /// Cedar does not take the names; it takes every text, so this is not expected.
+    pub(super) fn get(
+        &self,
+        call: &Call,
+        resource: Resource<'_>,
+        rules: &[Rule],
+    ) -> Result<Arc<Known>, String> {
+        let key = self.key(&call.caller, resource);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&key)
+            && known.caller == call.caller
+            && known.names == *resource.names
+            && known.tool.as_ref() == resource.tool
+        {
+            return Ok(Arc::clone(known));
+        }
+        drop(known);
+        let built = Arc::new(self.build(&call.caller, resource, rules)?);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&built));
+        Ok(built)
+    }
+
+    fn key(&self, caller: &Caller, resource: Resource<'_>) -> u64 {
+        let mut hash = self.hasher.build_hasher();
+        caller.subject.hash(&mut hash);
+        caller.teams.hash(&mut hash);
+        caller.roles.hash(&mut hash);
+        resource.names.hash(&mut hash);
+        resource.tool.hash(&mut hash);
+        hash.finish()
+    }
+
+    fn build(
+        &self,
+        caller: &Caller,
+        resource: Resource<'_>,
+        rules: &[Rule],
+    ) -> Result<Known, String> {
+        let mut entities = Vec::new();
+        let principal = principal(caller, &mut entities)?;
+        let (action, uid) = match resource.tool {
+            Some(tool) => (
+                "MCPToolInvoke",
+                tool_entities(resource.names, tool, &mut entities)?,
+            ),
+            None => (
+                "ModelInvoke",
+                model_entities(resource.names, &mut entities)?,
+            ),
+        };
+        let action = uid_of("Action", action)?;
+        let entities =
+            Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+        let places: Vec<usize> = rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| can_apply(&rule.policy, &principal, &action, &uid, &entities))
+            .map(|(place, _)| place)
+            .collect();
+        Ok(Known {
+            caller: caller.clone(),
+            names: resource.names.clone(),
+            tool: resource.tool.cloned(),
+            principal,
+            action,
+            resource: uid,
+            entities,
+            policies: self.selection(&places, rules)?,
+            places,
+        })
+    }
+
+    fn selection(&self, places: &[usize], rules: &[Rule]) -> Result<Arc<PolicySet>, String> {
+        let selections = self.selections.read();
+        let selections = selections.unwrap_or_else(PoisonError::into_inner);
+        if let Some(policies) = selections.get(places) {
+            return Ok(Arc::clone(policies));
+        }
+        let places: Vec<usize> = match selections.len() < SELECTIONS {
+            true => places.to_vec(),
+            false => (0..rules.len()).collect(),
+        };
+        drop(selections);
+        let chosen = places.iter().filter_map(|place| rules.get(*place));
+        let policies = PolicySet::from_policies(chosen.map(|rule| rule.policy.clone()))
+            .map_err(|error| error.to_string())?;
+        let selections = self.selections.write();
+        let mut selections = selections.unwrap_or_else(PoisonError::into_inner);
+        let policies = selections.entry(places).or_insert(Arc::new(policies));
+        Ok(Arc::clone(policies))
+    }
+}
+
+fn uid_of(kind: &str, id: &str) -> Result<EntityUid, String> {
+    let kind: EntityTypeName = kind.parse().map_err(|_| format!("no entity type {kind}"))?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+}
+
+fn principal(caller: &Caller, entities: &mut Vec<Entity>) -> Result<EntityUid, String> {
+    let (kind, everyone) = match &caller.subject {
+        Subject::User(_) => ("User", Some("everyone")),
+        Subject::VirtualAccount(_) => ("VirtualAccount", None),
+    };
+    let mut parents = HashSet::new();
+    for team in caller.teams.iter().map(|team| &**team).chain(everyone) {
+        parents.insert(uid_of("Team", team)?);
+    }
+    for role in &caller.roles {
+        parents.insert(uid_of("Role", role)?);
+    }
+    let texts = |names: &[Arc<str>]| {
+        RestrictedExpression::new_set(
+            names
+                .iter()
+                .map(|name| RestrictedExpression::new_string(name.to_string())),
+        )
+    };
+    let attributes = [
+        ("name", text(caller.subject.name())),
+        ("teams", texts(&caller.teams)),
+        ("roles", texts(&caller.roles)),
+    ];
+    add(
+        uid_of(kind, caller.subject.name())?,
+        attributes,
+        parents,
+        entities,
+    )
+}
+
+fn tool_entities(
+    servers: &[Arc<str>],
+    tool: &str,
+    entities: &mut Vec<Entity>,
+) -> Result<EntityUid, String> {
+    let asked = servers.first().map_or("", |name| name);
+    let uid = uid_of("Tool", &format!("{asked}:{tool}"))?;
+    let mut parents = HashSet::new();
+    for server in servers {
+        parents.insert(uid_of("MCPServer", server)?);
+        parents.insert(uid_of("Tool", &format!("{server}:{tool}"))?);
+    }
+    parents.remove(&uid);
+    let attributes = [("name", text(tool)), ("server", text(asked))];
+    add(uid, attributes, parents, entities)
+}
+
+fn model_entities(names: &[Arc<str>], entities: &mut Vec<Entity>) -> Result<EntityUid, String> {
+    let asked = names.first().map_or("", |name| name);
+    let uid = uid_of("Model", asked)?;
+    let mut parents = HashSet::new();
+    for name in names {
+        parents.insert(uid_of("Model", name)?);
+        if let Some((account, _)) = name.split_once('/') {
+            parents.insert(uid_of("ModelProvider", account)?);
+        }
+    }
+    parents.remove(&uid);
+    add(uid, [("name", text(asked))], parents, entities)
+}
+
+fn text(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+fn add<const N: usize>(
+    uid: EntityUid,
+    attributes: [(&str, RestrictedExpression); N],
+    parents: HashSet<EntityUid>,
+    entities: &mut Vec<Entity>,
+) -> Result<EntityUid, String> {
+    let attributes = attributes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    entities.extend(parents.iter().cloned().map(Entity::with_uid));
+    let entity = Entity::new(uid.clone(), attributes.collect(), parents)
+        .map_err(|error| error.to_string())?;
+    entities.push(entity);
+    Ok(uid)
+}
+
+/// Whether a policy's scope admits a call. What its conditions say is not looked at.
+fn can_apply(
+    policy: &Policy,
+    principal: &EntityUid,
+    action: &EntityUid,
+    resource: &EntityUid,
+    entities: &Entities,
+) -> bool {
+    let within =
+        |uid: &EntityUid, group: &EntityUid| uid == group || entities.is_ancestor_of(group, uid);
+    let principal_fits = match policy.principal_constraint() {
+        PrincipalConstraint::Any => true,
+        PrincipalConstraint::Eq(uid) => uid == *principal,
+        PrincipalConstraint::In(group) => within(principal, &group),
+        PrincipalConstraint::Is(kind) => *principal.type_name() == kind,
+        PrincipalConstraint::IsIn(kind, group) => {
+            *principal.type_name() == kind && within(principal, &group)
+        }
+    };
+    let action_fits = match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => uid == *action,
+        ActionConstraint::In(uids) => uids.contains(action),
+    };
+    let resource_fits = match policy.resource_constraint() {
+        ResourceConstraint::Any => true,
+        ResourceConstraint::Eq(uid) => uid == *resource,
+        ResourceConstraint::In(group) => within(resource, &group),
+        ResourceConstraint::Is(kind) => *resource.type_name() == kind,
+        ResourceConstraint::IsIn(kind, group) => {
+            *resource.type_name() == kind && within(resource, &group)
+        }
+    };
+    principal_fits && action_fits && resource_fits
+}
