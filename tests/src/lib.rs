@@ -23,6 +23,7 @@ pub mod kubectl;
 pub mod nats;
 pub mod packages;
 pub mod quality;
+pub mod runtimes;
 pub mod scenario;
 pub mod tools;
 pub mod world;

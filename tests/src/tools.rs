@@ -42,7 +42,7 @@ pub fn tools(programs: &[&str]) -> Result<Result<PathBuf, Missing>> {
 }
 
 /// Says so where it is seen, or fails where `CI` is set.
-fn missing(programs: &[&str], why: String) -> Result<Missing> {
+pub(crate) fn missing(programs: &[&str], why: String) -> Result<Missing> {
     if std::env::var_os("CI").is_some() {
         bail!("{why}");
     }

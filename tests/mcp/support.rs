@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use parapet_tests::harness::{Gateway, Setup};
+use parapet_tests::runtimes::{Node, Python};
+
+pub(crate) const TOKEN: &str = "mcp-token";
+pub(crate) const KEY: &str = "AKIAQYLPMN5HFIQR7XYZ";
+
+/// Callers with and without a token: the conformance suite has none.
+const CALLERS: &str = "apiVersion: v1
+kind: Secret
+metadata: {name: callers}
+stringData: {token: mcp-token}
+---
+apiVersion: parapet.dev/v1alpha1
+kind: VirtualAccount
+metadata: {name: bot}
+spec: {tokens: [{secretKeyRef: {name: callers, key: token}}]}
+---
+apiVersion: parapet.dev/v1alpha1
+kind: GatewaySettings
+metadata: {name: settings}
+spec: {anonymous: {user: suite}}
+---
+apiVersion: parapet.dev/v1alpha1
+kind: GuardrailIntegration
+metadata: {name: mcp}
+spec:
+  guardrails:
+    - {name: secrets, operation: mutate, secretsDetection: {}}
+    - {name: sql, sqlSanitizer: {blockDrop: true}}
+    - {name: ssn, regex: {presetPatterns: {presets: [us_ssn]}}}
+    - {name: email, operation: mutate, regex: {presetPatterns: {presets: [email]}}}
+";
+
+/// Rules that block and redact what the tests send.
+pub(crate) const GUARDED: &str = "apiVersion: parapet.dev/v1alpha1
+kind: GuardrailConfig
+metadata: {name: rules}
+spec:
+  rules:
+    - id: everything
+      when: {}
+      mcp_tool_pre_invoke_guardrails: [mcp/secrets, mcp/sql]
+      mcp_tool_post_invoke_guardrails: [mcp/secrets, mcp/ssn]
+";
+
+/// Rules that look at everything and find nothing in what the conformance suite sends.
+pub(crate) const PASSING: &str = "apiVersion: parapet.dev/v1alpha1
+kind: GuardrailConfig
+metadata: {name: rules}
+spec:
+  rules:
+    - id: everything
+      when: {}
+      mcp_tool_pre_invoke_guardrails: [mcp/secrets, mcp/email, mcp/sql, mcp/ssn]
+      mcp_tool_post_invoke_guardrails: [mcp/secrets, mcp/email, mcp/sql, mcp/ssn]
+";
+
+/// A gateway before these servers, by name and URL.
+pub(crate) async fn gateway(servers: &BTreeMap<&str, String>, rules: &str) -> Gateway {
+    let mut resources = CALLERS.to_owned();
+    for (name, url) in servers {
+        write!(
+            resources,
+            "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: {name}}}\nspec: {{url: '{url}'}}\n"
+        )
+        .unwrap();
+    }
+    let setup = Setup::new(resources);
+    let setup = if rules.is_empty() {
+        setup
+    } else {
+        setup.file("rules.yaml", rules)
+    };
+    setup.start().await.unwrap()
+}
+
+/// Servers in Python and JavaScript, running; ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Starts one that prints `listening PORT`.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| line.unwrap().strip_prefix("listening ")?.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("it ended before it listened: {command:?}"));
+        // What it prints later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, port }
+    }
+
+    /// Starts one that listens on `port`, and waits until it does.
+    pub(crate) fn start_on(port: u16, mut command: Command) -> Self {
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut server = Self { child, port };
+        for _ in 0..3000 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return server;
+            }
+            let ended = server.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended before it listened: {command:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not listen: {command:?}")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("mcp")
+        .join(name)
+}
+
+/// Node with the tier's packages; none where it is not to be had, which is said.
+pub(crate) fn node() -> Option<Node> {
+    Node::start(&folder("npm")).unwrap().ok()
+}
+
+/// Python with `mcp` of this major version.
+pub(crate) fn python(major: u32) -> Option<Python> {
+    let requirements = folder("python").join(format!("requirements-{major}.txt"));
+    Python::start(&requirements).unwrap().ok()
+}
