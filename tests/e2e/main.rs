@@ -15,6 +15,7 @@ mod fakes;
 mod identity;
 mod issuers;
 mod metrics;
+mod opa;
 mod quality;
 mod readme;
 mod reload;

@@ -21,6 +21,7 @@ pub mod installation;
 pub mod issuer;
 pub mod kubectl;
 pub mod nats;
+pub mod opa;
 pub mod packages;
 pub mod quality;
 pub mod runtimes;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use parapet_policy::hook::Hook;
 
 use crate::external::custom::Custom;
+use crate::external::opa::Opa;
 use crate::local::cedar::Cedar;
 use crate::local::code_safety_linter::CodeSafetyLinter;
 use crate::local::regex::Regex;
@@ -102,6 +103,7 @@ kinds! {
     cedar: Cedar,
     code_safety_linter: CodeSafetyLinter,
     custom: Custom,
+    opa: Opa,
     regex: Regex,
     request_metadata: RequestMetadata,
     secrets_detection: SecretsDetection,

@@ -20,6 +20,9 @@ pub mod local {
 /// Kinds that call a service.
 pub mod external {
     pub mod custom;
+    pub mod opa;
+    #[cfg(feature = "runtime")]
+    mod request;
 }
 
 #[cfg(feature = "runtime")]

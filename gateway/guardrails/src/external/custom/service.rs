@@ -5,15 +5,15 @@ use std::sync::Arc;
 use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Method, Uri};
 use parapet_policy::compile::Problem;
 use parapet_policy::outcome::FailureClass;
-use parapet_policy::secret::PlainOrSecret;
 
 use super::{Contract, Custom, wire};
-use crate::client::{ClientError, ClientRequest, HttpClient};
+use crate::client::{ClientRequest, HttpClient};
 use crate::exchange::{Exchange, ServiceError, Verdict};
+use crate::external::request::{failure, plain_headers, read_url, sensitive};
 use crate::guardrail::{BuildContext, Built, Guardrail, ServiceGuardrail, problem};
 use crate::kinds::Kind;
 
@@ -32,7 +32,7 @@ struct Server {
 /// Checks the configuration and reads the credentials.
 pub(super) fn build(config: &Custom, context: &BuildContext<'_>) -> Result<Built, Vec<Problem>> {
     let mut problems = Vec::new();
-    let uri = read_url(&config.url, &mut problems);
+    let uri = read_url("url", &config.url, &mut problems);
     let headers = read_headers(config, context, &mut problems);
     match uri {
         Some(uri) if problems.is_empty() => Ok(Built {
@@ -56,56 +56,12 @@ pub(super) fn build(config: &Custom, context: &BuildContext<'_>) -> Result<Built
     }
 }
 
-fn read_url(url: &str, problems: &mut Vec<Problem>) -> Option<Uri> {
-    let uri = url.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    match uri {
-        // Credentials in a URL end up in logs.
-        Some(uri) if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
-            problems.push(problem(
-                "url",
-                "the URL carries credentials: use bearerToken or basicAuth",
-            ));
-            None
-        }
-        Some(uri) => Some(uri),
-        None => {
-            problems.push(problem(
-                "url",
-                "write an absolute URL, http://host/path or https://host/path",
-            ));
-            None
-        }
-    }
-}
-
 fn read_headers(
     config: &Custom,
     context: &BuildContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in &config.headers {
-        let path = format!("headers.{name}");
-        let text = match value {
-            PlainOrSecret::Plain(text) => Some(text.clone()),
-            PlainOrSecret::Secret(secret) => (context.secret)(secret),
-        };
-        let Some(text) = text else {
-            problems.push(problem(path, "the Secret or its key does not exist"));
-            continue;
-        };
-        match (HeaderName::try_from(name), sensitive(&text)) {
-            (Ok(name), Some(value)) => {
-                headers.insert(name, value);
-            }
-            (Err(_), _) => problems.push(problem(path, "this is not a header name")),
-            (_, None) => problems.push(problem(path, "the value cannot stand in a header")),
-        }
-    }
+    let mut headers = plain_headers(&config.headers, context, problems);
     let authorization = match (&config.bearer_token, &config.basic_auth) {
         (Some(_), Some(_)) => {
             problems.push(problem("basicAuth", "give either bearerToken or basicAuth"));
@@ -140,12 +96,6 @@ fn read_headers(
     headers
 }
 
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(text.trim_end_matches(['\r', '\n'])).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
 impl ServiceGuardrail for Server {
     fn call<'a>(
         &'a self,
@@ -163,7 +113,7 @@ impl ServiceGuardrail for Server {
             let answer = client
                 .send(request)
                 .await
-                .map_err(|error| self.failure(&error))?;
+                .map_err(|error| failure(Custom::NAME, &error))?;
             wire::read_answer(
                 self.contract,
                 exchange.operation,
@@ -175,21 +125,6 @@ impl ServiceGuardrail for Server {
                 message: format!("the custom guardrail at {} {what}", self.host),
             })
         })
-    }
-}
-
-impl Server {
-    fn failure(&self, error: &ClientError) -> ServiceError {
-        let class = match error {
-            ClientError::Unavailable { .. } | ClientError::AddressRefused { .. } => {
-                FailureClass::Unavailable
-            }
-            ClientError::TooLarge { .. } | ClientError::BadAnswer { .. } => FailureClass::BadAnswer,
-        };
-        ServiceError {
-            class,
-            message: format!("calling the custom guardrail: {error}"),
-        }
     }
 }
 

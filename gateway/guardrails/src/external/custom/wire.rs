@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use super::Contract;
 use crate::exchange::{Exchange, Verdict};
-
-/// A server's message is shown to the client up to this many characters.
-const MAX_MESSAGE: usize = 512;
+use crate::external::request::shown;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -152,14 +150,9 @@ fn legacy_message(body: &Value) -> Option<String> {
 }
 
 fn violation(message: Option<&str>) -> Verdict {
-    let explanation = match message {
-        Some(message) if !message.trim().is_empty() => message
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(MAX_MESSAGE)
-            .collect(),
-        _ => "the guardrail server refused it".to_owned(),
-    };
+    let explanation = message
+        .and_then(shown)
+        .unwrap_or_else(|| "the guardrail server refused it".to_owned());
     Verdict::Violation {
         explanation,
         categories: Vec::new(),
@@ -297,7 +290,7 @@ mod tests {
             "x".repeat(2_000)
         );
         let read = read(Contract::Current, Operation::Validate, 200, &long);
-        assert_eq!(read.chars().count(), "violation: ".len() + MAX_MESSAGE);
+        assert_eq!(read.chars().count(), "violation: ".len() + 512);
         assert!(read.starts_with("violation: a b"));
     }
 }
