@@ -216,6 +216,12 @@ pub fn identity_provider(
     if spec.ca.is_some() && spec.ca_file.is_some() {
         said.error("spec", "give ca or caFile, not both");
     }
+    if spec.token.is_some() && spec.jwks.as_ref().is_some_and(|jwks| jwks.inline.is_some()) {
+        said.error(
+            "spec.token",
+            "keys that stand in jwks.inline are not fetched: leave the token out",
+        );
+    }
     if spec
         .refresh_interval
         .is_some_and(|given| given.0 < MIN_REFRESH_INTERVAL)

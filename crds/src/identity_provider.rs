@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
+use parapet_policy::secret::SecretValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,10 @@ pub struct IdentityProviderSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub ca_file: Option<String>,
+    /// The bearer token to fetch the keys with, for an issuer that shows them to nobody else, such as the API server of a
+    /// cluster without anonymous access. It is sent over https only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretValue>,
     /// How old fetched keys get before they are fetched again; earlier when the issuer says so. Default `10m`, at least
     /// `1s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,13 +16,14 @@ async fn post(client: &Client, path: &str, body: Value) -> Value {
     client.request(request.unwrap()).await.unwrap()
 }
 
-/// A token as a pod's projected volume has it.
-async fn token(cluster: &Cluster, account: &str, audience: &str) -> String {
+/// A token as a pod's projected volume has it; without an audience it is for the API server itself.
+async fn token(cluster: &Cluster, account: &str, audience: Option<&str>) -> String {
     let path = format!(
         "/api/v1/namespaces/{}/serviceaccounts/{account}/token",
         cluster.namespace
     );
-    let spec = json!({"audiences": [audience], "expirationSeconds": 600});
+    let audiences: Vec<&str> = audience.into_iter().collect();
+    let spec = json!({"audiences": audiences, "expirationSeconds": 600});
     let request =
         json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
     let answer = post(&cluster.client, &path, request).await;
@@ -38,16 +39,7 @@ async fn pods_call_with_their_service_accounts_tokens() {
         return;
     };
     let namespace = &cluster.namespace;
-    // As docs/identity.md says.
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": "parapet-issuer-discovery"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:service-account-issuer-discovery"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:unauthenticated"}],
-    });
-    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-    post(&cluster.client, bindings, binding).await;
-    for name in ["checkout", "other"] {
+    for name in ["checkout", "other", "parapet-keys"] {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
         let account =
             json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
@@ -61,14 +53,16 @@ async fn pods_call_with_their_service_accounts_tokens() {
         .start()
         .await
         .unwrap();
-    let issuer = json!({
+    let mut issuer = json!({
         "issuer": "https://kubernetes.default.svc",
         "audiences": ["parapet"],
         "jwks": {"uri": format!("{}/openid/v1/jwks", cluster.server.url())},
         "ca": cluster.server.ca(),
         "claims": {"metadata": {"namespace": "kubernetes.io.namespace"}},
     });
-    cluster.apply("IdentityProvider", "cluster", issuer).await;
+    cluster
+        .apply("IdentityProvider", "cluster", issuer.clone())
+        .await;
     let subject = format!("system:serviceaccount:{namespace}:checkout");
     let account =
         json!({"identities": [{"provider": "cluster", "value": subject}], "teams": ["payments"]});
@@ -90,7 +84,28 @@ async fn pods_call_with_their_service_accounts_tokens() {
         let asked = Outgoing::post("/v1/chat/completions", body.to_string()).bearer(token);
         gateway.client().send(asked).await.unwrap()
     };
-    let checkout = token(&cluster, "checkout", "parapet").await;
+    let issuers = async || {
+        let (_, policy) = gateway.admin_get("/policy").await.unwrap();
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        policy["issuers"][0].clone()
+    };
+    let checkout = token(&cluster, "checkout", Some("parapet")).await;
+    // This API server shows its keys to service accounts only.
+    until("it refuses", || async {
+        let error = issuers().await["error"].as_str()?.to_owned();
+        error.contains("answered with status 403").then_some(())
+    })
+    .await;
+    assert_eq!(ask(&checkout).await.status, 503);
+
+    // As docs/identity.md says: with a token of a service account that may do nothing else.
+    let keys = token(&cluster, "parapet-keys", None).await;
+    let label = json!({"parapet.dev/credentials": "true"});
+    cluster.secret("parapet-keys", &keys, label).await;
+    issuer["token"] = json!({"secretKeyRef": {"name": "parapet-keys", "key": "token"}});
+    cluster
+        .apply("IdentityProvider", "cluster", issuer.clone())
+        .await;
     let id = until("the keys have come", || async {
         let answer = ask(&checkout).await;
         let id = answer.header("x-request-id")?.to_owned();
@@ -103,16 +118,36 @@ async fn pods_call_with_their_service_accounts_tokens() {
         json!({"type": "virtual_account", "name": "checkout"})
     );
     assert_eq!(record["teams"], json!(["payments"]));
-    let other = token(&cluster, "other", "parapet").await;
+    let other = token(&cluster, "other", Some("parapet")).await;
     assert_eq!(ask(&other).await.status, 403, "a user that nobody lists");
-    let elsewhere = token(&cluster, "checkout", "vault").await;
+    let elsewhere = token(&cluster, "checkout", Some("vault")).await;
     assert_eq!(
         ask(&elsewhere).await.status,
         401,
         "a token for another service"
     );
+
+    // Or to everybody.
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "parapet-issuer-discovery"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:service-account-issuer-discovery"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:unauthenticated"}],
+    });
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    post(&cluster.client, bindings, binding).await;
+    let before = issuers().await["fetched"].clone();
+    issuer.as_object_mut().unwrap().remove("token");
+    issuer["refreshInterval"] = json!("1s");
+    cluster.apply("IdentityProvider", "cluster", issuer).await;
+    until("the keys have come to somebody without a token", || async {
+        let now = issuers().await;
+        (now["keys"].as_u64()? > 0 && now["fetched"] != before).then_some(())
+    })
+    .await;
+    assert_eq!(ask(&checkout).await.status, 200);
     let said = gateway.log().lines().join("\n") + &operator.log.lines().join("\n");
-    for token in [&checkout, &other, &elsewhere] {
+    for token in [&checkout, &other, &elsewhere, &keys] {
         let signature = token.rsplit('.').next().unwrap();
         assert!(!said.contains(signature));
     }

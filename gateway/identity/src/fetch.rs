@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::jwks;
-use super::keys::Place;
+use super::keys::{Bearer, KeySource, Place};
 
 /// For discovery and keys together.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -49,24 +49,37 @@ pub(super) enum FetchError {
 }
 
 /// Fetches the keys.
-pub(super) async fn fetch(client: &dyn HttpClient, place: &Place) -> Result<Fetched, FetchError> {
-    let host = match place {
+pub(super) async fn fetch(
+    client: &dyn HttpClient,
+    source: &KeySource,
+) -> Result<Fetched, FetchError> {
+    let host = match &source.place {
         Place::Discovered { issuer } => issuer
             .parse()
             .map_or_else(|_| String::new(), |uri| name(&uri)),
         Place::At(uri) => name(uri),
     };
-    tokio::time::timeout(DEADLINE, fetch_unlimited(client, place))
+    tokio::time::timeout(DEADLINE, fetch_unlimited(client, source))
         .await
         .unwrap_or(Err(FetchError::TooSlow { host }))
 }
 
-async fn fetch_unlimited(client: &dyn HttpClient, place: &Place) -> Result<Fetched, FetchError> {
-    let uri = match place {
-        Place::Discovered { issuer } => discover(client, issuer).await?,
+async fn fetch_unlimited(
+    client: &dyn HttpClient,
+    source: &KeySource,
+) -> Result<Fetched, FetchError> {
+    let mut token = source.token.as_ref();
+    let uri = match &source.place {
+        Place::Discovered { issuer } => {
+            let (asked, uri) = discover(client, issuer, token).await?;
+            // It is for the issuer, and for nobody that a document names.
+            token = token
+                .filter(|_| asked.scheme() == uri.scheme() && asked.authority() == uri.authority());
+            uri
+        }
         Place::At(uri) => uri.clone(),
     };
-    let (headers, body) = get(client, &uri).await?;
+    let (headers, body) = get(client, &uri, token).await?;
     let read = jwks::read(&body).map_err(|reason| FetchError::NotKeys {
         host: name(&uri),
         reason,
@@ -85,8 +98,12 @@ struct Document {
     jwks_uri: String,
 }
 
-/// Where the issuer says its keys are.
-async fn discover(client: &dyn HttpClient, issuer: &str) -> Result<Uri, FetchError> {
+/// Where the issuer was asked, and where it says its keys are.
+async fn discover(
+    client: &dyn HttpClient,
+    issuer: &str,
+    token: Option<&Bearer>,
+) -> Result<(Uri, Uri), FetchError> {
     let at = format!(
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
@@ -95,7 +112,7 @@ async fn discover(client: &dyn HttpClient, issuer: &str) -> Result<Uri, FetchErr
     let uri: Uri = at
         .parse()
         .map_err(|_| wrong("the issuer".to_owned(), "has no address"))?;
-    let (_, body) = get(client, &uri).await?;
+    let (_, body) = get(client, &uri, token).await?;
     let wrong = |reason| wrong(name(&uri), reason);
     let document: Document = serde_json::from_slice(&body)
         .map_err(|_| wrong("is not one: it has no issuer or no jwks_uri"))?;
@@ -110,11 +127,18 @@ async fn discover(client: &dyn HttpClient, issuer: &str) -> Result<Uri, FetchErr
     if uri.scheme_str() == Some("https") && keys.scheme_str() != Some("https") {
         return Err(wrong("leads from https to a jwks_uri without it"));
     }
-    Ok(keys)
+    Ok((uri, keys))
 }
 
-async fn get(client: &dyn HttpClient, uri: &Uri) -> Result<(HeaderMap, Bytes), FetchError> {
+async fn get(
+    client: &dyn HttpClient,
+    uri: &Uri,
+    token: Option<&Bearer>,
+) -> Result<(HeaderMap, Bytes), FetchError> {
     let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        headers.insert(header::AUTHORIZATION, token.header());
+    }
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
     let answer = client
         .send(ClientRequest {

@@ -1,19 +1,22 @@
 //! From an `IdentityProvider` to an issuer that tokens are verified with.
 
 use parapet_crds::identity_provider::{IdentityProviderSpec, Jwks};
-use parapet_policy::bundle::ResourceEntry;
+use parapet_crds::read::Secrets;
+use parapet_policy::bundle::{ResourceEntry, SecretId};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity};
+use parapet_policy::secret::SecretKeyRef;
 
 use super::Machines;
 use super::error;
 use super::jwks;
 use super::jwt::Issuer;
-use super::keys::{Authorities, KeySource, Keys, Place};
+use super::keys::{Authorities, Bearer, KeySource, Keys, Place};
 
 /// The issuer of a resource. What cannot be used is said, and then its tokens are not accepted.
 pub(super) fn read(
     provider: &ResourceEntry,
     machines: Machines,
+    secrets: &Secrets,
     said: &mut Vec<Diagnostic>,
 ) -> Option<Issuer> {
     let Ok(spec) = serde_json::from_value::<IdentityProviderSpec>(provider.spec.clone()) else {
@@ -27,7 +30,16 @@ pub(super) fn read(
         return None;
     };
     let mut problems = Vec::new();
-    let keys = keys(&spec, &mut problems);
+    let token = spec.token.as_ref().and_then(|token| {
+        // That a Secret is missing, the compiler says; without its token nothing is fetched.
+        let SecretKeyRef { name, key } = &token.secret_key_ref;
+        secrets.get(&SecretId {
+            namespace: provider.source.namespace.clone(),
+            name: name.as_str().into(),
+            key: key.as_str().into(),
+        })
+    });
+    let keys = keys(&spec, token, &mut problems);
     let failed = keys.is_err();
     problems.extend(
         keys.as_ref()
@@ -59,16 +71,24 @@ pub(super) fn read(
 type Problem = (&'static str, String);
 type Remarks = Vec<(&'static str, Severity, String)>;
 
-fn keys(spec: &IdentityProviderSpec, remarks: &mut Remarks) -> Result<Keys, Problem> {
+fn keys(
+    spec: &IdentityProviderSpec,
+    token: Option<&str>,
+    remarks: &mut Remarks,
+) -> Result<Keys, Problem> {
     let place = match &spec.jwks {
         Some(Jwks {
             inline: Some(inline),
             ..
         }) => return given(inline, remarks),
-        Some(Jwks { uri: Some(uri), .. }) => Place::At(http_uri("spec.jwks.uri", uri)?),
+        Some(Jwks { uri: Some(uri), .. }) => {
+            let uri = http_uri("spec.jwks.uri", uri)?;
+            only_encrypted(spec, &uri)?;
+            Place::At(uri)
+        }
         // The reader has said that an empty place is none.
         Some(_) | None => {
-            http_uri("spec.issuer", &spec.issuer)?;
+            only_encrypted(spec, &http_uri("spec.issuer", &spec.issuer)?)?;
             Place::Discovered {
                 issuer: spec.issuer.clone(),
             }
@@ -82,8 +102,18 @@ fn keys(spec: &IdentityProviderSpec, remarks: &mut Remarks) -> Result<Keys, Prob
     Ok(Keys::fetched(KeySource {
         place,
         authorities,
+        token: token.map(Bearer::new).transpose()?,
         refresh: spec.refresh_interval(),
     }))
+}
+
+/// A token goes over https or nowhere.
+fn only_encrypted(spec: &IdentityProviderSpec, uri: &http::Uri) -> Result<(), Problem> {
+    if spec.token.is_some() && uri.scheme_str() != Some("https") {
+        let message = "the token would go over the network unencrypted: fetch the keys over https";
+        return Err(("spec.token", message.to_owned()));
+    }
+    Ok(())
 }
 
 fn given(inline: &str, remarks: &mut Remarks) -> Result<Keys, Problem> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use http::HeaderValue;
 use tokio::sync::Notify;
 
 use super::jwks::KeySet;
@@ -16,6 +17,8 @@ pub(super) struct KeySource {
     pub(super) place: Place,
     /// Whom to trust for the call.
     pub(super) authorities: Authorities,
+    /// What to show to whoever has them.
+    pub(super) token: Option<Bearer>,
     /// After so long they are fetched again, or earlier when the answer says so.
     pub(super) refresh: Duration,
 }
@@ -30,6 +33,30 @@ pub(super) enum Place {
     },
     /// A key set.
     At(http::Uri),
+}
+
+/// A bearer token, ready to be sent; it stays out of debug output.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Bearer(HeaderValue);
+
+impl Bearer {
+    /// # Errors
+    /// With the field and what is wrong, when a header cannot carry it.
+    pub(super) fn new(token: &str) -> Result<Self, (&'static str, String)> {
+        let visible = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let value = visible.then(|| HeaderValue::try_from(format!("Bearer {token}")).ok());
+        let mut value = value.flatten().ok_or_else(|| {
+            let message = "the token is empty, or has characters that a header cannot carry";
+            ("spec.token", message.to_owned())
+        })?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+
+    /// The value of an `authorization` header.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
 }
 
 /// Whom to trust for a call.

@@ -182,7 +182,7 @@ impl Identities {
         }
         for provider in &bundle.identity_providers {
             let machines = by_provider.remove(&*provider.source.name);
-            let issuer = issuer::read(provider, machines.unwrap_or_default(), &mut said);
+            let issuer = issuer::read(provider, machines.unwrap_or_default(), secrets, &mut said);
             identities.issuers.extend(issuer);
         }
         (identities, said)

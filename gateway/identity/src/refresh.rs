@@ -132,7 +132,7 @@ impl Fetcher {
     /// Fetches, and says when to do it again.
     async fn once(&mut self) -> Result<Duration, FetchError> {
         let client = self.client.of(&self.source.authorities)?;
-        let fetched = fetch(client, &self.source.place).await?;
+        let fetched = fetch(client, &self.source).await?;
         let count = fetched.read.keys.len();
         if self.slot.put(fetched.read.keys, fetched.document) {
             tracing::info!(

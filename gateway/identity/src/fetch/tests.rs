@@ -8,6 +8,7 @@ use parapet_guardrails::client::ClientResponse;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::keys::Authorities;
 
 /// Answers by URL; keeps what was asked.
 #[derive(Default)]
@@ -30,7 +31,13 @@ impl Scripted {
 impl HttpClient for Scripted {
     fn send(&self, request: ClientRequest) -> BoxFuture<'_, Result<ClientResponse, ClientError>> {
         let url = request.uri.to_string();
-        self.asked.lock().unwrap().push(url.clone());
+        let shown = request.headers.get(header::AUTHORIZATION);
+        let shown = shown.map_or("", |shown| {
+            assert!(shown.is_sensitive());
+            assert_eq!(shown, "Bearer secret-token");
+            ", with the token"
+        });
+        self.asked.lock().unwrap().push(format!("{url}{shown}"));
         Box::pin(async move {
             let Some((status, cache, body)) = self.answers.get(&*url) else {
                 // It listens and says nothing.
@@ -52,14 +59,22 @@ const ISSUER: &str = "https://id.example.com/realm";
 const DOCUMENT: &str = "https://id.example.com/realm/.well-known/openid-configuration";
 const KEYS: &str = "https://keys.example.com/jwks";
 
-fn discovered() -> Place {
-    Place::Discovered {
-        issuer: ISSUER.into(),
+fn source(place: Place, token: Option<&str>) -> KeySource {
+    KeySource {
+        place,
+        authorities: Authorities::Usual,
+        token: token.map(|token| Bearer::new(token).unwrap()),
+        refresh: Duration::from_secs(1),
     }
 }
 
-fn at() -> Place {
-    Place::At(Uri::from_static(KEYS))
+fn discovered(token: Option<&str>) -> KeySource {
+    let issuer = ISSUER.into();
+    source(Place::Discovered { issuer }, token)
+}
+
+fn at() -> KeySource {
+    source(Place::At(Uri::from_static(KEYS)), None)
 }
 
 fn key(id: &str) -> Value {
@@ -71,11 +86,32 @@ fn document(issuer: &str, keys: &str) -> Value {
 }
 
 #[tokio::test]
+async fn a_token_is_shown_to_the_issuer_and_to_nobody_else() {
+    const OWN: &str = "https://id.example.com/keys";
+    let own = format!("{OWN}, with the token");
+    let document_with = format!("{DOCUMENT}, with the token");
+    for (keys, asked) in [(OWN, own.as_str()), (KEYS, KEYS)] {
+        let client = Scripted::default()
+            .json(DOCUMENT, document(ISSUER, keys))
+            .json(keys, json!({"keys": [key("a")]}));
+        let source = discovered(Some("secret-token"));
+        fetch(&client, &source).await.unwrap();
+        assert_eq!(*client.asked.lock().unwrap(), [&document_with, asked]);
+        assert!(!format!("{source:?}").contains("secret-token"));
+    }
+    let client = Scripted::default().json(KEYS, json!({"keys": [key("a")]}));
+    let given = source(Place::At(Uri::from_static(KEYS)), Some("secret-token"));
+    fetch(&client, &given).await.unwrap();
+    let asked = format!("{KEYS}, with the token");
+    assert_eq!(*client.asked.lock().unwrap(), [asked]);
+}
+
+#[tokio::test]
 async fn keys_are_discovered() {
     let client = Scripted::default()
         .json(DOCUMENT, document(ISSUER, KEYS))
         .json(KEYS, json!({"keys": [key("a"), key("b")]}));
-    let fetched = fetch(&client, &discovered()).await.unwrap();
+    let fetched = fetch(&client, &discovered(None)).await.unwrap();
     assert_eq!(fetched.read.keys.len(), 2);
     assert_eq!(*client.asked.lock().unwrap(), [DOCUMENT, KEYS]);
 }
@@ -85,43 +121,43 @@ async fn what_is_wrong_is_said_without_a_word_of_the_document() {
     let many: Vec<Value> = (0..10_000).map(|id| key(&id.to_string())).collect();
     let rows = [
         (
-            discovered(),
+            discovered(None),
             Scripted::default(),
             "did not answer within 10 s",
         ),
         (at(), Scripted::default(), "did not answer within 10 s"),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().json(DOCUMENT, document(ISSUER, KEYS)),
             "did not answer within 10 s",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().answer(DOCUMENT, 404, "SECRET"),
             "id.example.com answered with status 404",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().answer(DOCUMENT, 302, "SECRET"),
             "id.example.com redirects",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().answer(DOCUMENT, 200, "SECRET"),
             "is not one",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().json(DOCUMENT, document("https://SECRET.example.com", KEYS)),
             "names another issuer",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().json(DOCUMENT, document(ISSUER, "http://SECRET.example.com")),
             "without it",
         ),
         (
-            discovered(),
+            discovered(None),
             Scripted::default().json(DOCUMENT, document(ISSUER, "SECRET not a URL")),
             "is no URL",
         ),

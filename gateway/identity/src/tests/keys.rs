@@ -57,6 +57,50 @@ fn wrong_key_sets_are_said() {
 }
 
 #[test]
+fn a_token_to_fetch_keys_with_goes_over_https_only() {
+    let rows = [
+        (json!({"uri": "https://id.example.com/keys"}), "good", None),
+        // That there is no such Secret the compiler says.
+        (json!({"uri": "https://id.example.com/keys"}), "gone", None),
+        (Value::Null, "good", None),
+        (
+            json!({"uri": "http://id.example.com/keys"}),
+            "good",
+            Some("over the network unencrypted"),
+        ),
+        (
+            json!({"uri": "https://id.example.com/keys"}),
+            "broken",
+            Some("a header cannot carry"),
+        ),
+    ];
+    let mut secrets = Secrets::default();
+    secrets.insert(secret("good"), "SECRET");
+    secrets.insert(secret("broken"), "SECRET with spaces");
+    for (jwks, name, expected) in rows {
+        let mut entry = provider("corp", "parapet", &[]);
+        entry.spec["jwks"] = jwks.clone();
+        entry.spec["token"] = json!({"secretKeyRef": {"name": name, "key": "token"}});
+        let bundle = Bundle {
+            identity_providers: vec![entry],
+            ..Bundle::default()
+        };
+        let (_, said) = Identities::new(&bundle, &secrets);
+        let told: Vec<_> = said
+            .iter()
+            .map(|said| (said.path.as_str(), said.message.as_str()))
+            .collect();
+        match (expected, told.as_slice()) {
+            (None, []) => {}
+            (Some(expected), [("spec.token", message)]) => {
+                assert!(message.contains(expected) && !message.contains("SECRET"));
+            }
+            (_, told) => panic!("{jwks} with {name}: {told:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_key_that_names_its_algorithm_verifies_no_other() {
     let key = TestKey::new(Algorithm::PS256, Some("k"));
     assert_eq!(key.public["alg"], "PS256");
