@@ -28,6 +28,9 @@ pub struct GatewaySettingsSpec {
     /// Where the gateway's own calls may go.
     #[serde(default)]
     pub egress: Egress,
+    /// How MCP clients reach the gateway.
+    #[serde(default)]
+    pub mcp: McpEndpoint,
     /// Lets callers in that bring no token at all. Absent, they get a 401. A token that is not accepted gets one in any
     /// case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,27 @@ pub struct Defaults {
     /// What becomes of a request or an answer with content that no guardrail can judge. Default `allow`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unscannable: Option<Unscannable>,
+}
+
+/// How MCP clients reach the gateway.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct McpEndpoint {
+    /// Scheme, host and port by which clients reach the gateway. It stands in what clients are told about tokens. Default:
+    /// what the request came by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https?://[^/]+$"))]
+    pub public_url: Option<String>,
+    /// Hosts, without port, by which the gateway may be called. Default: any, but callers without a token on the
+    /// gateway's own machine have to call it by a local name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call, such as `https://app.example.com`. Others may not, but for pages and gateways
+    /// that are both on one machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub allowed_origins: Vec<String>,
 }
 
 /// Who calls when no token comes. It is a user like any other: in `team:everyone`, and let in wherever a resource lists

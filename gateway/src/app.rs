@@ -22,6 +22,7 @@ use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
 use crate::identity::Refresher;
+use crate::mcp::seal::Sealer;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
 use crate::policy::remote::follow::Following;
@@ -280,9 +281,16 @@ fn start_traffic(
         tokio::runtime::Handle::current(),
     ));
     let trace_content = args.trace_content as usize;
+    let session_keys = args.session_keys.as_ref();
+    let sealer = match session_keys.or(args.policy.bus.gateway_keys.as_ref()) {
+        Some(path) => Sealer::from_files(path.clone())?,
+        None => Sealer::random()?,
+    };
+    let sealer = Arc::new(sealer);
     let server = Server::start(config, move |_thread| Gateway {
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
+        sealer: Arc::clone(&sealer),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,

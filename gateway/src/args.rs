@@ -150,6 +150,11 @@ pub struct Serve {
     /// A PEM file with certificate authorities to trust beside the system's, for outgoing calls.
     #[arg(long, env = "PARAPET_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// 32 random bytes in base64, one key a line: what MCP session ids are sealed with, so that every gateway with the same
+    /// file takes them; a file, or a folder of files. Default: the gateway's keys in a cluster, otherwise a key of this
+    /// process only.
+    #[arg(long, env = "PARAPET_SESSION_KEYS", value_name = "PATH")]
+    pub session_keys: Option<PathBuf>,
     /// At the end: how long readiness is off before no connection is accepted any more.
     #[arg(long, env = "PARAPET_DRAIN_NOTICE", value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub drain_notice: Duration,

@@ -23,6 +23,7 @@ pub use body::{Body, Cut, Ended, Frames};
 pub use drain::{DrainTimes, Readiness, asked_to_end};
 pub use limits::{EdgeLimits, InFlight};
 pub use listener::{Handler, ListenerConfig, Server, StartError};
+pub(crate) use read::discard;
 pub use read::{ReadError, ReadLimits, read_body};
 pub use tls::{TlsError, TlsFiles};
 

@@ -3,6 +3,7 @@
 mod answer;
 mod chat;
 pub mod error;
+mod mcp;
 mod models;
 pub(crate) mod payload;
 mod plan;
@@ -22,6 +23,7 @@ use parapet_policy::record::End;
 
 use crate::edge::{Body, Handler};
 use crate::llm::Dialect;
+use crate::mcp::seal::Sealer;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
 use crate::route::{self, NoRoute, Route, request_id};
@@ -36,6 +38,8 @@ pub struct Gateway {
     pub policy: Arc<ArcSwap<Snapshot>>,
     /// The way to models.
     pub upstreams: Upstreams,
+    /// Seals what MCP clients bring back.
+    pub(crate) sealer: Arc<Sealer>,
     /// The way to guardrail services.
     pub client: Arc<dyn HttpClient>,
     /// Where records go.
@@ -47,7 +51,7 @@ pub struct Gateway {
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, head: Parts, body: Incoming, _peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, head: Parts, body: Incoming, peer: SocketAddr) -> Response<Body> {
         let dialect = route::dialect_of(head.uri.path());
         let request_id = request_id::new();
         let found = Route::find(&head.method, head.uri.path());
@@ -64,6 +68,8 @@ impl Handler for Gateway {
             }
             Ok(Route::Models) => self.models(&head, None, &recording),
             Ok(Route::Model(model)) => self.models(&head, Some(model), &recording),
+            Ok(Route::Mcp(server)) => Ok(self.mcp(head, body, peer, server, &recording).await),
+            Ok(Route::McpMetadata(about)) => self.mcp_metadata(&head, about, &recording),
             Err(NoRoute::WrongMethod { allow }) => Err(Failure::WrongMethod { allow }),
             Err(NoRoute::UnknownPath) => Err(Failure::NotFound("there is no such path".to_owned())),
         };

@@ -1,3 +1,14 @@
-//! The Model Context Protocol: tools, prompts and resources behind the gateway.
+//! MCP over Streamable HTTP, as a server towards clients and as a client towards servers.
+//!
+//! Messages stay the bytes that they are: [`envelope`] looks at method, id and the places of `params` and `result`, and
+//! what is not changed is relayed as it came. [`guard`] is the one place where a message meets the guardrails.
 
+pub(crate) mod envelope;
+pub(crate) mod error;
+pub(crate) mod guard;
+pub(crate) mod method;
+pub(crate) mod mirror;
+pub(crate) mod seal;
+pub(crate) mod server;
 pub mod surfaces;
+pub(crate) mod version;

@@ -18,6 +18,10 @@ pub enum Route<'a> {
     Models,
     /// `GET /v1/models/{account}/{model}`: the name as written in the path.
     Model(&'a str),
+    /// `/mcp/{server}`, `/mcp/{server}/mcp` or `/mcp/v1/{server}/mcp`: the server's name.
+    Mcp(&'a str),
+    /// `GET /.well-known/oauth-protected-resource{path}`: the path.
+    McpMetadata(&'a str),
 }
 
 /// Why a request has no route.
@@ -38,6 +42,20 @@ impl<'a> Route<'a> {
     /// # Errors
     /// See [`NoRoute`].
     pub fn find(method: &Method, path: &'a str) -> Result<Self, NoRoute> {
+        if let Some(server) = mcp_server(path) {
+            return match *method {
+                Method::POST | Method::GET | Method::DELETE => Ok(Self::Mcp(server)),
+                _ => Err(NoRoute::WrongMethod {
+                    allow: "POST, GET, DELETE",
+                }),
+            };
+        }
+        if let Some(about) = path.strip_prefix("/.well-known/oauth-protected-resource") {
+            return match *method {
+                Method::GET => Ok(Self::McpMetadata(about)),
+                _ => Err(NoRoute::WrongMethod { allow: "GET" }),
+            };
+        }
         let (route, allow) = match path.strip_prefix("/v1").unwrap_or(path) {
             "/chat/completions" => (Self::ChatCompletions, "POST"),
             "/messages" => (Self::Messages, "POST"),
@@ -57,7 +75,11 @@ impl<'a> Route<'a> {
     /// The route's dialect.
     pub const fn dialect(self) -> Dialect {
         match self {
-            Self::ChatCompletions | Self::Models | Self::Model(_) => Dialect::OpenAi,
+            Self::ChatCompletions
+            | Self::Models
+            | Self::Model(_)
+            | Self::Mcp(_)
+            | Self::McpMetadata(_) => Dialect::OpenAi,
             Self::Messages => Dialect::Anthropic,
         }
     }
@@ -68,8 +90,22 @@ impl<'a> Route<'a> {
             Self::ChatCompletions => "/v1/chat/completions",
             Self::Messages => "/v1/messages",
             Self::Models | Self::Model(_) => "/v1/models",
+            Self::Mcp(_) => "/mcp/{server}",
+            Self::McpMetadata(_) => "/.well-known/oauth-protected-resource",
         }
     }
+}
+
+/// The MCP server that a path leads to.
+pub fn mcp_server(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/mcp/")?;
+    let mut parts = rest.split('/');
+    let name = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
+        (name, None, None, None) | (name, Some("mcp"), None, None) => name,
+        ("v1", Some(name), Some("mcp"), None) => name,
+        _ => return None,
+    };
+    (!name.is_empty()).then_some(name)
 }
 
 /// The dialect in which a path's errors are written, whether it is served or not.
@@ -95,6 +131,26 @@ mod tests {
             ("POST", "/messages", Ok(Route::Messages)),
             ("GET", "/v1/models", Ok(Route::Models)),
             ("GET", "/v1/models/demo/echo", Ok(Route::Model("demo/echo"))),
+            ("POST", "/mcp/github", Ok(Route::Mcp("github"))),
+            ("GET", "/mcp/github/mcp", Ok(Route::Mcp("github"))),
+            ("DELETE", "/mcp/v1/github/mcp", Ok(Route::Mcp("github"))),
+            ("POST", "/mcp/v1/mcp", Ok(Route::Mcp("v1"))),
+            ("POST", "/mcp/", Err(NoRoute::UnknownPath)),
+            ("POST", "/mcp/github/other", Err(NoRoute::UnknownPath)),
+            ("POST", "/mcp/v2/github/mcp", Err(NoRoute::UnknownPath)),
+            ("POST", "/v1/mcp/github", Err(NoRoute::UnknownPath)),
+            (
+                "PUT",
+                "/mcp/github",
+                Err(NoRoute::WrongMethod {
+                    allow: "POST, GET, DELETE",
+                }),
+            ),
+            (
+                "GET",
+                "/.well-known/oauth-protected-resource/mcp/github",
+                Ok(Route::McpMetadata("/mcp/github")),
+            ),
             ("GET", "/v1/models/", Err(NoRoute::UnknownPath)),
             (
                 "GET",

@@ -11,12 +11,14 @@ mod body;
 mod call;
 mod demo;
 mod headers;
+mod location;
 mod pool;
 mod provider;
 
 pub use body::UpstreamBody;
 pub use call::{Call, CallLimits, UpstreamResponse, Upstreams};
 pub use demo::{Demo, Step, ToolCall};
+pub(crate) use location::{Location, Sent, named_value, send};
 pub use parapet_connect::{
     AddressRules, Cidr, CidrError, Connector, ConnectorConfig, ConnectorError, Dial, Origin,
     OriginError, SharedClient, UpstreamError,

@@ -14,6 +14,7 @@ mod disconnects;
 mod fakes;
 mod identity;
 mod issuers;
+mod mcp;
 mod metrics;
 mod opa;
 mod quality;

@@ -58,6 +58,7 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
         subject: Some(Subject::User("somebody@example.com".into())),
         teams: vec!["payments".into()],
         model: Some("openai-main/gpt-4o".into()),
+        mcp: None,
         stream: false,
         parameters: Parameters {
             max_tokens: Some(1_000),

@@ -43,6 +43,9 @@ pub struct Record {
     pub teams: Vec<Arc<str>>,
     /// The model as the caller named it.
     pub model: Option<Arc<str>>,
+    /// For a message of MCP: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<McpMessage>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// What else the client asked the model for.
@@ -100,6 +103,35 @@ pub struct Parameters {
     /// How many answers there are to be, when it is not one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choices: Option<u64>,
+}
+
+/// A JSON-RPC message of MCP.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct McpMessage {
+    /// The server that the client asked for.
+    pub server: Arc<str>,
+    /// The method; `other` for one that the protocol does not have, and `response` for an answer of the client.
+    #[serde(deserialize_with = "word::read")]
+    pub method: Word,
+    /// The tool, when the message calls one by a name that a tool can have.
+    pub tool: Option<Arc<str>>,
+    /// The protocol's revision.
+    #[serde(deserialize_with = "word::read")]
+    pub version: Word,
+    /// Who sent it.
+    pub from: McpSide,
+    /// Whether the answer was an error of the protocol, or a result that says that the tool failed.
+    pub failed: bool,
+}
+
+/// A side of an MCP connection.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum McpSide {
+    /// Towards the gateway: the agent.
+    Client,
+    /// Behind the gateway.
+    Server,
 }
 
 /// The beginnings of what went out, after every redaction.

@@ -73,7 +73,7 @@ pub(crate) fn resolve(
 }
 
 /// Metadata of a request: what is fixed over the header's, that over the account's, that over the settings'.
-fn merged(
+pub(super) fn merged(
     defaults: &BTreeMap<String, String>,
     identity: &Identity,
     header: BTreeMap<String, String>,
@@ -102,7 +102,7 @@ pub(super) fn provider(snapshot: &Snapshot, index: u32) -> Result<&ReadyProvider
 }
 
 /// The two headers about guardrails, in either spelling.
-fn read_overrides(headers: &HeaderMap) -> Result<Option<Overrides>, Failure> {
+pub(super) fn read_overrides(headers: &HeaderMap) -> Result<Option<Overrides>, Failure> {
     let either = |published, ours| {
         let value = metadata::either(headers, published, ours);
         value.map_err(|error| Failure::Invalid(error.to_string()))

@@ -16,8 +16,10 @@ use super::guardrail::ReadyGuardrail;
 use super::kinds::KindCache;
 use super::settings::Settings;
 use crate::identity::Identities;
+use crate::mcp::server::Servers;
 use crate::upstream::ReadyProvider;
 
+mod mcp_servers;
 mod providers;
 
 /// One revision of the policy, ready to run. A request takes one and keeps it to its end.
@@ -33,6 +35,8 @@ pub struct Snapshot {
     pub models: Models,
     /// By index in the bundle's providers; none for one that cannot be called.
     pub providers: Vec<Option<ReadyProvider>>,
+    /// The MCP servers that callers can name.
+    pub(crate) mcp: Servers,
     /// Who may call.
     pub identities: Identities,
     /// By index in the bundle's guardrails.
@@ -65,6 +69,8 @@ pub fn build(
         .iter()
         .map(|entry| providers::provider(entry, secrets, &mut said))
         .collect();
+    let mcp = bundle.mcp_servers.iter();
+    let mcp = Servers::new(mcp.map(|entry| mcp_servers::server(entry, secrets, &mut said)));
     let (identities, problems) = Identities::new(&bundle, secrets);
     said.extend(problems);
     let guardrails = bundle
@@ -77,6 +83,7 @@ pub fn build(
         digest: bundle.digest.as_str().into(),
         models: Models::new(&bundle),
         providers,
+        mcp,
         identities,
         guardrails,
         planner: Planner::new(Arc::new(bundle), settings.plan),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parapet_crds::gateway_settings::{Anonymous, ExposeGuardrails, GatewaySettingsSpec, Limits};
+use parapet_crds::gateway_settings::{
+    Anonymous, ExposeGuardrails, GatewaySettingsSpec, Limits, McpEndpoint,
+};
 use parapet_crds::human_duration::HumanDuration;
 use parapet_policy::facts::{Caller, Subject};
 use parapet_policy::outcome::DEFAULT_TIMEOUT;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub egress: AddressRules,
     /// Metadata of requests where nothing else is said.
     pub metadata: BTreeMap<String, String>,
+    /// How MCP clients reach the gateway.
+    pub mcp: McpSettings,
     /// Who calls when no token comes; none: nobody.
     pub anonymous: Option<Arc<Identity>>,
 }
@@ -107,9 +111,32 @@ impl Settings {
             idle_timeout: time(idle_timeout, 120),
             egress,
             metadata: spec.defaults.metadata.clone(),
+            mcp: McpSettings::new(&spec.mcp),
             anonymous: spec.anonymous.as_ref().map(anonymous),
         };
         (settings, problems)
+    }
+}
+
+/// How MCP clients reach the gateway.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct McpSettings {
+    /// Scheme, host and port; none: what a request came by.
+    pub public_url: Option<String>,
+    /// In lower case, without port; empty: see the resource.
+    pub allowed_hosts: Vec<String>,
+    /// In lower case.
+    pub allowed_origins: Vec<String>,
+}
+
+impl McpSettings {
+    fn new(spec: &McpEndpoint) -> Self {
+        let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self {
+            public_url: spec.public_url.clone(),
+            allowed_hosts: lower(&spec.allowed_hosts),
+            allowed_origins: lower(&spec.allowed_origins),
+        }
     }
 }
 

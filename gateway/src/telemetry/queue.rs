@@ -126,6 +126,7 @@ pub(crate) mod tests {
             subject: None,
             teams: Vec::new(),
             model: None,
+            mcp: None,
             stream: false,
             parameters: Parameters::default(),
             guardrails: Vec::new(),

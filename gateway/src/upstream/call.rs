@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use parapet_connect::{Connector, Decoder, UpstreamError};
+use parapet_connect::{Connector, Decoder, Origin, UpstreamError};
 
 use super::body::UpstreamBody;
 use super::headers;
@@ -121,19 +121,29 @@ impl Upstreams {
             headers: outgoing,
             body: call.body,
         };
-        let (response, lease) = self.pool.send(&http.origin, outbound).await?;
-        let (head, incoming) = response.into_parts();
-        let mut headers = head.headers;
-        let decoder = Decoder::of(&headers).map_err(|error| UpstreamError::BadAnswer {
-            host: http.origin.name().to_owned(),
-            reason: error.reason().to_owned(),
-        })?;
-        headers::to_client(&mut headers, decoder.is_some());
-        let body = UpstreamBody::http(incoming, lease, http.origin.clone(), idle, decoder);
-        Ok(UpstreamResponse {
-            status: head.status,
-            headers,
-            body,
-        })
+        exchange(&self.pool, &http.origin, outbound, idle).await
     }
+}
+
+/// Sends, and waits for the head of the answer, which is made fit for the client.
+pub(super) async fn exchange(
+    pool: &Rc<Pool>,
+    origin: &Origin,
+    outbound: Outbound,
+    idle: Duration,
+) -> Result<UpstreamResponse, UpstreamError> {
+    let (response, lease) = pool.send(origin, outbound).await?;
+    let (head, incoming) = response.into_parts();
+    let mut headers = head.headers;
+    let decoder = Decoder::of(&headers).map_err(|error| UpstreamError::BadAnswer {
+        host: origin.name().to_owned(),
+        reason: error.reason().to_owned(),
+    })?;
+    headers::to_client(&mut headers, decoder.is_some());
+    let body = UpstreamBody::http(incoming, lease, origin.clone(), idle, decoder);
+    Ok(UpstreamResponse {
+        status: head.status,
+        headers,
+        body,
+    })
 }

@@ -61,6 +61,7 @@ pub(super) struct HttpBackend {
 }
 
 /// One endpoint's address in the two forms that the versions of HTTP want.
+#[derive(Clone)]
 pub(super) struct Target {
     pub(super) path: Uri,
     pub(super) absolute: Uri,
@@ -236,7 +237,7 @@ impl std::fmt::Debug for ReadyProvider {
 }
 
 impl Target {
-    fn new(origin: &Origin, path: &str) -> Option<Self> {
+    pub(super) fn new(origin: &Origin, path: &str) -> Option<Self> {
         let path: PathAndQuery = path.parse().ok()?;
         Some(Self {
             path: Uri::from(path.clone()),
@@ -265,7 +266,7 @@ impl HttpBackend {
 }
 
 /// A header value that never shows in `Debug` and whose memory is wiped when the last copy is dropped.
-fn secret_value(secret: Zeroizing<String>) -> Option<HeaderValue> {
+pub(super) fn secret_value(secret: Zeroizing<String>) -> Option<HeaderValue> {
     struct Owner(Zeroizing<String>);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {

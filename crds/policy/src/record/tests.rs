@@ -23,6 +23,14 @@ fn full() -> Record {
         subject: Some(Subject::User("ada".into())),
         teams: vec!["payments".into()],
         model: Some("openai-main/gpt-4o".into()),
+        mcp: Some(McpMessage {
+            server: "github".into(),
+            method: "tools/call",
+            tool: Some("get_issue".into()),
+            version: "2026-07-28",
+            from: McpSide::Client,
+            failed: true,
+        }),
         stream: true,
         parameters: Parameters {
             temperature: Some(0.5),

@@ -1,0 +1,181 @@
+//! What is known of a client's request while its messages go both ways. It owns what it names: a stream outlives the
+//! handler.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use parapet_policy::facts::{Facts, Target};
+use parapet_policy::record::{End, McpMessage, McpSide};
+
+use super::{Admitted, Refused};
+use crate::handler::Gateway;
+use crate::handler::error::Failure;
+use crate::handler::resolve::{merged, read_overrides};
+use crate::identity::Identity;
+use crate::mcp::envelope::{Kind, Message};
+use crate::mcp::error::RpcError;
+use crate::mcp::guard::Planned;
+use crate::mcp::method;
+use crate::mcp::seal::{Scope, Sealer};
+use crate::mcp::server::Server;
+use crate::mcp::version::Version;
+use crate::pipeline::recording::{Recording, Sink};
+use crate::pipeline::stage;
+use crate::policy::ready::Snapshot;
+use crate::route::metadata;
+
+/// A client's request and all that its messages need.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    policy: Arc<ArcSwap<Snapshot>>,
+    sink: Sink,
+    sealer: Arc<Sealer>,
+    identity: Arc<Identity>,
+    pub(super) server: Arc<Server>,
+    pub(super) version: Version,
+    /// The client's.
+    pub(super) headers: Rc<HeaderMap>,
+    /// The policy at the request's beginning.
+    pub(super) snapshot: Arc<Snapshot>,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        gateway: &Gateway,
+        admitted: Admitted,
+        headers: HeaderMap,
+        version: Version,
+    ) -> Self {
+        Self {
+            policy: gateway.policy.clone(),
+            sink: gateway.sink.clone(),
+            sealer: gateway.sealer.clone(),
+            identity: admitted.identity,
+            server: admitted.server,
+            version,
+            headers: Rc::new(headers),
+            snapshot: admitted.snapshot,
+        }
+    }
+
+    /// Finds the guardrails for a message: with the policy given, whatever it is by now.
+    ///
+    /// # Errors
+    /// A header about guardrails or metadata that cannot be read, or that names what the caller may not.
+    pub(super) fn plan(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        tool: Option<&str>,
+        recording: &Recording,
+    ) -> Result<Planned, Refused> {
+        let invalid = |error: String| RpcError::invalid(error);
+        let header = metadata::read(&self.headers).map_err(|error| invalid(error.to_string()))?;
+        let tool: Option<Arc<str>> = tool.map(Arc::from);
+        let server = &self.server;
+        let facts = Facts {
+            caller: self.identity.caller.clone(),
+            target: Target::Mcp {
+                namespace: server.namespace.clone(),
+                servers: [server.name.clone()].into(),
+                tool,
+            },
+            metadata: merged(&snapshot.settings.metadata, &self.identity, header),
+        };
+        let overrides =
+            read_overrides(&self.headers).map_err(|error| invalid(Failure::message(&error)))?;
+        let plan = snapshot
+            .planner
+            .plan(&facts, overrides.as_ref())
+            .map_err(|error| invalid(error.to_string()))?;
+        let plan = Arc::new(plan);
+        let (of, guardrails) = (plan.clone(), snapshot.clone());
+        recording.before_handing_on(move |record| {
+            stage::complete(record, &of.hooks, &guardrails.guardrails);
+        });
+        Ok(Planned {
+            snapshot: snapshot.clone(),
+            plan,
+            recording: recording.clone(),
+        })
+    }
+
+    /// The policy as it is now: for a message that comes later than the request.
+    pub(super) fn current(&self) -> Arc<Snapshot> {
+        self.policy.load_full()
+    }
+
+    /// A record for another message of the same request.
+    pub(super) fn record(
+        &self,
+        of: &Recording,
+        message: &Message,
+        tool: Option<&str>,
+    ) -> Recording {
+        let (request_id, route) = of.with(|record| (record.request_id.clone(), record.route));
+        let recording = Recording::begin(request_id, route, self.sink.clone());
+        let snapshot = self.current();
+        recording.with(|record| {
+            record.revision = Some(snapshot.revision);
+            record.subject = Some(self.identity.caller.subject.clone());
+            record.teams.clone_from(&self.identity.caller.teams);
+            record.request_bytes = message.text().len() as u64;
+        });
+        self.note(&recording, message, McpSide::Server, tool);
+        recording.end(End::Allowed, 200);
+        recording
+    }
+
+    /// Says in a record which message it is about.
+    pub(super) fn note(
+        &self,
+        recording: &Recording,
+        message: &Message,
+        from: McpSide,
+        tool: Option<&str>,
+    ) {
+        let method = match message.kind() {
+            Kind::Request | Kind::Notification => method::known(&message.method()),
+            Kind::Response => "response",
+        };
+        let tool = tool
+            .filter(|tool| method::is_tool_name(tool))
+            .map(Arc::from);
+        let noted = McpMessage {
+            server: self.server.name.clone(),
+            method,
+            tool,
+            version: self.version.name,
+            from,
+            failed: false,
+        };
+        recording.with(|record| record.mcp = Some(noted));
+    }
+
+    /// Seals what the client brings back later.
+    pub(super) fn seal(
+        &self,
+        purpose: &'static str,
+        value: &impl serde::Serialize,
+    ) -> Option<String> {
+        self.sealer.seal(self.scope(purpose), value)
+    }
+
+    /// Opens what this client was given for this server.
+    pub(super) fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        purpose: &'static str,
+        text: &str,
+    ) -> Option<T> {
+        self.sealer.open(self.scope(purpose), text)
+    }
+
+    fn scope(&self, purpose: &'static str) -> Scope<'_> {
+        Scope {
+            purpose,
+            server: &self.server.name,
+            caller: &self.identity.caller.subject,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! `POST`: one message of a client.
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::body::Incoming;
+use parapet_policy::hook::Hook;
+use parapet_policy::record::McpSide;
+use serde::{Deserialize, Serialize};
+
+use super::exchange::Exchange;
+use super::relay::{Asked, Relay};
+use super::upstream::{SESSION, headers, post};
+use super::{Admitted, Refused, answer, is_event_stream, is_json};
+use crate::edge::{Body, ReadLimits, read_body};
+use crate::handler::Gateway;
+use crate::handler::error::Failure;
+use crate::mcp::envelope::{Kind, Message};
+use crate::mcp::error::RpcError;
+use crate::mcp::guard::{self, Planned};
+use crate::mcp::mirror::{self, Mirrored};
+use crate::mcp::version::{self, Era};
+use crate::pipeline::recording::Recording;
+use crate::upstream::{UpstreamBody, UpstreamResponse};
+
+/// What a client's session id stands for.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Session {
+    /// The server's own session id.
+    #[serde(rename = "u")]
+    pub(super) upstream: String,
+}
+
+/// For [`Exchange::seal`]: a session id.
+pub(super) const SESSION_PURPOSE: &str = "session";
+
+impl Gateway {
+    /// Takes a message, sends it on, and relays what comes back.
+    pub(super) async fn mcp_post(
+        &self,
+        admitted: Admitted,
+        head: Parts,
+        body: Incoming,
+        recording: &Recording,
+    ) -> Result<Response<Body>, Refused> {
+        if !is_json(&head.headers) {
+            crate::edge::discard(body);
+            let message = "a message is sent as application/json";
+            return Err(RpcError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, message).into());
+        }
+        let settings = &admitted.snapshot.settings;
+        let limits = ReadLimits {
+            max: settings.body_bytes,
+            idle: settings.client_timeout,
+        };
+        let text = read_body(&head.headers, body, limits)
+            .await
+            .map_err(|error| unread(&Failure::from(error)))?;
+        recording.with(|record| record.request_bytes = text.len() as u64);
+        let message = Message::parse(text)?;
+        let id = (message.kind() == Kind::Request)
+            .then(|| message.id().map(str::to_owned))
+            .flatten();
+        let result = self
+            .message(admitted, head.headers, message, recording)
+            .await;
+        result.map_err(|refused| refused.to(id.as_deref()))
+    }
+
+    async fn message(
+        &self,
+        admitted: Admitted,
+        client: HeaderMap,
+        message: Message,
+        recording: &Recording,
+    ) -> Result<Response<Body>, Refused> {
+        let version = version::of_message(&client, &message)?;
+        let exchange = Exchange::new(self, admitted, client, version);
+        let tool = message.tool().map(|tool| tool.into_owned());
+        exchange.note(recording, &message, McpSide::Client, tool.as_deref());
+        let mirrored = match version.era {
+            Era::Modern => mirror::check(&exchange.headers, &message)?,
+            Era::Legacy => Mirrored::default(),
+        };
+        let session = session(&exchange, &message.method())?;
+        if tool
+            .as_deref()
+            .is_some_and(|tool| !exchange.server.offers(tool))
+        {
+            return Err(RpcError::unknown_tool().into());
+        }
+        let planned = exchange.plan(&exchange.snapshot, tool.as_deref(), recording)?;
+        let asked = Asked::of(&message, tool);
+        let message = match guard::judge(&planned, Hook::McpToolPreInvoke, message).await {
+            Ok(message) => message,
+            Err(blocked) => return Ok(refused(&planned, asked.as_ref(), &exchange, &blocked)),
+        };
+        let mut outgoing = headers(&exchange, &Method::POST, session.as_deref());
+        if version.era == Era::Modern {
+            mirrored.write(&message, &mut outgoing);
+        }
+        let sent = post(outgoing, message.into_text());
+        let limits = Self::mcp_limits(&exchange);
+        let result = self.mcp_send(&exchange, sent, limits, recording).await;
+        let Some(asked) = asked else {
+            return taken(result, recording).map_err(|error| for_era(error, version.era).into());
+        };
+        let has_session = session.is_some();
+        let relay = Relay::new(exchange, recording.clone(), Some((asked, planned)));
+        let answered = match result {
+            Ok(response) => self.answer(relay, response, has_session).await,
+            Err(error) => Err(error),
+        };
+        answered.map_err(|error| for_era(error, version.era).into())
+    }
+
+    /// Relays the answer to a request.
+    async fn answer(
+        &self,
+        relay: Relay,
+        response: UpstreamResponse,
+        has_session: bool,
+    ) -> Result<Response<Body>, RpcError> {
+        let UpstreamResponse {
+            status,
+            headers,
+            body,
+        } = response;
+        check_status(status, has_session)?;
+        let session = headers.get(&SESSION).and_then(|value| value.to_str().ok());
+        let session = session.and_then(|upstream| {
+            let session = Session {
+                upstream: upstream.to_owned(),
+            };
+            relay.exchange.seal(SESSION_PURPOSE, &session)
+        });
+        let recording = relay.recording.clone();
+        let mut response = if status.is_success() && is_event_stream(&headers) {
+            let produced = Body::produced(|frames| relay.run(body, frames));
+            answer::events(produced, &recording)
+        } else if is_json(&headers) {
+            whole(&relay, status, body).await?
+        } else {
+            return Err(RpcError::upstream(
+                "the MCP server answered with something that is not MCP",
+            ));
+        };
+        if let Some(value) = session.and_then(|sealed| sealed.try_into().ok()) {
+            response.headers_mut().insert(SESSION, value);
+        }
+        Ok(response)
+    }
+}
+
+/// An answer that is one message.
+async fn whole(
+    relay: &Relay,
+    status: StatusCode,
+    body: UpstreamBody,
+) -> Result<Response<Body>, RpcError> {
+    let recording = &relay.recording;
+    let limit = relay.exchange.snapshot.settings.answer_bytes;
+    let bytes = body.collect(limit).await?;
+    relay.note_complete();
+    let text = String::from_utf8(bytes.into())
+        .map_err(|_| RpcError::upstream("the MCP server's answer is not UTF-8"))?;
+    let message = relay.response(text)?;
+    if !status.is_success() && message.root().get("error").is_none() {
+        return Err(RpcError::upstream(
+            "the MCP server answered with a result and an error status",
+        ));
+    }
+    let judged = relay.judge_response(message).await;
+    Ok(answer::json(status, judged.text, recording, judged.end))
+}
+
+/// What became of a message that wants no answer.
+fn taken(
+    result: Result<UpstreamResponse, RpcError>,
+    recording: &Recording,
+) -> Result<Response<Body>, RpcError> {
+    let response = result?;
+    check_status(response.status, true)?;
+    if response.status.is_success() {
+        return Ok(answer::accepted(recording));
+    }
+    Err(RpcError::upstream(
+        "the MCP server did not take the message",
+    ))
+}
+
+/// Statuses that are the gateway's own business, or that clients understand by themselves.
+fn check_status(status: StatusCode, has_session: bool) -> Result<(), RpcError> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RpcError::upstream(format!(
+            "the MCP server refused the credentials that the gateway sent ({})",
+            status.as_u16()
+        ))),
+        StatusCode::NOT_FOUND if has_session => Err(RpcError::no_session()),
+        _ if status.is_redirection() => Err(RpcError::upstream(
+            "the MCP server leads to another place, and redirects are not followed",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A failure of the server as clients of an era live with it: in a session, any other status than 200 ends it for some.
+fn for_era(error: RpcError, era: Era) -> RpcError {
+    match era {
+        Era::Legacy if error.status.is_server_error() => error.with_status(StatusCode::OK),
+        Era::Legacy | Era::Modern => error,
+    }
+}
+
+/// The server's session id, when the client names a session.
+pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String>, RpcError> {
+    if exchange.version.era == Era::Modern || method == "initialize" {
+        return Ok(None);
+    }
+    let mut given = exchange.headers.get_all(SESSION).iter();
+    let Some(sealed) = given.next() else {
+        return Ok(None);
+    };
+    let sealed = sealed.to_str().ok().filter(|_| given.next().is_none());
+    let session = sealed.and_then(|sealed| exchange.open::<Session>(SESSION_PURPOSE, sealed));
+    session
+        .map(|session| Some(session.upstream))
+        .ok_or_else(RpcError::no_session)
+}
+
+/// What the client gets when guardrails stop its message. One that wants no answer is dropped.
+fn refused(
+    planned: &Planned,
+    asked: Option<&Asked>,
+    exchange: &Exchange,
+    blocked: &crate::pipeline::block::Blocked,
+) -> Response<Body> {
+    let recording = &planned.recording;
+    let end = guard::end_of(blocked);
+    let Some(asked) = asked else {
+        let response = answer::accepted(recording);
+        recording.with(|record| record.end = end);
+        return response;
+    };
+    let body = asked.refusal(exchange.version.era, blocked, recording);
+    answer::json(StatusCode::OK, body, recording, end)
+}
+
+/// A body that was not read, in the protocol's words.
+fn unread(failure: &Failure) -> RpcError {
+    let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    RpcError::new(status, -32600, failure.message())
+}

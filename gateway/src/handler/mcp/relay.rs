@@ -1,0 +1,359 @@
+//! What a server sends, on its way to the client: one message, or a stream of events that is relayed event by event.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parapet_policy::hook::Hook;
+use parapet_policy::record::End;
+
+use super::exchange::Exchange;
+use crate::edge::{Cut, Frames};
+use crate::llm::sse::{self, Decoder, EventTooLong, Frame};
+use crate::mcp::envelope::{Kind, Message, same_id};
+use crate::mcp::error::RpcError;
+use crate::mcp::guard::{self, Planned};
+use crate::mcp::version::Era;
+use crate::pipeline::block::Blocked;
+use crate::pipeline::recording::Recording;
+use crate::timer;
+use crate::upstream::{UpstreamBody, UpstreamError};
+
+mod event_id;
+
+pub(super) use event_id::{EVENT_PURPOSE, EventId};
+
+/// After so long without an event the client is sent a comment, so that nothing on the way takes the stream for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const ALIVE: &[u8] = b": keep-alive\n\n";
+/// How long the end of a stream may take after its answer, and an answer that nobody waits for.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+const UNWANTED: Duration = Duration::from_secs(600);
+
+/// A request whose answer is awaited.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// Its id as written.
+    pub(super) id: String,
+    pub(super) method: String,
+    pub(super) tool: Option<String>,
+}
+
+impl Asked {
+    /// None for a message that wants no answer.
+    pub(super) fn of(message: &Message, tool: Option<String>) -> Option<Self> {
+        (message.kind() == Kind::Request).then(|| Self {
+            id: message.id().unwrap_or("null").to_owned(),
+            method: message.method().into_owned(),
+            tool,
+        })
+    }
+
+    /// What answers it when guardrails stop it.
+    pub(super) fn refusal(&self, era: Era, blocked: &Blocked, recording: &Recording) -> String {
+        let request_id = recording.with(|record| record.request_id.clone());
+        guard::refusal(&self.method, era, &self.id, blocked, &request_id)
+    }
+}
+
+/// An answer as it goes out.
+pub(super) struct Judged {
+    pub(super) text: String,
+    pub(super) end: End,
+}
+
+/// Relays what a server sends for one request of a client.
+pub(super) struct Relay {
+    pub(super) exchange: Exchange,
+    pub(super) recording: Recording,
+    /// The request that the stream answers, and its guardrails; none for a stream that answers nothing.
+    asked: Option<(Asked, Planned)>,
+    /// Whether the stream has given the client a place to come back to.
+    resumable: Cell<bool>,
+}
+
+/// What becomes of an event.
+enum Next {
+    /// These bytes go on.
+    Send(Bytes),
+    /// Nothing does.
+    Drop,
+    /// These go on, and the stream is over.
+    Last(Bytes, End),
+}
+
+impl Relay {
+    pub(super) const fn new(
+        exchange: Exchange,
+        recording: Recording,
+        asked: Option<(Asked, Planned)>,
+    ) -> Self {
+        Self {
+            exchange,
+            recording,
+            asked,
+            resumable: Cell::new(false),
+        }
+    }
+
+    /// Reads an answer to the request.
+    ///
+    /// # Errors
+    /// When it is none, or one to another request.
+    pub(super) fn response(&self, text: String) -> Result<Message, RpcError> {
+        let message = Message::parse(text)
+            .map_err(|_| RpcError::upstream("the MCP server's answer is no JSON-RPC message"))?;
+        let id = message.root().get("id");
+        let fits = match (&self.asked, id) {
+            // An error that answers what the server could not read names no request.
+            (Some(_), None) => true,
+            (Some((asked, _)), Some(id)) => id.is_null() || same_id(id, &asked.id),
+            (None, _) => false,
+        };
+        if message.kind() != Kind::Response || !fits {
+            return Err(RpcError::upstream(
+                "the MCP server's answer is not one to this request",
+            ));
+        }
+        Ok(message)
+    }
+
+    /// Judges the answer to the request.
+    pub(super) async fn judge_response(&self, message: Message) -> Judged {
+        let Some((asked, planned)) = &self.asked else {
+            return Judged {
+                text: message.into_text(),
+                end: End::Allowed,
+            };
+        };
+        let failed = message.root().get("error").is_some()
+            || message
+                .root()
+                .get("result")
+                .and_then(|result| result.get("isError")?.as_bool())
+                == Some(true);
+        self.recording.with(|record| {
+            if let Some(mcp) = &mut record.mcp {
+                mcp.failed = failed;
+            }
+        });
+        match guard::judge(planned, Hook::McpToolPostInvoke, message).await {
+            Ok(message) => Judged {
+                text: message.into_text(),
+                end: End::Allowed,
+            },
+            Err(blocked) => Judged {
+                text: asked.refusal(self.exchange.version.era, &blocked, &self.recording),
+                end: guard::end_of(&blocked),
+            },
+        }
+    }
+
+    /// The answer has been read to its end.
+    pub(super) fn note_complete(&self) {
+        let now = self.recording.now_us();
+        self.recording.with(|record| {
+            if let Some(attempt) = record.attempts.last_mut() {
+                attempt.complete = true;
+                attempt.took_us = now.saturating_sub(attempt.start_us);
+            }
+        });
+    }
+
+    /// Relays a stream to its end.
+    pub(super) async fn run(self, body: UpstreamBody, frames: Frames) -> Result<(), Cut> {
+        let mut source = Source::new(body, self.exchange.version.era);
+        let result = self.events(&mut source, &frames).await;
+        let error = match result {
+            Ok(end) => {
+                self.note_complete();
+                self.recording.end(end, 200);
+                source.finish();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        self.recording.end(End::UpstreamFailed, 200);
+        match &self.asked {
+            // The client comes back for the rest.
+            _ if self.resumable.get() => Ok(()),
+            Some((asked, _)) => {
+                let body = error.to_json(Some(&asked.id));
+                frames.send(sse::encode("message", &body)).await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn events(&self, source: &mut Source, frames: &Frames) -> Result<End, RpcError> {
+        let limit = self.exchange.snapshot.settings.stream_event_bytes;
+        let mut decoder = Decoder::new(limit);
+        let too_long = |_: EventTooLong| RpcError::upstream("the MCP server's event is too long");
+        loop {
+            let Some(chunk) = source.next(frames).await? else {
+                break;
+            };
+            decoder.push(chunk);
+            while let Some(frame) = decoder.next_frame().map_err(too_long)? {
+                match self.event(frame).await? {
+                    Next::Send(bytes) => frames.send(bytes).await,
+                    Next::Drop => {}
+                    Next::Last(bytes, end) => {
+                        frames.send(bytes).await;
+                        return Ok(end);
+                    }
+                }
+            }
+        }
+        match decoder.finish() {
+            None => {}
+            Some(frame) => match self.event(frame).await? {
+                Next::Send(bytes) => frames.send(bytes).await,
+                Next::Drop => {}
+                Next::Last(bytes, end) => {
+                    frames.send(bytes).await;
+                    return Ok(end);
+                }
+            },
+        }
+        match &self.asked {
+            None => Ok(End::Allowed),
+            Some(_) => Err(RpcError::upstream(
+                "the MCP server's stream ended without an answer",
+            )),
+        }
+    }
+
+    /// Judges one event.
+    async fn event(&self, frame: Frame) -> Result<Next, RpcError> {
+        if frame.broken || frame.strange {
+            return Err(RpcError::upstream("the MCP server's stream cannot be read"));
+        }
+        // Clients read no other events, so nobody misses what nobody has judged.
+        if !frame.event.is_empty() && frame.event != "message" {
+            return Ok(Next::Drop);
+        }
+        let data = frame.data.as_deref().unwrap_or_default();
+        if data.trim().is_empty() {
+            let raw = self.with_sealed_id(frame.raw.clone());
+            return Ok(Next::Send(raw));
+        }
+        let Ok(message) = Message::parse(data.to_owned()) else {
+            return Err(RpcError::upstream(
+                "the MCP server sent an event that is no JSON-RPC message",
+            ));
+        };
+        if message.kind() != Kind::Response {
+            return Ok(self.aside(&frame, message).await);
+        }
+        let message = self.response(message.into_text())?;
+        let judged = self.judge_response(message).await;
+        let raw = self.with_sealed_id(in_frame(&frame, judged.text));
+        Ok(Next::Last(raw, judged.end))
+    }
+
+    /// Judges a notification or a request of the server, under the policy as it is now.
+    async fn aside(&self, frame: &Frame, message: Message) -> Next {
+        if message.kind() == Kind::Request && self.exchange.version.era == Era::Modern {
+            tracing::debug!(
+                server = &*self.exchange.server.name,
+                "a request of a stateless server is dropped"
+            );
+            return Next::Drop;
+        }
+        let tool = self
+            .asked
+            .as_ref()
+            .and_then(|(asked, _)| asked.tool.as_deref());
+        let recording = self.exchange.record(&self.recording, &message, tool);
+        let snapshot = self.exchange.current();
+        let Ok(planned) = self.exchange.plan(&snapshot, tool, &recording) else {
+            recording.with(|record| record.end = End::Refused);
+            return Next::Drop;
+        };
+        match guard::judge(&planned, Hook::McpToolPostInvoke, message).await {
+            Ok(message) => Next::Send(self.with_sealed_id(in_frame(frame, message.into_text()))),
+            Err(blocked) => {
+                recording.with(|record| record.end = guard::end_of(&blocked));
+                Next::Drop
+            }
+        }
+    }
+
+    /// In a session, event ids are places to come back to: the client gets them sealed, with what has to be known then.
+    fn with_sealed_id(&self, raw: Bytes) -> Bytes {
+        if self.exchange.version.era == Era::Modern {
+            return raw;
+        }
+        event_id::rewritten(&raw, |id| {
+            self.resumable.set(true);
+            let asked = self.asked.as_ref().map(|(asked, _)| asked);
+            self.exchange.seal(EVENT_PURPOSE, &EventId::new(id, asked))
+        })
+        .map_or(raw, Bytes::from)
+    }
+}
+
+/// The event as it came, or with a changed message in it.
+fn in_frame(frame: &Frame, text: String) -> Bytes {
+    if frame.data.as_deref() == Some(&text) {
+        frame.raw.clone()
+    } else {
+        frame.with_data(&text)
+    }
+}
+
+/// A stream's bytes. In a session a server goes on when its client has left: it is read to the end all the same.
+struct Source {
+    body: Option<UpstreamBody>,
+    era: Era,
+}
+
+impl Source {
+    const fn new(body: UpstreamBody, era: Era) -> Self {
+        Self {
+            body: Some(body),
+            era,
+        }
+    }
+
+    /// The next piece. While there is none, the client is told that the stream lives.
+    async fn next(&mut self, frames: &Frames) -> Result<Option<Bytes>, UpstreamError> {
+        loop {
+            let Some(body) = &mut self.body else {
+                return Ok(None);
+            };
+            match timer::timeout(KEEP_ALIVE, body.chunk()).await {
+                Ok(chunk) => return chunk,
+                Err(timer::Elapsed) => frames.send(Bytes::from_static(ALIVE)).await,
+            }
+        }
+    }
+
+    /// Lets the stream end, so that its connection can be used again.
+    fn finish(mut self) {
+        if let Some(mut body) = self.body.take() {
+            tokio::task::spawn_local(timer::timeout(LAST_BYTES, async move {
+                while let Ok(Some(_)) = body.chunk().await {}
+            }));
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.era == Era::Legacy
+            && let Some(body) = self.body.take()
+        {
+            tokio::task::spawn_local(read_to_the_end(body));
+        }
+    }
+}
+
+/// Reads what nobody waits for any more, within bounds.
+pub(super) async fn read_to_the_end(mut body: UpstreamBody) {
+    let reading = async move { while let Ok(Some(_)) = body.chunk().await {} };
+    // Whether it ended or took too long, there is nobody to tell.
+    let _ = timer::timeout(UNWANTED, reading).await;
+}

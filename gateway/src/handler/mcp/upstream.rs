@@ -1,0 +1,133 @@
+//! The way to an MCP server and back.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parapet_policy::record::Attempt;
+use tokio::sync::oneshot;
+
+use super::exchange::Exchange;
+use crate::handler::Gateway;
+use crate::mcp::error::RpcError;
+use crate::mcp::version::{Era, VERSION_HEADER};
+use crate::pipeline::calls;
+use crate::pipeline::recording::Recording;
+use crate::upstream::{CallLimits, Sent, UpstreamError, UpstreamResponse, send};
+
+/// The session that both sides name in every request.
+pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// From where on a broken stream is to be repeated.
+pub(super) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What a server is asked for: either of the two.
+const EITHER: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// The headers of a request to the server: what the protocol demands, what the resource says, and nothing else of the
+/// client's.
+pub(super) fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    exchange.server.sign(&exchange.headers, &mut headers);
+    match *method {
+        Method::GET => headers.insert(ACCEPT, EVENTS),
+        _ => headers.insert(ACCEPT, EITHER),
+    };
+    if *method == Method::POST {
+        headers.insert(CONTENT_TYPE, JSON);
+    }
+    let version = match exchange.version.era {
+        Era::Modern => Some(HeaderValue::from_static(exchange.version.name)),
+        // A session's first message has none.
+        Era::Legacy => exchange.headers.get(VERSION_HEADER).cloned(),
+    };
+    if let Some(version) = version {
+        headers.insert(HeaderName::from_static(VERSION_HEADER), version);
+    }
+    if let Some(session) = session.and_then(|session| HeaderValue::from_str(session).ok()) {
+        headers.insert(SESSION, session);
+    }
+    headers
+}
+
+impl Gateway {
+    /// Sends a request to the server of an exchange and waits for the head of the answer. The record tells of it.
+    ///
+    /// A client that goes away ends the call of a stateless server, which is how the protocol says it. In a session it does
+    /// not: there a client cancels by a message, and the answer is read to its end whoever waits for it.
+    pub(super) async fn mcp_send(
+        &self,
+        exchange: &Exchange,
+        mut sent: Sent,
+        limits: CallLimits,
+        recording: &Recording,
+    ) -> Result<UpstreamResponse, RpcError> {
+        let server = &exchange.server;
+        let Some(location) = server.location.clone() else {
+            return Err(RpcError::upstream(
+                "this MCP server is not usable: its resource says why",
+            ));
+        };
+        let start_us = recording.now_us();
+        let attempt = recording.attempt(Attempt {
+            provider: server.name.clone(),
+            kind: "mcp",
+            server: Some(location.server()),
+            start_us,
+            ..Attempt::default()
+        });
+        recording.with(|record| {
+            if let (Some(trace), Some(attempt)) = (&record.trace, record.attempts.get(attempt)) {
+                calls::put(&mut sent.headers, trace, trace.span(attempt.span));
+            }
+        });
+        let call = send(self.upstreams.pool().clone(), location, sent, limits);
+        let result = match exchange.version.era {
+            Era::Modern => call.await,
+            Era::Legacy => going_on(call).await,
+        };
+        let took_us = recording.now_us() - start_us;
+        recording.with(|record| {
+            if let Some(attempt) = record.attempts.get_mut(attempt) {
+                attempt.took_us = took_us;
+                attempt.status = result.as_ref().ok().map(|answer| answer.status.as_u16());
+                attempt.error = result.as_ref().err().map(UpstreamError::word);
+            }
+        });
+        Ok(result?)
+    }
+
+    /// How long a server may take to answer one message.
+    pub(super) fn mcp_limits(exchange: &Exchange) -> CallLimits {
+        CallLimits {
+            first_byte: exchange.snapshot.settings.first_byte_timeout,
+            idle: exchange.snapshot.settings.idle_timeout,
+        }
+    }
+}
+
+/// Runs a call that goes on when nobody waits for it any more.
+async fn going_on(
+    call: impl Future<Output = Result<UpstreamResponse, UpstreamError>> + 'static,
+) -> Result<UpstreamResponse, UpstreamError> {
+    let (tell, told) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        if let Err(Ok(unwanted)) = tell.send(call.await) {
+            super::relay::read_to_the_end(unwanted.body).await;
+        }
+    });
+    let ended = |_| UpstreamError::Cut {
+        host: "the MCP server".to_owned(),
+        reason: "the gateway is shutting down".to_owned(),
+    };
+    told.await.map_err(ended)?
+}
+
+/// A body for the server.
+pub(super) fn post(headers: HeaderMap, body: String) -> Sent {
+    Sent {
+        method: Method::POST,
+        headers,
+        body: Bytes::from(body),
+    }
+}

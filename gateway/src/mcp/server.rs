@@ -1,0 +1,78 @@
+//! MCP servers in their ready form: where they are, who may use them, what is known of their tools.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use parapet_crds::mcp_server::McpTool;
+use parapet_policy::facts::Caller;
+use parapet_policy::subject::Subjects;
+
+use crate::upstream::Location;
+
+/// The servers of one policy revision, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    by_name: HashMap<Arc<str>, Arc<Server>, RandomState>,
+}
+
+impl Servers {
+    pub(crate) fn new(servers: impl IntoIterator<Item = Server>) -> Self {
+        let by_name = servers
+            .into_iter()
+            .map(|server| (server.name.clone(), Arc::new(server)))
+            .collect();
+        Self { by_name }
+    }
+
+    /// The server of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Server>> {
+        self.by_name.get(name)
+    }
+}
+
+/// One server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// As in `/mcp/{name}`.
+    pub(crate) name: Arc<str>,
+    /// The resource's namespace.
+    pub(crate) namespace: Arc<str>,
+    /// None: every authenticated caller.
+    pub(crate) collaborators: Option<Subjects>,
+    /// Where it is; none when the resource cannot be made ready.
+    pub(crate) location: Option<Location>,
+    /// Sent with every request.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers of the caller's request that go on.
+    pub(crate) pass_headers: Vec<HeaderName>,
+    /// By name.
+    pub(crate) tools: HashMap<String, McpTool, RandomState>,
+}
+
+impl Server {
+    /// Whether a caller may use it at all.
+    pub(crate) fn may_use(&self, caller: &Caller) -> bool {
+        self.collaborators
+            .as_ref()
+            .is_none_or(|subjects| subjects.hold(caller))
+    }
+
+    /// Whether a tool may be called and listed, as far as the resource says.
+    pub(crate) fn offers(&self, tool: &str) -> bool {
+        self.tools.get(tool).is_none_or(|tool| !tool.disabled)
+    }
+
+    /// Adds what goes out to the server with every request: what callers pass on, and over it what the resource says.
+    pub(crate) fn sign(&self, caller: &HeaderMap, out: &mut HeaderMap) {
+        for name in &self.pass_headers {
+            for value in caller.get_all(name) {
+                out.append(name.clone(), value.clone());
+            }
+        }
+        for (name, value) in &self.headers {
+            out.insert(name.clone(), value.clone());
+        }
+    }
+}

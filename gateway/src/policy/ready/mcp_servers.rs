@@ -1,0 +1,102 @@
+//! MCP servers: from their written `spec` to where to send and with which credentials.
+
+use http::HeaderName;
+use parapet_crds::mcp_server::McpServerSpec;
+use parapet_crds::read::Secrets;
+use parapet_policy::bundle::{McpServerEntry, SecretId};
+use parapet_policy::diagnostic::Diagnostic;
+use parapet_policy::secret::PlainOrSecret;
+use parapet_policy::subject::Subjects;
+use zeroize::Zeroizing;
+
+use super::error;
+use crate::mcp::server::Server;
+use crate::upstream::{Location, named_value};
+
+/// Makes a server ready. One that cannot be called is there all the same: callers are told so, and nobody else gets its
+/// name.
+pub(super) fn server(
+    entry: &McpServerEntry,
+    secrets: &Secrets,
+    said: &mut Vec<Diagnostic>,
+) -> Server {
+    let mut server = Server {
+        name: entry.source.name.clone(),
+        namespace: entry.source.namespace.clone(),
+        collaborators: entry
+            .collaborators
+            .as_ref()
+            .map(|subjects| Subjects::new(subjects)),
+        location: None,
+        headers: Vec::new(),
+        pass_headers: Vec::new(),
+        tools: Default::default(),
+    };
+    let mut say = |path: &str, message: String| {
+        said.push(error(entry.source.clone(), path, message));
+    };
+    let Ok(spec) = serde_json::from_value::<McpServerSpec>(entry.spec.clone()) else {
+        say("spec", "this server is not of this version".to_owned());
+        return server;
+    };
+    // A Secret that does not exist is the compiler's to say; without it the server is not called.
+    let Some(headers) = headers(&spec, entry, secrets, &mut say) else {
+        return server;
+    };
+    server.headers = headers;
+    for (index, name) in spec.pass_headers.iter().enumerate() {
+        match HeaderName::try_from(name.as_str()) {
+            Ok(name) => server.pass_headers.push(name),
+            Err(_) => say(
+                &format!("spec.passHeaders[{index}]"),
+                "this is no name of a header".to_owned(),
+            ),
+        }
+    }
+    server.tools = spec
+        .tools
+        .into_iter()
+        .map(|tool| (tool.name.clone(), tool))
+        .collect();
+    match spec.url.as_deref().map(Location::parse) {
+        Some(Ok(location)) => server.location = Some(location),
+        Some(Err(reason)) => say("spec.url", reason),
+        // The reader has said that there is none.
+        None => {}
+    }
+    server
+}
+
+type Headers = Vec<(HeaderName, http::HeaderValue)>;
+
+fn headers(
+    spec: &McpServerSpec,
+    entry: &McpServerEntry,
+    secrets: &Secrets,
+    say: &mut impl FnMut(&str, String),
+) -> Option<Headers> {
+    let mut headers = Vec::with_capacity(spec.headers.len());
+    for (name, value) in &spec.headers {
+        let value = match value {
+            PlainOrSecret::Plain(text) => text.clone(),
+            PlainOrSecret::Secret(value) => {
+                let id = SecretId {
+                    namespace: entry.source.namespace.clone(),
+                    name: value.secret_key_ref.name.as_str().into(),
+                    key: value.secret_key_ref.key.as_str().into(),
+                };
+                secrets.get(&id)?.to_owned()
+            }
+        };
+        match named_value(name, Zeroizing::new(value)) {
+            Ok(header) => headers.push(header),
+            Err(_) => {
+                let message =
+                    format!("the header {name:?} has a name or a value that HTTP does not allow");
+                say("spec.headers", message);
+                return None;
+            }
+        }
+    }
+    Some(headers)
+}

@@ -1,0 +1,8 @@
+//! MCP through the gateway.
+
+mod access;
+mod bad_input;
+mod leaving;
+mod sessions;
+mod stateless;
+mod support;
