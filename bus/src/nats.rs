@@ -3,7 +3,8 @@
 //! The bucket `rules` is a stream that republishes what is stored, so that a gateway needs no consumer: it gets what is
 //! stored directly, and listens to what is republished. Getting is the guarantee, listening the latency.
 //!
-//! Records travel the other way, in an account of their own: [`RecordQueue`] and [`RecordReader`].
+//! Records and traces travel the other way, in an account of their own: [`RecordQueue`] and [`RecordReader`],
+//! [`TracePublisher`] and [`TraceReader`].
 
 #[cfg(feature = "clap")]
 pub mod args;
@@ -16,6 +17,8 @@ mod reader;
 mod records;
 mod server_config;
 mod subjects;
+mod trace_reader;
+mod traces;
 mod user;
 
 pub use connect::{ConnectConfig, Connection, Credentials, LinkState, Role, connect};
@@ -25,6 +28,8 @@ pub use reader::{BundleReader, ReadError};
 pub use records::{Publishing, RecordBatch, RecordCounts, RecordQueue, RecordReader};
 pub use server_config::{ServerConfig, Users};
 pub use subjects::{is_token, status_subject};
+pub use trace_reader::{PROGRESS, TraceBatch, TraceConsumer, TraceReader, TraceStreamConfig};
+pub use traces::{MAX_TRACE_BYTES, NotStored, TracePublisher};
 pub use user::UserKey;
 
 pub use subjects::CONTROL_STATUS;

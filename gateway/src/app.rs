@@ -127,10 +127,10 @@ fn threads(args: &Serve) -> usize {
 async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("registering metrics")?);
     let counts = Arc::new(Counts::default());
-    let otlp = Otlp::new(otlp::Settings::from_env());
+    let otlp = Otlp::new(otlp::Settings::from_env(), args.sharing.traces);
     let head = otlp.head();
     let tracer = otlp.tracer(args.trace_names);
-    let sharing = Sharing::new(args);
+    let sharing = Sharing::new(args, otlp.wants_nats())?;
     let (records, consumer) = start_records(
         args.records,
         Arc::clone(&counts),
@@ -190,11 +190,15 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     };
     let refresher = Refresher::new(connector.clone(), tokio::runtime::Handle::current());
     live.on_change(move |snapshot: &Snapshot| refresher.follow(&snapshot.identities));
-    let shared = sharing.start(args, &pod.name).await?;
-    let exporting = otlp.start(&connector, {
-        let stage = Arc::clone(&stage);
-        move || stage.metrics(&shown, Metrics::gather)
-    });
+    let mut shared = sharing.start(args, &pod.name).await?;
+    let exporting = otlp.start(
+        &connector,
+        {
+            let stage = Arc::clone(&stage);
+            move || stage.metrics(&shown, Metrics::gather)
+        },
+        shared.take_traces(),
+    );
     let server = start_traffic(args, threads, limits, &live, &connector, (records, head))?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({

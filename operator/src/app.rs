@@ -18,13 +18,7 @@ const THREADS: usize = 2;
 /// # Errors
 /// When it cannot start. A cluster or a NATS that does not answer is waited for.
 pub fn run(args: &Run) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&args.log)
-        .with_context(|| format!("reading the filter {:?} for the log", args.log))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    start_log(&args.log)?;
     // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -33,14 +27,7 @@ pub fn run(args: &Run) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("waiting for signals")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("waiting for signals")?;
-        let end = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
+        let end = asked_to_end()?;
         let config = kube::Config::infer()
             .await
             .context("reading how to reach the cluster")?;
@@ -48,5 +35,35 @@ pub fn run(args: &Run) -> anyhow::Result<()> {
         let settings = args.settings();
         let publisher = Nats::start(&args.bus.settings(settings.lease.identity.clone())).await?;
         run::run(settings, client, publisher, end).await
+    })
+}
+
+/// Sets up what `tracing` prints.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub(crate) fn start_log(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("reading the filter {filter:?} for the log"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+/// Comes to its end when somebody asks the process to end.
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub(crate) fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("waiting for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }

@@ -12,6 +12,7 @@ use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 
 use crate::controller::watch_all::Scope;
+use crate::forward::args::Forward;
 use crate::keys::args::Keys;
 use crate::lease::LeaseConfig;
 use crate::publisher::nats::NatsSettings;
@@ -35,6 +36,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Compile a folder and print the bundle's digest, what it holds, and every diagnostic; exit 1 on an error.
     Compile(Compile),
+    /// Post the traces that gateways send over NATS to a collector, as the standard OTEL_* variables say.
+    Forward(Box<Forward>),
     /// Make the keys of an installation.
     Keys(Keys),
     /// Send a gateway one request that has to pass and one that has to be blocked, and print what came of them; exit 1
@@ -301,7 +304,11 @@ mod tests {
             let args = needed.iter().chain(more);
             match Cli::try_parse_from(args).unwrap().command {
                 Command::Run(run) => run.settings(),
-                Command::Compile(_) | Command::Crds | Command::Keys(_) | Command::Verify(_) => {
+                Command::Compile(_)
+                | Command::Crds
+                | Command::Forward(_)
+                | Command::Keys(_)
+                | Command::Verify(_) => {
                     panic!("not what was asked for")
                 }
             }

@@ -9,6 +9,7 @@ pub mod args;
 pub mod cluster;
 pub mod compile;
 pub mod controller;
+pub mod forward;
 pub mod keys;
 pub mod kinds;
 pub mod lease;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use parapet_operator::args::{Cli, Command};
-use parapet_operator::{app, compile, keys, verify};
+use parapet_operator::{app, compile, forward, keys, verify};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -25,6 +25,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             for crd in parapet_crds::crd::all()? {
                 write!(out, "---\n{}", parapet_crds::crd::yaml(&crd)?)?;
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Forward(args) => {
+            forward::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Keys(args) => {

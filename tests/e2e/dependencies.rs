@@ -89,8 +89,10 @@ fn our_crates_depend_on_each_other_in_one_direction() {
             "parapet-operator",
             &[
                 "parapet-bus",
+                "parapet-connect",
                 "parapet-crds",
                 "parapet-guardrails",
+                "parapet-otlp",
                 "parapet-policy",
             ],
         ),

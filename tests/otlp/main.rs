@@ -7,6 +7,7 @@
 
 mod conventions;
 mod failing;
+mod forwarding;
 mod metrics;
 mod propagation;
 mod spans;

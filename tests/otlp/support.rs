@@ -1,6 +1,10 @@
+use parapet_policy::bundle::Revision;
 use parapet_tests::collector::{Collector, Span};
+use parapet_tests::fake_guardrail::FakeGuardrails;
+use parapet_tests::fake_llm::FakeLlm;
 use parapet_tests::harness::Setup;
-use parapet_tests::world::{TOKEN, World};
+use parapet_tests::installation::Installation;
+use parapet_tests::world::{BASE, TOKEN, World, places};
 use serde_json::{Value, json};
 
 /// Stands in prompts; nothing that is emitted may hold it.
@@ -61,6 +65,34 @@ pub(crate) async fn with_collector() -> Option<(World, Collector)> {
     let collector = Collector::start().await.unwrap()?;
     let world = exporting(&collector.grpc(), "grpc", &[]).await;
     Some((world, collector))
+}
+
+/// A world whose gateway takes its policy from an operator and sends its traces over NATS.
+pub(crate) async fn over_nats(installation: &Installation, more: &[(&str, &str)]) -> World {
+    let llm = FakeLlm::start().await.unwrap();
+    let services = FakeGuardrails::start().await.unwrap();
+    let places = places(&llm, &services).unwrap();
+    let resources = format!("{}\n---\n{}", places.fill(BASE), places.fill(RESOURCES));
+    let mut publisher = installation.publisher().await.unwrap();
+    let packed = installation.pack(&resources).unwrap();
+    let revision = Revision {
+        epoch: 1,
+        generation: 1,
+    };
+    publisher.publish(packed, revision).await.unwrap();
+    let mut setup = installation.gateway("gw-0").arg("--traces").arg("nats");
+    setup = setup.env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    for (name, value) in more {
+        setup = setup.env(name, value);
+    }
+    let gateway = setup.start().await.unwrap();
+    let client = gateway.client();
+    World {
+        llm,
+        services,
+        gateway,
+        client,
+    }
 }
 
 pub(crate) fn body(model: &str, text: &str) -> Value {

@@ -15,6 +15,7 @@ pub mod fake;
 pub mod fake_guardrail;
 pub mod fake_llm;
 pub mod fake_mcp;
+pub mod forwarder;
 pub mod harness;
 pub mod http_client;
 pub mod installation;

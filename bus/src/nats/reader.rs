@@ -27,6 +27,10 @@ impl ReadError {
     pub(super) fn new(error: &dyn std::error::Error) -> Self {
         Self(error.to_string())
     }
+
+    pub(super) fn said(what: &str) -> Self {
+        Self(what.to_owned())
+    }
 }
 
 impl BundleReader {

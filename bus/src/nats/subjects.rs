@@ -12,6 +12,8 @@ pub(super) const OBJECT_STORE: &str = "snaps";
 pub(super) const OBJECT_STREAM: &str = "OBJ_snaps";
 /// The stream that keeps traces for forwarders, in the account of records and traces.
 pub(super) const TRACE_STREAM: &str = "TRACES";
+/// What is stored in it.
+pub(super) const TRACE_SUBJECTS: &str = "otel.traces.>";
 /// On this subject a leader asks all gateways for a report.
 pub const CONTROL_STATUS: &str = "ctl.status";
 
@@ -47,6 +49,16 @@ pub fn status_subject(class: &str, pod_uid: &str) -> String {
 /// Where the gateways of a class send their records.
 pub(super) fn records_of_class(class: &str) -> String {
     format!("records.{class}")
+}
+
+/// Where the gateways of a class send their traces.
+pub(super) fn traces_of_class(class: &str) -> String {
+    format!("otel.traces.{class}")
+}
+
+/// The consumer that all forwarders of a class share.
+pub(super) fn forwarders_of_class(class: &str) -> String {
+    format!("forwarders-{class}")
 }
 
 /// Where the gateways of a class report.

@@ -25,6 +25,8 @@ pub struct Settings {
     pub traces: Option<Signal>,
     /// Metrics; none when they are not exported.
     pub metrics: Option<Signal>,
+    /// Whether all of telemetry is turned off.
+    pub disabled: bool,
     /// Which traces are kept.
     pub sampler: Sampler,
     /// Whether a caller's trace is taken up.
@@ -126,6 +128,7 @@ impl Settings {
         Self {
             traces,
             metrics,
+            disabled: off,
             sampler: reader.sampler(),
             propagates: reader
                 .get("OTEL_PROPAGATORS")

@@ -49,6 +49,8 @@ pub struct Failed {
     pub why: String,
     /// Whether it may arrive another time.
     pub again: bool,
+    /// Whether the message is at fault: whoever has patience may try anything else again.
+    pub of_message: bool,
     /// When the collector wants to be asked again.
     pub after: Option<Duration>,
 }
@@ -59,6 +61,7 @@ impl Failed {
         Self {
             why: why.into(),
             again: true,
+            of_message: false,
             after: None,
         }
     }
@@ -67,6 +70,7 @@ impl Failed {
     pub fn for_good(why: impl Into<String>) -> Self {
         Self {
             again: false,
+            of_message: true,
             ..Self::for_now(why)
         }
     }
@@ -215,6 +219,7 @@ fn http_result(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<u
         why: format!("it answered with status {}", status.as_u16()),
         // As the specification has it.
         again: matches!(status.as_u16(), 429 | 502 | 503 | 504),
+        of_message: matches!(status.as_u16(), 400 | 413 | 415 | 422),
         after,
     })
 }
@@ -222,6 +227,9 @@ fn http_result(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<u
 /// Codes after which the specification wants another attempt: cancelled, deadline exceeded, aborted, out of range,
 /// unavailable, data loss. Resource exhausted would need details that say so.
 const AGAIN: [u16; 6] = [1, 4, 10, 11, 14, 15];
+
+/// The code by which a server says that the message can never be taken.
+const INVALID_ARGUMENT: u16 = 3;
 
 fn grpc_result(
     status: StatusCode,
@@ -238,12 +246,14 @@ fn grpc_result(
         Some(code) => Err(Failed {
             why: format!("it answered with gRPC status {code}"),
             again: AGAIN.contains(&code),
+            of_message: code == INVALID_ARGUMENT,
             after: None,
         }),
         // Not gRPC: something in between answered, or the wrong port.
         None => Err(Failed {
             why: format!("it does not speak gRPC; HTTP status {}", status.as_u16()),
             again: matches!(status.as_u16(), 429 | 502 | 503 | 504),
+            of_message: false,
             after: None,
         }),
     }
@@ -302,6 +312,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             let failed = http_result(status, &HeaderMap::new(), b"").unwrap_err();
             assert_eq!(failed.again, again);
+            assert_eq!(failed.of_message, status == StatusCode::BAD_REQUEST);
         }
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
         let failed = http_result(StatusCode::SERVICE_UNAVAILABLE, &headers, b"").unwrap_err();

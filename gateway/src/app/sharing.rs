@@ -1,9 +1,10 @@
-//! What leaves over NATS: records, for whoever shows them.
+//! What leaves over NATS: records, for whoever shows them, and traces, for whoever forwards them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use parapet_bus::nats::{self, Publishing, RecordCounts, RecordQueue};
+use anyhow::Context as _;
+use parapet_bus::nats::{self, Publishing, RecordCounts, RecordQueue, TracePublisher};
 
 use crate::args::Serve;
 
@@ -11,13 +12,23 @@ use crate::args::Serve;
 #[derive(Default)]
 pub(super) struct Sharing {
     records: Option<RecordQueue>,
+    traces: bool,
 }
 
 impl Sharing {
-    pub(super) fn new(args: &Serve) -> Self {
-        Self {
-            records: args.sharing.share_records.then(RecordQueue::default),
+    /// As the command line says; `traces`: whether they go over NATS.
+    ///
+    /// # Errors
+    /// When there is no NATS.
+    pub(super) fn new(args: &Serve, traces: bool) -> anyhow::Result<Self> {
+        if traces {
+            let nats = args.policy.bus.nats.urls.first();
+            nats.context("--traces nats needs --nats: a gateway that reads files has none")?;
         }
+        Ok(Self {
+            records: args.sharing.share_records.then(RecordQueue::default),
+            traces,
+        })
     }
 
     /// For the records' thread; none when records are not shared.
@@ -35,14 +46,19 @@ impl Sharing {
     /// # Errors
     /// When a connection cannot even be tried.
     pub(super) async fn start(self, args: &Serve, pod: &str) -> anyhow::Result<Shared> {
-        let Some(records) = self.records else {
+        if self.records.is_none() && !self.traces {
             return Ok(Shared::default());
-        };
+        }
         let bus = &args.policy.bus.nats;
         let config = args.sharing.connect_config(bus, pod.to_owned());
         let connection = nats::connect(&config).await?;
         Ok(Shared {
-            records: Some(records.publish(&connection, &bus.class, pod)),
+            records: self
+                .records
+                .map(|records| records.publish(&connection, &bus.class, pod)),
+            traces: self
+                .traces
+                .then(|| TracePublisher::new(&connection, &bus.class, pod)),
         })
     }
 }
@@ -51,9 +67,15 @@ impl Sharing {
 #[derive(Default)]
 pub(super) struct Shared {
     records: Option<Publishing>,
+    traces: Option<TracePublisher>,
 }
 
 impl Shared {
+    /// The way of traces; none when they go elsewhere.
+    pub(super) fn take_traces(&mut self) -> Option<TracePublisher> {
+        self.traces.take()
+    }
+
     /// Sends what is left, for as long as `limit`.
     pub(super) async fn finish(self, limit: Duration) {
         if let Some(records) = self.records {

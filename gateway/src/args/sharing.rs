@@ -6,13 +6,23 @@ use clap::Args;
 use parapet_bus::nats::args::NatsArgs;
 use parapet_bus::nats::{ConnectConfig, Credentials, Role};
 
+use crate::telemetry::otlp::Traces;
+
 /// What leaves over NATS, in an account of its own.
 #[derive(Args, Clone, Debug)]
 pub struct SharingArgs {
+    /// Where traces go: to a collector, as the standard OTEL_* variables say; over NATS to a forwarder; nowhere.
+    #[arg(
+        long,
+        env = "PARAPET_TRACES",
+        value_name = "WAY",
+        default_value = "otlp"
+    )]
+    pub traces: Traces,
     /// Send the record of each request over NATS as well, to the operators, which show it on their page.
     #[arg(long, env = "PARAPET_SHARE_RECORDS", conflicts_with = "manifests")]
     pub share_records: bool,
-    /// A file with the seed of the nkey to connect with for records; it is read again at every connection. Policy comes
+    /// A file with the seed of the nkey to connect with for records and traces; it is read again at every connection. Policy comes
     /// over another connection, in another account.
     #[arg(
         long,

@@ -1,19 +1,22 @@
 //! Traces and metrics over OTLP, off the request path.
 //!
 //! The records' thread writes each kept record's spans into a bounded queue ([`Tracer`]); tasks on the main runtime send
-//! them, and the metrics, to a collector. A collector that is slow, dead or wrong costs that queue and a counter.
+//! them, and the metrics, to a collector, or the spans over NATS to whoever forwards them. What is slow, dead or wrong
+//! behind the queue costs that queue and a counter.
 
 mod export;
 mod families;
 mod names;
 mod queue;
 mod spans;
+mod way;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parapet_bus::nats::{MAX_TRACE_BYTES, TracePublisher};
 use parapet_otlp::{Sampler, Signal, Transport};
 use parapet_policy::record::Record;
 use prometheus::proto::MetricFamily;
@@ -29,7 +32,8 @@ pub use parapet_otlp::Settings;
 pub use spans::Names;
 
 use export::{Ending, Sender};
-use queue::SpanQueue;
+use queue::{MAX_BATCH_BYTES, SpanQueue};
+use way::Way;
 use wire::Attributes;
 
 /// What a gateway calls itself.
@@ -66,7 +70,10 @@ impl Tracer {
     /// A tracer whose spans nobody sends, for measurements: what waits is thrown away by [`Tracer::discard`].
     pub fn detached(names: Names) -> Self {
         Self {
-            queue: Arc::new(SpanQueue::new(Settings::read(|_| None).batches)),
+            queue: Arc::new(SpanQueue::new(
+                Settings::read(|_| None).batches,
+                MAX_BATCH_BYTES,
+            )),
             counts: Arc::default(),
             sampler: Sampler::always(1.0),
             names,
@@ -82,30 +89,66 @@ impl Tracer {
     }
 }
 
+/// Where traces go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Traces {
+    /// To a collector, as the OTEL_* variables say; nowhere when they don't.
+    Otlp,
+    /// Over NATS, to a forwarder.
+    Nats,
+    /// Nowhere.
+    None,
+}
+
+/// Bytes of a message around spans, beside the resource: names, versions, lengths.
+const FRAME_BYTES: usize = 1024;
+
 /// What is exported, before anything is sent.
 #[derive(Debug)]
 pub struct Otlp {
+    traces: Traces,
     settings: Settings,
+    resource: Arc<[u8]>,
     queue: Arc<SpanQueue>,
     counts: Arc<Counts>,
 }
 
 impl Otlp {
     /// Of settings; what there is to remark upon is logged.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, traces: Traces) -> Self {
         for remark in &settings.remarks {
             tracing::warn!("{remark}");
         }
+        let traces = match traces {
+            Traces::Otlp if settings.traces.is_some() => Traces::Otlp,
+            Traces::Nats if !settings.disabled => Traces::Nats,
+            Traces::Otlp | Traces::Nats | Traces::None => Traces::None,
+        };
+        let resource = resource(&settings.resource);
+        let bytes = match traces {
+            Traces::Otlp | Traces::None => MAX_BATCH_BYTES,
+            // A resource may have any length; what is too long then for the server is counted.
+            Traces::Nats => (MAX_TRACE_BYTES - FRAME_BYTES)
+                .saturating_sub(resource.len())
+                .max(MAX_TRACE_BYTES / 4),
+        };
         Self {
-            queue: Arc::new(SpanQueue::new(settings.batches)),
+            traces,
+            queue: Arc::new(SpanQueue::new(settings.batches, bytes)),
             counts: Arc::default(),
+            resource: resource.into(),
             settings,
         }
     }
 
+    /// Whether traces want a way over NATS.
+    pub fn wants_nats(&self) -> bool {
+        self.traces == Traces::Nats
+    }
+
     /// What is decided at a request's head; none when traces are not exported.
     pub fn head(&self) -> Option<Head> {
-        self.settings.traces.is_some().then_some(Head {
+        (self.traces != Traces::None).then_some(Head {
             sampler: self.settings.sampler,
             propagates: self.settings.propagates,
         })
@@ -113,7 +156,9 @@ impl Otlp {
 
     /// For the records' thread; none when traces are not exported.
     pub fn tracer(&self, names: Names) -> Option<Tracer> {
-        self.settings.traces.as_ref()?;
+        if self.traces == Traces::None {
+            return None;
+        }
         Some(Tracer {
             queue: Arc::clone(&self.queue),
             counts: Arc::clone(&self.counts),
@@ -125,35 +170,45 @@ impl Otlp {
 
     /// What became of what was to be exported; none when nothing is.
     pub fn counts(&self) -> Option<Arc<Counts>> {
-        let any = self.settings.traces.is_some() || self.settings.metrics.is_some();
+        let any = self.traces != Traces::None || self.settings.metrics.is_some();
         any.then(|| Arc::clone(&self.counts))
     }
 
-    /// Starts sending, on the current runtime. A signal whose certificates cannot be read is not sent, and the log says so.
+    /// Starts sending, on the current runtime; traces over `nats` when they [want](Self::wants_nats) it. A signal whose
+    /// certificates cannot be read is not sent, and the log says so.
     pub fn start(
         self,
         connector: &Connector,
         gather: impl Fn() -> Vec<MetricFamily> + Send + 'static,
+        nats: Option<TracePublisher>,
     ) -> Exporting {
         let (end, ending) = Ending::new();
-        let resource: Arc<[u8]> = resource(&self.settings.resource).into();
-        let sender = |signal: Option<Signal>, name: &'static str| {
+        let sender = |way: Way, name: &'static str| Sender {
+            way,
+            resource: Arc::clone(&self.resource),
+            signal: name,
+            ending: ending.clone(),
+            spoke: None,
+        };
+        let collector = |signal: Option<Signal>, name: &'static str| {
             let signal = signal?;
             tracing::info!(signal = name, to = %Shown(&signal), protocol = ?signal.protocol, "exporting");
             let transport = Transport::new(connector, signal, AGENT)
                 .inspect_err(|error| tracing::warn!(signal = name, %error, "nothing is exported"))
                 .ok()?;
-            Some(Sender {
-                transport,
-                resource: Arc::clone(&resource),
-                signal: name,
-                ending: ending.clone(),
-                spoke: None,
-            })
+            Some(sender(Way::Collector(transport), name))
         };
         let mut tasks = Vec::new();
         let counts = &self.counts;
-        if let Some(sender) = sender(self.settings.traces, "traces") {
+        let traces = match self.traces {
+            Traces::Otlp => collector(self.settings.traces, "traces"),
+            Traces::Nats => {
+                tracing::info!(signal = "traces", "exporting over NATS");
+                nats.map(|nats| sender(Way::Nats(nats), "traces"))
+            }
+            Traces::None => None,
+        };
+        if let Some(sender) = traces {
             let delay = self.settings.batches.delay;
             let queue = Arc::clone(&self.queue);
             tasks.push(tokio::spawn(export::spans(
@@ -163,7 +218,7 @@ impl Otlp {
                 delay,
             )));
         }
-        if let Some(sender) = sender(self.settings.metrics, "metrics") {
+        if let Some(sender) = collector(self.settings.metrics, "metrics") {
             let every = self.settings.metrics_every;
             tasks.push(tokio::spawn(export::metrics(
                 sender,
@@ -192,7 +247,7 @@ impl Exporting {
             let abort = task.abort_handle();
             if tokio::time::timeout_at(deadline, task).await.is_err() {
                 abort.abort();
-                tracing::warn!("the collector did not take the last of the telemetry in time");
+                tracing::warn!("the last of the telemetry was not taken in time");
             }
         }
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use parapet_otlp::Transport;
 use prometheus::proto::MetricFamily;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::{Batch, SpanQueue};
+use super::way::Way;
 use super::{families, names, wire};
 
 /// Attempts for one message; what waits meanwhile is bounded by the queue.
@@ -82,7 +82,7 @@ impl Ending {
 
 /// Whom a message is sent for, and to whom.
 pub(super) struct Sender {
-    pub(super) transport: Transport,
+    pub(super) way: Way,
     /// A `Resource` as a field of what holds it.
     pub(super) resource: Arc<[u8]>,
     /// For the log.
@@ -120,11 +120,12 @@ impl Sender {
     }
 
     /// Sends, a few times if need be. Tells how much was refused; an error when nothing arrived.
-    async fn deliver(&mut self, content: &[u8]) -> Result<u64, ()> {
+    async fn deliver(&mut self, content: &[u8], items: u64) -> Result<u64, ()> {
         let message = self.message(content);
+        let id = self.way.next_id();
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
-            let failed = match self.transport.send(&message).await {
+            let failed = match self.way.send(&id, items, &message).await {
                 Ok(refused) => return Ok(refused),
                 Err(failed) => failed,
             };
@@ -137,8 +138,12 @@ impl Sender {
             let jittered = pause.mul_f64(0.5 + random as f64 / 1000.0);
             let wait = failed.after.unwrap_or(jittered).min(LONGEST_PAUSE);
             let mut ending = self.ending.clone();
+            let patience = async {
+                tokio::time::sleep(wait).await;
+                self.way.open().await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = patience => {}
                 () = ending.near() => {}
             }
             pause *= 2;
@@ -150,11 +155,7 @@ impl Sender {
         let now = Instant::now();
         if self.spoke.is_none_or(|spoke| now - spoke >= SPEAK_AGAIN) {
             self.spoke = Some(now);
-            tracing::warn!(
-                signal = self.signal,
-                reason = why,
-                "the collector did not take what was sent"
-            );
+            tracing::warn!(signal = self.signal, reason = why, "{}", self.way.failure());
         }
     }
 }
@@ -177,9 +178,13 @@ pub(super) async fn spans(
         if all {
             next = Instant::now() + delay;
         }
+        tokio::select! {
+            () = sender.way.open() => {}
+            () = ending.near() => {}
+        }
         while let Some(Batch { bytes, spans }) = queue.take(all) {
             let spans = u64::from(spans);
-            match sender.deliver(&bytes).await {
+            match sender.deliver(&bytes, spans).await {
                 Ok(refused) => {
                     let refused = refused.min(spans);
                     counts.refused.fetch_add(refused, Ordering::Relaxed);
@@ -213,7 +218,7 @@ pub(super) async fn metrics(
         }
         bytes.clear();
         families::write(&gather(), (begun, SystemTime::now()), &mut bytes);
-        let counter = match sender.deliver(&bytes).await {
+        let counter = match sender.deliver(&bytes, 1).await {
             Ok(_) => &counts.metrics_sent,
             Err(()) => &counts.metrics_not_delivered,
         };

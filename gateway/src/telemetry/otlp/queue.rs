@@ -9,8 +9,8 @@ use parapet_otlp::settings::Batches;
 
 /// Bytes that may wait, whatever the number of spans: text in them is bounded, and still long.
 const MAX_BYTES: usize = 32 << 20;
-/// Bytes in one message: collectors take 4 MiB over gRPC unless told otherwise.
-const MAX_BATCH_BYTES: usize = 3 << 20;
+/// Bytes in one message to a collector: it takes 4 MiB over gRPC unless told otherwise.
+pub(super) const MAX_BATCH_BYTES: usize = 3 << 20;
 
 /// Spans, as fields of a `ScopeSpans`.
 #[derive(Debug, Default)]
@@ -25,6 +25,7 @@ pub(super) struct SpanQueue {
     waiting: Mutex<Waiting>,
     full: Notify,
     limits: Batches,
+    batch_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -37,11 +38,13 @@ struct Waiting {
 }
 
 impl SpanQueue {
-    pub(super) fn new(limits: Batches) -> Self {
+    /// `batch_bytes`: what one message may have, unless a single request has more.
+    pub(super) fn new(limits: Batches, batch_bytes: usize) -> Self {
         Self {
             waiting: Mutex::default(),
             full: Notify::new(),
             limits,
+            batch_bytes,
         }
     }
 
@@ -55,7 +58,7 @@ impl SpanQueue {
         }
         let open = &waiting.open;
         let fits = open.spans + spans <= self.limits.batch
-            && open.bytes.len() + bytes.len() <= MAX_BATCH_BYTES;
+            && open.bytes.len() + bytes.len() <= self.batch_bytes;
         if !fits && open.spans > 0 {
             waiting.close();
             self.full.notify_one();
@@ -106,11 +109,12 @@ mod tests {
     use super::*;
 
     fn queue(queue: u32, batch: u32) -> SpanQueue {
-        SpanQueue::new(Batches {
+        let limits = Batches {
             queue,
             batch,
             delay: Duration::from_secs(5),
-        })
+        };
+        SpanQueue::new(limits, MAX_BATCH_BYTES)
     }
 
     fn spans(batch: Option<Batch>) -> Option<u32> {
@@ -140,6 +144,21 @@ mod tests {
         assert_eq!(spans(queue.take(true)), Some(10));
         assert!(queue.add(b"x", 1));
         assert!(!queue.add(&vec![0; MAX_BYTES], 1));
+    }
+
+    #[test]
+    fn a_batch_keeps_to_its_bytes_as_far_as_requests_do() {
+        let limits = Batches {
+            queue: 100,
+            batch: 100,
+            delay: Duration::from_secs(5),
+        };
+        let queue = SpanQueue::new(limits, 10);
+        for bytes in [&b"xxxxxx"[..], b"xxxx", b"x", b"xxxxxxxxxxxxxxx", b"x"] {
+            assert!(queue.add(bytes, 1));
+        }
+        let lengths = std::iter::from_fn(|| queue.take(true)).map(|batch| batch.bytes.len());
+        assert_eq!(lengths.collect::<Vec<_>>(), [10, 1, 15, 1]);
     }
 
     #[test]
