@@ -25,7 +25,7 @@ check: ## Formatting, lints, and the examples' diagnostics.
 	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples/kubernetes --policy-namespace parapet
 
 test: ## Everything that must hold: formatting, lints, unit, scenario, API server and SDK tests.
-	@rm -f .cache/server-tests-skipped
+	@rm -f .cache/server-tests-skipped .cache/browser-tests-skipped
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
@@ -35,6 +35,7 @@ test: ## Everything that must hold: formatting, lints, unit, scenario, API serve
 	else echo "SKIPPED: cargo deny is not installed; tests/e2e/dependencies.rs has read deny.toml's lists"; fi
 	@skipped=; if [ -e .cache/sdk-tests-skipped ]; then skipped="the SDK tests"; fi; \
 	if [ -e .cache/server-tests-skipped ]; then skipped="$${skipped:+$$skipped and }the tests against real servers"; fi; \
+	if [ -e .cache/browser-tests-skipped ]; then skipped="$${skipped:+$$skipped and }the tests in a browser"; fi; \
 	if [ -n "$$skipped" ]; then echo "make test: passed, but $$skipped did not run"; \
 	else echo "make test: everything passed"; fi
 

@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics, and which policy is in force.
+//! The admin listener: health, readiness, metrics, which policy is in force, and the page of what happened.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use parapet_console::Console;
 use tokio::net::TcpListener;
 
 use crate::policy::live::PolicyStatus;
@@ -24,13 +25,17 @@ pub struct Admin {
 }
 
 /// The routes.
-pub fn router(admin: Admin) -> Router {
-    Router::new()
+pub fn router(admin: Admin, console: Option<Arc<Console>>) -> Router {
+    let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/policy", get(policy))
-        .with_state(admin)
+        .with_state(admin);
+    match console {
+        Some(console) => routes.merge(parapet_console::router(console)),
+        None => routes,
+    }
 }
 
 /// Serves the routes until `end`.
@@ -39,10 +44,10 @@ pub fn router(admin: Admin) -> Router {
 /// When accepting fails for good.
 pub async fn serve(
     listener: TcpListener,
-    admin: Admin,
+    routes: Router,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(admin))
+    axum::serve(listener, routes)
         .with_graceful_shutdown(end)
         .await
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use parapet_bus::nats::RecordQueue;
+use parapet_console::Console;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::diagnostic::Severity;
 use tokio::net::TcpListener;
@@ -37,6 +38,7 @@ use crate::telemetry::queue::{Consumer, Counts, Records};
 use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upstreams};
 
 mod bus;
+mod console;
 mod hints;
 mod sharing;
 mod stage;
@@ -131,12 +133,19 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     let head = otlp.head();
     let tracer = otlp.tracer(args.trace_names);
     let sharing = Sharing::new(args, otlp.wants_nats())?;
+    let stage = Arc::new(Stage::default());
+    let pod = bus::pod(&args.policy.bus)?;
+    let console = console::new(args, &stage, &pod.name)?;
+    let page = console
+        .clone()
+        .map(|console| (console, pod.name.as_str().into()));
     let (records, consumer) = start_records(
         args.records,
         Arc::clone(&counts),
         Arc::clone(&metrics),
         tracer,
         sharing.records(),
+        page,
     )?;
     let shown = Shown {
         metrics,
@@ -147,17 +156,16 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     let admin_listener = TcpListener::bind(args.admin_listen)
         .await
         .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
-    let stage = Arc::new(Stage::default());
     let (end_admin, admin_ends) = oneshot::channel::<()>();
-    let admin = stage.admin(shown.clone());
-    let admin_task = tokio::spawn(admin::serve(admin_listener, admin, async {
+    let shows = console.is_some();
+    let routes = admin::router(stage.admin(shown.clone()), console);
+    let admin_task = tokio::spawn(admin::serve(admin_listener, routes, async {
         // Whether it was asked to or the asker is gone: it ends.
         let _ = admin_ends.await;
     }));
     // From the first moment: somebody may ask the process to end while it waits for policy.
     let mut ending = std::pin::pin!(asked_to_end());
 
-    let pod = bus::pod(&args.policy.bus)?;
     let (live, kept_up, manifests) = match policy {
         Policy::Files(files) => {
             let live = Arc::new(LivePolicy::new(files.first));
@@ -217,7 +225,9 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     tracing::info!(listen = %server.local_addr(), admin = %args.admin_listen, threads, revision = %live.revision(), "serving");
     if let Some(manifests) = &manifests {
         let tls = args.tls_cert.is_some();
-        hints::print(&live.snapshot().load(), manifests, server.local_addr(), tls);
+        let console = shows.then_some(args.admin_listen);
+        let to = (server.local_addr(), console);
+        hints::print(&live.snapshot().load(), manifests, to, tls);
     }
 
     ending.await.context("waiting for a signal")?;
@@ -318,6 +328,7 @@ fn start_records(
     metrics: Arc<Metrics>,
     mut tracer: Option<Tracer>,
     shared: Option<RecordQueue>,
+    page: Option<(Arc<Console>, Arc<str>)>,
 ) -> anyhow::Result<(Records, Consumer)> {
     let mut lines = Lines::default();
     Records::start(counts, move |batch| {
@@ -331,6 +342,10 @@ fn start_records(
         match to {
             Where::Stdout => lines.write(batch, &mut std::io::stdout().lock()),
             Where::None => {}
+        }
+        // Last, because it keeps them.
+        if let Some((console, gateway)) = &page {
+            console.add(gateway, batch.drain(..));
         }
     })
     .context("starting the thread for records")

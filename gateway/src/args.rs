@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use parapet_console::args::ConsoleArgs;
 use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 use parapet_policy::hook::Hook;
@@ -120,7 +121,7 @@ pub struct Serve {
         default_value = "0.0.0.0:8787"
     )]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz, /metrics and /policy are.
+    /// Where /healthz, /readyz, /metrics, /policy and /console/ are.
     #[arg(
         long,
         env = "PARAPET_ADMIN_LISTEN",
@@ -195,6 +196,9 @@ pub struct Serve {
         value_parser = clap::value_parser!(u32).range(0..=65_536)
     )]
     pub trace_content: u32,
+    /// The page of what happened.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
     /// What leaves over NATS.
     #[command(flatten)]
     pub sharing: SharingArgs,

@@ -73,11 +73,14 @@ fn our_crates_depend_on_each_other_in_one_direction() {
                 "parapet-policy",
             ],
         ),
+        // The page knows records and the compiled policy; who a token belongs to, it is told.
+        ("parapet-console", &["parapet-policy"]),
         (
             "parapet-gateway",
             &[
                 "parapet-bus",
                 "parapet-connect",
+                "parapet-console",
                 "parapet-crds",
                 "parapet-guardrails",
                 "parapet-identity",

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod api_proxy;
 pub mod bench;
+pub mod browser;
 pub mod collector;
 pub mod control;
 pub mod control_plane;

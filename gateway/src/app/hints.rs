@@ -15,14 +15,24 @@ const DEMO_TOKEN: &str = "parapet-demo";
 const DEMO_JWT: &str = "demo-user.jwt";
 
 /// Prints to standard error what to try. Nothing, when this is no demonstration.
-pub(super) fn print(snapshot: &Snapshot, manifests: &Path, listen: SocketAddr, tls: bool) {
+pub(super) fn print(
+    snapshot: &Snapshot,
+    manifests: &Path,
+    to: (SocketAddr, Option<SocketAddr>),
+    tls: bool,
+) {
     let jwt = std::fs::read_to_string(manifests.join(DEMO_JWT)).ok();
-    if let Some(text) = text(snapshot, jwt.as_deref().map(str::trim), listen, tls) {
+    if let Some(text) = text(snapshot, jwt.as_deref().map(str::trim), to, tls) {
         eprintln!("{text}");
     }
 }
 
-fn text(snapshot: &Snapshot, jwt: Option<&str>, listen: SocketAddr, tls: bool) -> Option<String> {
+fn text(
+    snapshot: &Snapshot,
+    jwt: Option<&str>,
+    (listen, console): (SocketAddr, Option<SocketAddr>),
+    tls: bool,
+) -> Option<String> {
     let account = demo_account(snapshot)?;
     // Only tokens that are known to be for demonstrations, and only while they are accepted.
     let accepted = |token: &&str| is_accepted(snapshot, token);
@@ -61,6 +71,13 @@ fn text(snapshot: &Snapshot, jwt: Option<&str>, listen: SocketAddr, tls: bool) -
         "\"stream\":true,",
         "go",
     );
+    if let Some(console) = console {
+        let _ = write!(
+            text,
+            "\nSee what happened: http://{}/console/ (sign in with the token {first})\n",
+            reachable(console)
+        );
+    }
     let _ = write!(
         text,
         "\nEdit a file under the manifests: it takes effect at once. `parapet-gateway check` says what is wrong with it.\n"

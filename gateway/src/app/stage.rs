@@ -40,6 +40,11 @@ impl Stage {
         let _ = self.serving.set((live, in_flight));
     }
 
+    /// The policy in force; none before the first.
+    pub(super) fn live(&self) -> Option<&Arc<LivePolicy>> {
+        self.serving.get().map(|(live, _)| live)
+    }
+
     /// The policy comes from an operator.
     pub(super) fn following(&self, status: SharedStatus) {
         let _ = self.remote.set(status);

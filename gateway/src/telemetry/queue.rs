@@ -58,13 +58,13 @@ impl Consumer {
 }
 
 impl Records {
-    /// Starts the thread that gives batches of records to `consume`.
+    /// Starts the thread that gives batches of records to `consume`, which may keep them.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
         counts: Arc<Counts>,
-        consume: impl FnMut(&[Record]) + Send + 'static,
+        consume: impl FnMut(&mut Vec<Record>) + Send + 'static,
     ) -> std::io::Result<(Self, Consumer)> {
         let (queue, waiting) = sync_channel(CAPACITY);
         let of_thread = Arc::clone(&counts);
@@ -88,19 +88,17 @@ impl Records {
     }
 }
 
-fn run(waiting: &Receiver<Record>, counts: &Counts, mut consume: impl FnMut(&[Record])) {
+fn run(waiting: &Receiver<Record>, counts: &Counts, mut consume: impl FnMut(&mut Vec<Record>)) {
     let mut batch = Vec::new();
     while let Ok(first) = waiting.recv() {
         std::thread::sleep(GATHER);
         batch.push(first);
         batch.extend(waiting.try_iter().take(CAPACITY));
         // Whatever fails in there must not end the records of all later requests.
-        if catch_unwind(AssertUnwindSafe(|| consume(&batch))).is_err() {
+        let records = batch.len();
+        if catch_unwind(AssertUnwindSafe(|| consume(&mut batch))).is_err() {
             counts.failed.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(
-                records = batch.len(),
-                "writing records failed inside the gateway"
-            );
+            tracing::error!(records, "writing records failed inside the gateway");
         }
         batch.clear();
     }
@@ -146,7 +144,7 @@ pub(crate) mod tests {
     fn every_record_arrives_in_order_and_the_end_is_waited_for() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let of_consumer = Arc::clone(&seen);
-        let consume = move |batch: &[Record]| {
+        let consume = move |batch: &mut Vec<Record>| {
             of_consumer
                 .lock()
                 .unwrap()
@@ -167,7 +165,7 @@ pub(crate) mod tests {
         let (release, held) = sync_channel::<()>(0);
         let counts = Arc::new(Counts::default());
         let mut held = Some(held);
-        let consume = move |_: &[Record]| {
+        let consume = move |_: &mut Vec<Record>| {
             // Only the first batch waits.
             if let Some(held) = held.take() {
                 let _ = held.recv();
@@ -187,7 +185,7 @@ pub(crate) mod tests {
     fn a_failure_is_counted_and_the_next_batch_is_read() {
         let counts = Arc::new(Counts::default());
         let (done, wait) = std::sync::mpsc::channel();
-        let consume = move |batch: &[Record]| {
+        let consume = move |batch: &mut Vec<Record>| {
             let _ = done.send(());
             assert!(
                 batch.iter().all(|record| &*record.request_id != "bad"),

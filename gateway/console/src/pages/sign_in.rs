@@ -1,0 +1,43 @@
+//! Who wants to read shows a token.
+
+use maud::{Markup, html};
+
+use super::layout::{self, Here};
+use crate::text::visible;
+
+/// The form; `said` is why the last attempt failed.
+pub(crate) fn page(said: Option<&str>, readers: &[String], has_identities: bool) -> Markup {
+    let main = html! {
+        section.sign-in {
+            h1 { "Sign in" }
+            @if let Some(said) = said {
+                p.error role="alert" { (visible(said)) }
+            }
+            @if has_identities {
+                form method="post" action="/console/sign-in" {
+                    label for="token" { "Token" }
+                    input #token name="token" type="password" required autocomplete="off" autofocus spellcheck="false";
+                    p.hint {
+                        "What you call the gateway with: a virtual account's token, or one of your identity provider. \
+                         It is kept sealed in a cookie of this browser, until it expires, for twelve hours at most."
+                    }
+                    button.primary type="submit" { "Sign in" }
+                }
+            } @else {
+                p.error {
+                    "Nobody can sign in: no virtual account and no identity provider is configured, and this page is open to nobody \
+                     without a token."
+                }
+            }
+            p.hint {
+                "Readers: "
+                @for (index, reader) in readers.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    code { (visible(reader)) }
+                }
+                @if readers.is_empty() { "nobody" }
+            }
+        }
+    };
+    layout::page(Here::Elsewhere, "Sign in", None, &main)
+}
