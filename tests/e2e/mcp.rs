@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod hooks;
 mod leaving;
 mod sessions;
 mod stateless;

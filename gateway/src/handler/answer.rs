@@ -202,6 +202,8 @@ fn timing(record: &Record) -> String {
     for (name, hook) in [
         ("guardrails_input", Hook::LlmInput),
         ("guardrails_output", Hook::LlmOutput),
+        ("guardrails_pre_invoke", Hook::McpToolPreInvoke),
+        ("guardrails_post_invoke", Hook::McpToolPostInvoke),
     ] {
         let took: u64 = record
             .guardrails
@@ -218,7 +220,12 @@ fn timing(record: &Record) -> String {
         }
     }
     for attempt in record.attempts.iter().filter(|attempt| attempt.took_us > 0) {
-        add_timing(&mut text, "model", attempt.took_us);
+        let name = if attempt.kind == "mcp" {
+            "server"
+        } else {
+            "model"
+        };
+        add_timing(&mut text, name, attempt.took_us);
     }
     text
 }

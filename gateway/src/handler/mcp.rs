@@ -20,6 +20,7 @@ use crate::pipeline::recording::Recording;
 use crate::policy::ready::Snapshot;
 
 mod answer;
+mod asked;
 mod exchange;
 mod gate;
 mod metadata;

@@ -1,16 +1,17 @@
 //! A JSON-RPC message: which kind it is and where its parts stand. Its bytes stay as they came.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::llm::json::{Doc, JsonError, Kind as JsonKind, Value};
 
 use super::error::RpcError;
+use super::surfaces::Parsed;
 
 /// A message that is known to be JSON-RPC.
 #[derive(Clone)]
 pub(crate) struct Message {
-    text: String,
-    doc: Doc,
+    parsed: Parsed,
     kind: Kind,
 }
 
@@ -28,7 +29,7 @@ pub(crate) enum Kind {
 /// Messages hold text, which stays out of debug output.
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} of {} bytes", self.kind, self.text.len())
+        write!(f, "{:?} of {} bytes", self.kind, self.text().len())
     }
 }
 
@@ -40,7 +41,8 @@ impl Message {
     pub(crate) fn parse(text: String) -> Result<Self, RpcError> {
         let doc = Doc::parse(&text).map_err(unreadable)?;
         let kind = kind(doc.root(&text))?;
-        Ok(Self { text, doc, kind })
+        let parsed = Parsed::of(Arc::new(text), Arc::new(doc));
+        Ok(Self { parsed, kind })
     }
 
     /// What it is.
@@ -50,17 +52,24 @@ impl Message {
 
     /// As it came.
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        self.parsed.text()
     }
 
-    /// As it came, without a copy.
+    /// As it came; without a copy, unless somebody else holds it.
     pub(crate) fn into_text(self) -> String {
-        self.text
+        let text = Arc::clone(self.parsed.text());
+        drop(self.parsed);
+        Arc::try_unwrap(text).unwrap_or_else(|shared| shared.to_string())
+    }
+
+    /// With its structure, for judging.
+    pub(crate) const fn parsed(&self) -> &Parsed {
+        &self.parsed
     }
 
     /// The whole of it, to look into.
     pub(crate) fn root(&self) -> Value<'_> {
-        self.doc.root(&self.text)
+        self.parsed.root()
     }
 
     /// The method; empty for a response.

@@ -2,16 +2,25 @@
 
 use std::sync::Arc;
 
-use parapet_policy::hook::Hook;
-use parapet_policy::outcome::{Decision, FailureClass, Outcome, decide};
+use bytes::Bytes;
+use http::StatusCode;
+use parapet_guardrails::client::HttpClient;
+use parapet_guardrails::exchange::Call;
+use parapet_policy::outcome::Decision;
 use parapet_policy::plan::Plan;
 use parapet_policy::record::End;
-use serde_json::json;
+use parapet_policy::rule::Unscannable;
 
-use super::envelope::Message;
+use super::envelope::{Kind, Message};
+use super::error::RpcError;
+use super::surfaces::{About, Direction, Parsed};
 use super::version::Era;
-use crate::pipeline::block::{Blocked, Blocker};
+use crate::llm::{Limits, LlmError};
+use crate::pipeline::block::Blocked;
+use crate::pipeline::mcp::answer::{self, BlockedMessage, Instead};
+use crate::pipeline::mcp::{self, Allowed, Judging, Stopped};
 use crate::pipeline::recording::Recording;
+use crate::pipeline::stage::Stage;
 use crate::policy::ready::Snapshot;
 
 /// What runs for one message. It owns what it names.
@@ -19,94 +28,140 @@ use crate::policy::ready::Snapshot;
 pub(crate) struct Planned {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) call: Call,
+    pub(crate) client: Arc<dyn HttpClient>,
     pub(crate) recording: Recording,
+}
+
+/// What is known of a message beside what it says.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// Which way it goes.
+    pub(crate) direction: Direction,
+    /// Its method, or of a response the method that it answers.
+    pub(crate) method: &'a str,
+    /// The definition of the tool, when this gateway has seen it.
+    pub(crate) definition: Option<&'a Parsed>,
+    /// What services are shown of the request that it answers.
+    pub(crate) request: Option<&'a Bytes>,
+    /// The task that the request asked about.
+    pub(crate) task: Option<&'a str>,
+    /// Which revision the client speaks.
+    pub(crate) era: Era,
+}
+
+/// What becomes of a message.
+pub(crate) enum Judged {
+    /// It goes on, as it came or changed; and what services are shown of it later.
+    Passed(Message, Bytes),
+    /// Guardrails stopped it.
+    Stopped(Instead, End),
 }
 
 /// Judges a message on its way to the server or to the client.
 ///
 /// # Errors
-/// The guardrails that block it.
+/// When it holds more than is judged.
 pub(crate) async fn judge(
     planned: &Planned,
-    hook: Hook,
+    subject: &Subject<'_>,
     message: Message,
-) -> Result<Message, Blocked> {
-    // Nothing runs guardrails on these messages yet, and what does not run counts as failed: its strategy decides.
-    let outcome = Outcome::Failed(FailureClass::NotBuilt);
-    let by: Vec<Blocker> = planned
-        .plan
-        .hooks
-        .get(hook)
-        .iter()
-        .filter(|guardrail| decide(guardrail.strategy, &outcome).blocks())
-        .map(|guardrail| Blocker {
-            selector: planned.selector(guardrail.guardrail),
-            outcome: outcome.clone(),
-            categories: Vec::new(),
-            custom_error_message: guardrail.custom_error_message.clone(),
-        })
-        .collect();
-    if by.is_empty() {
-        Ok(message)
-    } else {
-        Err(Blocked { hook, by })
+) -> Result<Judged, RpcError> {
+    let hook = mcp::hook_of(subject.direction);
+    let plan = planned.plan.hooks.get(hook);
+    let refuses_unjudged = planned.plan.unscannable == Unscannable::Block;
+    if plan.is_empty() && !refuses_unjudged {
+        return Ok(Judged::Passed(message, Bytes::new()));
     }
-}
-
-impl Planned {
-    fn selector(&self, guardrail: u32) -> Arc<str> {
-        let ready = self.snapshot.guardrails.get(guardrail as usize);
-        ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone())
-    }
-}
-
-/// What a client gets instead of a message that guardrails stopped: a result where a result can say that it failed, so that
-/// the agent reads why and goes on; otherwise an error. It has none of the text that was judged.
-pub(crate) fn refusal(
-    method: &str,
-    era: Era,
-    id: &str,
-    blocked: &Blocked,
-    request_id: &str,
-) -> String {
-    let advice = match blocked.decision() {
-        Decision::BlockFailure => "A guardrail is unavailable at the moment.",
-        Decision::BlockViolation | Decision::Allow => {
-            "This is a policy decision: the same request will be refused again."
+    let settings = &planned.snapshot.settings;
+    let mut call = planned.call.clone();
+    call.hook = hook;
+    let stage = Stage {
+        hook,
+        plan,
+        guardrails: &planned.snapshot.guardrails,
+        call: Arc::new(call),
+        client: planned.client.clone(),
+        recording: &planned.recording,
+    };
+    let judging = Judging {
+        message: message.parsed().clone(),
+        about: About {
+            direction: subject.direction,
+            method: subject.method,
+            tool: subject.definition,
+        },
+        request: subject.request,
+        refuses_unjudged,
+        modern: subject.era == Era::Modern,
+        limits: Limits {
+            max_segments: settings.segments,
+            ..Limits::default()
+        },
+    };
+    let result = mcp::judge(&stage, &judging).await;
+    drop(judging);
+    match result {
+        Ok(Allowed {
+            changed: None,
+            request,
+        }) => Ok(Judged::Passed(message, request)),
+        Ok(Allowed {
+            changed: Some(bytes),
+            request,
+        }) => Ok(Judged::Passed(reread(bytes)?, request)),
+        Err(Stopped::Blocked(blocked)) => {
+            let end = end_of(&blocked);
+            Ok(Judged::Stopped(
+                instead(planned, subject, &message, &blocked),
+                end,
+            ))
         }
-    };
-    let text = format!("{} {advice} Reference: {request_id}", blocked.message());
-    let told = json!({
-        "decision": "block",
-        "hook": blocked.hook.as_str(),
-        "checks": blocked.checks(),
-        "reference": request_id,
-    });
-    let (member, mut body) = match method {
-        "tools/call" | "tasks/result" => (
-            "result",
-            json!({
-                "content": [{"type": "text", "text": text}],
-                "isError": true,
-                "_meta": {"parapet.dev/guardrail": told},
-            }),
-        ),
-        _ => (
-            "error",
-            json!({"code": blocked.status(), "message": text, "data": told}),
-        ),
-    };
-    if era == Era::Modern
-        && member == "result"
-        && let Some(result) = body.as_object_mut()
-    {
-        result.insert("resultType".to_owned(), json!("complete"));
+        Err(Stopped::Unreadable(error)) => Err(too_much(subject.direction, &error)),
     }
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"{member}":{body}}}"#)
+}
+
+/// A changed message is one of the gateway's own making, so it can be read.
+fn reread(bytes: Bytes) -> Result<Message, RpcError> {
+    let unreadable = || RpcError::upstream("a changed message cannot be read");
+    let text = String::from_utf8(bytes.into()).map_err(|_| unreadable())?;
+    Message::parse(text).map_err(|_| unreadable())
+}
+
+fn too_much(direction: Direction, error: &LlmError) -> RpcError {
+    match direction {
+        Direction::ToServer => RpcError::new(StatusCode::BAD_REQUEST, -32600, error.to_string()),
+        Direction::ToClient => {
+            RpcError::upstream("the MCP server's message holds more than can be judged")
+        }
+    }
+}
+
+fn instead(
+    planned: &Planned,
+    subject: &Subject<'_>,
+    message: &Message,
+    blocked: &Blocked,
+) -> Instead {
+    let reference = planned.recording.with(|record| record.request_id.clone());
+    let told = BlockedMessage {
+        direction: subject.direction,
+        kind: match message.kind() {
+            Kind::Request => answer::Kind::Request,
+            Kind::Notification => answer::Kind::Notification,
+            Kind::Response => answer::Kind::Response,
+        },
+        method: subject.method,
+        id: message.id().unwrap_or("null"),
+        task: subject.task,
+        modern: subject.era == Era::Modern,
+        reference: &reference,
+    };
+    answer::instead(&told, blocked)
 }
 
 /// How the record of a message that guardrails stopped ends.
-pub(crate) fn end_of(blocked: &Blocked) -> End {
+fn end_of(blocked: &Blocked) -> End {
     match blocked.decision() {
         Decision::BlockFailure => End::BlockedFailure,
         Decision::BlockViolation | Decision::Allow => End::BlockedViolation,

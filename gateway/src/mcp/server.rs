@@ -6,9 +6,12 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use parapet_crds::mcp_server::McpTool;
+use parapet_guardrails::exchange::ToolHints;
 use parapet_policy::facts::Caller;
 use parapet_policy::subject::Subjects;
 
+use super::definitions::Definitions;
+use super::surfaces::Parsed;
 use crate::upstream::Location;
 
 /// The servers of one policy revision, by name.
@@ -47,8 +50,10 @@ pub(crate) struct Server {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers of the caller's request that go on.
     pub(crate) pass_headers: Vec<HeaderName>,
-    /// By name.
+    /// What the resource says of tools, by name.
     pub(crate) tools: HashMap<String, McpTool, RandomState>,
+    /// Tools as the server listed them.
+    pub(crate) definitions: Definitions,
 }
 
 impl Server {
@@ -62,6 +67,21 @@ impl Server {
     /// Whether a tool may be called and listed, as far as the resource says.
     pub(crate) fn offers(&self, tool: &str) -> bool {
         self.tools.get(tool).is_none_or(|tool| !tool.disabled)
+    }
+
+    /// What a tool does, as the resource says; the server's own word for it is nothing to rely on.
+    pub(crate) fn hints(&self, tool: &str) -> ToolHints {
+        let said = self.tools.get(tool);
+        ToolHints {
+            read_only: said.and_then(|tool| tool.read_only),
+            destructive: said.and_then(|tool| tool.destructive),
+            ..ToolHints::default()
+        }
+    }
+
+    /// The definition of a tool as this gateway saw it last.
+    pub(crate) fn definition(&self, tool: &str) -> Option<Parsed> {
+        self.definitions.get(tool)
     }
 
     /// Adds what goes out to the server with every request: what callers pass on, and over it what the resource says.

@@ -5,11 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::HeaderMap;
+use http::{HeaderMap, Response};
+use parapet_guardrails::client::HttpClient;
+use parapet_guardrails::exchange::{Call, McpCall, ToolHints};
 use parapet_policy::facts::{Facts, Target};
+use parapet_policy::hook::Hook;
 use parapet_policy::record::{End, McpMessage, McpSide};
 
+use super::asked::Asked;
 use super::{Admitted, Refused};
+use crate::edge::Body;
 use crate::handler::Gateway;
 use crate::handler::error::Failure;
 use crate::handler::resolve::{merged, read_overrides};
@@ -30,6 +35,7 @@ use crate::route::metadata;
 #[derive(Clone)]
 pub(super) struct Exchange {
     policy: Arc<ArcSwap<Snapshot>>,
+    client: Arc<dyn HttpClient>,
     sink: Sink,
     sealer: Arc<Sealer>,
     identity: Arc<Identity>,
@@ -50,6 +56,7 @@ impl Exchange {
     ) -> Self {
         Self {
             policy: gateway.policy.clone(),
+            client: gateway.client.clone(),
             sink: gateway.sink.clone(),
             sealer: gateway.sealer.clone(),
             identity: admitted.identity,
@@ -67,19 +74,20 @@ impl Exchange {
     pub(super) fn plan(
         &self,
         snapshot: &Arc<Snapshot>,
-        tool: Option<&str>,
+        asked: &Asked,
         recording: &Recording,
     ) -> Result<Planned, Refused> {
         let invalid = |error: String| RpcError::invalid(error);
         let header = metadata::read(&self.headers).map_err(|error| invalid(error.to_string()))?;
-        let tool: Option<Arc<str>> = tool.map(Arc::from);
+        let tool: Option<Arc<str>> = asked.tool.as_deref().map(Arc::from);
+        let arguments = asked.arguments.clone();
         let server = &self.server;
         let facts = Facts {
             caller: self.identity.caller.clone(),
             target: Target::Mcp {
                 namespace: server.namespace.clone(),
                 servers: [server.name.clone()].into(),
-                tool,
+                tool: tool.clone(),
             },
             metadata: merged(&snapshot.settings.metadata, &self.identity, header),
         };
@@ -90,6 +98,21 @@ impl Exchange {
             .plan(&facts, overrides.as_ref())
             .map_err(|error| invalid(error.to_string()))?;
         let plan = Arc::new(plan);
+        let call = Call {
+            hook: Hook::McpToolPreInvoke,
+            caller: facts.caller,
+            metadata: facts.metadata,
+            models: Arc::new([]),
+            mcp: Some(McpCall {
+                servers: [server.name.clone()].into(),
+                hints: tool
+                    .as_deref()
+                    .map_or_else(ToolHints::default, |tool| server.hints(tool)),
+                tool,
+                arguments,
+            }),
+            request_id: recording.with(|record| record.request_id.clone()),
+        };
         let (of, guardrails) = (plan.clone(), snapshot.clone());
         recording.before_handing_on(move |record| {
             stage::complete(record, &of.hooks, &guardrails.guardrails);
@@ -97,8 +120,21 @@ impl Exchange {
         Ok(Planned {
             snapshot: snapshot.clone(),
             plan,
+            call,
+            client: self.client.clone(),
             recording: recording.clone(),
         })
+    }
+
+    /// The response with what it tells about the guardrails that ran.
+    pub(super) fn told(
+        &self,
+        mut response: Response<Body>,
+        recording: &Recording,
+    ) -> Response<Body> {
+        let expose = self.snapshot.settings.expose_guardrails;
+        crate::handler::answer::tell(response.headers_mut(), expose, recording);
+        response
     }
 
     /// The policy as it is now: for a message that comes later than the request.

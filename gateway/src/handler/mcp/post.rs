@@ -3,12 +3,12 @@
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use parapet_policy::hook::Hook;
-use parapet_policy::record::McpSide;
+use parapet_policy::record::{End, McpSide};
 use serde::{Deserialize, Serialize};
 
+use super::asked::Asked;
 use super::exchange::Exchange;
-use super::relay::{Asked, Relay};
+use super::relay::Relay;
 use super::upstream::{SESSION, headers, post};
 use super::{Admitted, Refused, answer, is_event_stream, is_json};
 use crate::edge::{Body, ReadLimits, read_body};
@@ -16,9 +16,11 @@ use crate::handler::Gateway;
 use crate::handler::error::Failure;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
-use crate::mcp::guard::{self, Planned};
+use crate::mcp::guard::{self, Judged, Subject};
 use crate::mcp::mirror::{self, Mirrored};
+use crate::mcp::surfaces::Direction;
 use crate::mcp::version::{self, Era};
+use crate::pipeline::mcp::answer::Instead;
 use crate::pipeline::recording::Recording;
 use crate::upstream::{UpstreamBody, UpstreamResponse};
 
@@ -75,7 +77,8 @@ impl Gateway {
     ) -> Result<Response<Body>, Refused> {
         let version = version::of_message(&client, &message)?;
         let exchange = Exchange::new(self, admitted, client, version);
-        let tool = message.tool().map(|tool| tool.into_owned());
+        let mut asked = Asked::of(&message);
+        let tool = asked.tool.clone();
         exchange.note(recording, &message, McpSide::Client, tool.as_deref());
         let mirrored = match version.era {
             Era::Modern => mirror::check(&exchange.headers, &message)?,
@@ -88,29 +91,63 @@ impl Gateway {
         {
             return Err(RpcError::unknown_tool().into());
         }
-        let planned = exchange.plan(&exchange.snapshot, tool.as_deref(), recording)?;
-        let asked = Asked::of(&message, tool);
-        let message = match guard::judge(&planned, Hook::McpToolPreInvoke, message).await {
-            Ok(message) => message,
-            Err(blocked) => return Ok(refused(&planned, asked.as_ref(), &exchange, &blocked)),
+        let planned = exchange.plan(&exchange.snapshot, &asked, recording)?;
+        let definition = tool
+            .as_deref()
+            .and_then(|tool| exchange.server.definition(tool));
+        let subject = Subject {
+            direction: Direction::ToServer,
+            method: &asked.method,
+            definition: definition.as_ref(),
+            request: None,
+            task: asked.task.as_deref(),
+            era: version.era,
+        };
+        let body = match guard::judge(&planned, &subject, message).await? {
+            Judged::Passed(message, shown) => {
+                asked.shown = shown;
+                Outgoing::Message(message)
+            }
+            Judged::Stopped(Instead::ToSender(body), end) => {
+                let response = answer::json(StatusCode::OK, body, recording, end);
+                return Ok(exchange.told(response, recording));
+            }
+            Judged::Stopped(Instead::Nothing, end) => {
+                let response = answer::accepted(recording);
+                recording.with(|record| record.end = end);
+                return Ok(exchange.told(response, recording));
+            }
+            // The server waits for an answer: it gets another one.
+            Judged::Stopped(Instead::ToReceiver(body), end) => Outgoing::Instead(body, end),
         };
         let mut outgoing = headers(&exchange, &Method::POST, session.as_deref());
-        if version.era == Era::Modern {
-            mirrored.write(&message, &mut outgoing);
-        }
-        let sent = post(outgoing, message.into_text());
+        let (body, stopped) = match body {
+            Outgoing::Message(message) => {
+                if version.era == Era::Modern {
+                    mirrored.write(&message, &mut outgoing);
+                }
+                (message.into_text(), None)
+            }
+            Outgoing::Instead(body, end) => (body, Some(end)),
+        };
+        let sent = post(outgoing, body);
         let limits = Self::mcp_limits(&exchange);
         let result = self.mcp_send(&exchange, sent, limits, recording).await;
-        let Some(asked) = asked else {
-            return taken(result, recording).map_err(|error| for_era(error, version.era).into());
-        };
-        let has_session = session.is_some();
-        let relay = Relay::new(exchange, recording.clone(), Some((asked, planned)));
+        if asked.id.is_none() {
+            let response = taken(result, recording).map_err(|error| for_era(error, version.era))?;
+            if let Some(end) = stopped {
+                recording.with(|record| record.end = end);
+            }
+            return Ok(exchange.told(response, recording));
+        }
+        let relay = Relay::new(exchange.clone(), recording.clone(), asked, Some(planned));
+        let relay = relay.answering(self, session.clone());
         let answered = match result {
-            Ok(response) => self.answer(relay, response, has_session).await,
+            Ok(response) => self.answer(relay, response, session.is_some()).await,
             Err(error) => Err(error),
         };
-        answered.map_err(|error| for_era(error, version.era).into())
+        let response = answered.map_err(|error| for_era(error, version.era))?;
+        Ok(exchange.told(response, recording))
     }
 
     /// Relays the answer to a request.
@@ -169,8 +206,8 @@ async fn whole(
             "the MCP server answered with a result and an error status",
         ));
     }
-    let judged = relay.judge_response(message).await;
-    Ok(answer::json(status, judged.text, recording, judged.end))
+    let (text, end) = relay.judge_response(message).await?;
+    Ok(answer::json(status, text, recording, end))
 }
 
 /// What became of a message that wants no answer.
@@ -227,22 +264,12 @@ pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String
         .ok_or_else(RpcError::no_session)
 }
 
-/// What the client gets when guardrails stop its message. One that wants no answer is dropped.
-fn refused(
-    planned: &Planned,
-    asked: Option<&Asked>,
-    exchange: &Exchange,
-    blocked: &crate::pipeline::block::Blocked,
-) -> Response<Body> {
-    let recording = &planned.recording;
-    let end = guard::end_of(blocked);
-    let Some(asked) = asked else {
-        let response = answer::accepted(recording);
-        recording.with(|record| record.end = end);
-        return response;
-    };
-    let body = asked.refusal(exchange.version.era, blocked, recording);
-    answer::json(StatusCode::OK, body, recording, end)
+/// What goes to the server.
+enum Outgoing {
+    /// The client's message.
+    Message(Message),
+    /// What takes its place, and how its record ends.
+    Instead(String, End),
 }
 
 /// A body that was not read, in the protocol's words.

@@ -1,23 +1,28 @@
 //! What a server sends, on its way to the client: one message, or a stream of events that is relayed event by event.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parapet_policy::hook::Hook;
+use http::Method;
 use parapet_policy::record::End;
 
+use super::asked::Asked;
 use super::exchange::Exchange;
+use super::upstream::{headers, post};
 use crate::edge::{Cut, Frames};
+use crate::handler::Gateway;
 use crate::llm::sse::{self, Decoder, EventTooLong, Frame};
 use crate::mcp::envelope::{Kind, Message, same_id};
 use crate::mcp::error::RpcError;
-use crate::mcp::guard::{self, Planned};
+use crate::mcp::guard::{self, Judged, Planned, Subject};
+use crate::mcp::surfaces::{Direction, Parsed};
 use crate::mcp::version::Era;
-use crate::pipeline::block::Blocked;
+use crate::pipeline::mcp::answer::Instead;
 use crate::pipeline::recording::Recording;
 use crate::timer;
-use crate::upstream::{UpstreamBody, UpstreamError};
+use crate::upstream::{Pool, UpstreamBody, UpstreamError, send};
 
 mod event_id;
 
@@ -30,44 +35,16 @@ const ALIVE: &[u8] = b": keep-alive\n\n";
 const LAST_BYTES: Duration = Duration::from_secs(1);
 const UNWANTED: Duration = Duration::from_secs(600);
 
-/// A request whose answer is awaited.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    /// Its id as written.
-    pub(super) id: String,
-    pub(super) method: String,
-    pub(super) tool: Option<String>,
-}
-
-impl Asked {
-    /// None for a message that wants no answer.
-    pub(super) fn of(message: &Message, tool: Option<String>) -> Option<Self> {
-        (message.kind() == Kind::Request).then(|| Self {
-            id: message.id().unwrap_or("null").to_owned(),
-            method: message.method().into_owned(),
-            tool,
-        })
-    }
-
-    /// What answers it when guardrails stop it.
-    pub(super) fn refusal(&self, era: Era, blocked: &Blocked, recording: &Recording) -> String {
-        let request_id = recording.with(|record| record.request_id.clone());
-        guard::refusal(&self.method, era, &self.id, blocked, &request_id)
-    }
-}
-
-/// An answer as it goes out.
-pub(super) struct Judged {
-    pub(super) text: String,
-    pub(super) end: End,
-}
-
 /// Relays what a server sends for one request of a client.
 pub(super) struct Relay {
     pub(super) exchange: Exchange,
     pub(super) recording: Recording,
-    /// The request that the stream answers, and its guardrails; none for a stream that answers nothing.
-    asked: Option<(Asked, Planned)>,
+    /// The request that is answered; without an id for a stream that answers nothing.
+    asked: Asked,
+    /// The request's guardrails.
+    planned: Option<Planned>,
+    /// The way to the server, for what answers a request of its own.
+    back: Option<Back>,
     /// Whether the stream has given the client a place to come back to.
     resumable: Cell<bool>,
 }
@@ -86,13 +63,25 @@ impl Relay {
     pub(super) const fn new(
         exchange: Exchange,
         recording: Recording,
-        asked: Option<(Asked, Planned)>,
+        asked: Asked,
+        planned: Option<Planned>,
     ) -> Self {
         Self {
             exchange,
             recording,
             asked,
+            planned,
+            back: None,
             resumable: Cell::new(false),
+        }
+    }
+
+    /// With a way to answer requests of the server that guardrails stop.
+    pub(super) fn answering(self, gateway: &Gateway, session: Option<String>) -> Self {
+        let pool = gateway.upstreams.pool().clone();
+        Self {
+            back: Some(Back { pool, session }),
+            ..self
         }
     }
 
@@ -104,10 +93,10 @@ impl Relay {
         let message = Message::parse(text)
             .map_err(|_| RpcError::upstream("the MCP server's answer is no JSON-RPC message"))?;
         let id = message.root().get("id");
-        let fits = match (&self.asked, id) {
+        let fits = match (&self.asked.id, id) {
             // An error that answers what the server could not read names no request.
             (Some(_), None) => true,
-            (Some((asked, _)), Some(id)) => id.is_null() || same_id(id, &asked.id),
+            (Some(asked), Some(id)) => id.is_null() || same_id(id, asked),
             (None, _) => false,
         };
         if message.kind() != Kind::Response || !fits {
@@ -118,34 +107,50 @@ impl Relay {
         Ok(message)
     }
 
-    /// Judges the answer to the request.
-    pub(super) async fn judge_response(&self, message: Message) -> Judged {
-        let Some((asked, planned)) = &self.asked else {
-            return Judged {
-                text: message.into_text(),
-                end: End::Allowed,
-            };
-        };
-        let failed = message.root().get("error").is_some()
-            || message
-                .root()
-                .get("result")
-                .and_then(|result| result.get("isError")?.as_bool())
-                == Some(true);
+    /// Judges the answer to the request: what goes out, and how the record ends.
+    ///
+    /// # Errors
+    /// When it holds more than can be judged.
+    pub(super) async fn judge_response(&self, message: Message) -> Result<(String, End), RpcError> {
+        let result = message.root().get("result");
+        let is_error = result.and_then(|result| result.get("isError")?.as_bool());
+        let failed = result.is_none() || is_error == Some(true);
         self.recording.with(|record| {
             if let Some(mcp) = &mut record.mcp {
                 mcp.failed = failed;
             }
         });
-        match guard::judge(planned, Hook::McpToolPostInvoke, message).await {
-            Ok(message) => Judged {
-                text: message.into_text(),
-                end: End::Allowed,
-            },
-            Err(blocked) => Judged {
-                text: asked.refusal(self.exchange.version.era, &blocked, &self.recording),
-                end: guard::end_of(&blocked),
-            },
+        let server = &self.exchange.server;
+        if self.asked.method == "tools/list" {
+            server.definitions.learn(&message);
+        }
+        let Some(planned) = &self.planned else {
+            return Ok((message.into_text(), End::Allowed));
+        };
+        let tool = self.asked.tool.as_deref();
+        let definition = tool.and_then(|tool| server.definition(tool));
+        let subject = self.subject(&self.asked.method, definition.as_ref());
+        match guard::judge(planned, &subject, message).await? {
+            Judged::Passed(message, _) => Ok((message.into_text(), End::Allowed)),
+            Judged::Stopped(Instead::ToReceiver(text) | Instead::ToSender(text), end) => {
+                Ok((text, end))
+            }
+            // Answers are always answered; without words of their own these would be the ones.
+            Judged::Stopped(Instead::Nothing, end) => {
+                let error = RpcError::upstream("blocked by guardrails");
+                Ok((error.to_json(self.asked.id.as_deref()), end))
+            }
+        }
+    }
+
+    fn subject<'a>(&'a self, method: &'a str, definition: Option<&'a Parsed>) -> Subject<'a> {
+        Subject {
+            direction: Direction::ToClient,
+            method,
+            definition,
+            request: Some(&self.asked.shown),
+            task: self.asked.task.as_deref(),
+            era: self.exchange.version.era,
         }
     }
 
@@ -174,16 +179,12 @@ impl Relay {
             Err(error) => error,
         };
         self.recording.end(End::UpstreamFailed, 200);
-        match &self.asked {
-            // The client comes back for the rest.
-            _ if self.resumable.get() => Ok(()),
-            Some((asked, _)) => {
-                let body = error.to_json(Some(&asked.id));
-                frames.send(sse::encode("message", &body)).await;
-                Ok(())
-            }
-            None => Ok(()),
+        // A stream with a place to come back to is gone on with from there.
+        if let Some(id) = self.asked.id.as_deref().filter(|_| !self.resumable.get()) {
+            let body = error.to_json(Some(id));
+            frames.send(sse::encode("message", &body)).await;
         }
+        Ok(())
     }
 
     async fn events(&self, source: &mut Source, frames: &Frames) -> Result<End, RpcError> {
@@ -217,7 +218,7 @@ impl Relay {
                 }
             },
         }
-        match &self.asked {
+        match &self.asked.id {
             None => Ok(End::Allowed),
             Some(_) => Err(RpcError::upstream(
                 "the MCP server's stream ended without an answer",
@@ -248,9 +249,9 @@ impl Relay {
             return Ok(self.aside(&frame, message).await);
         }
         let message = self.response(message.into_text())?;
-        let judged = self.judge_response(message).await;
-        let raw = self.with_sealed_id(in_frame(&frame, judged.text));
-        Ok(Next::Last(raw, judged.end))
+        let (text, end) = self.judge_response(message).await?;
+        let raw = self.with_sealed_id(in_frame(&frame, text));
+        Ok(Next::Last(raw, end))
     }
 
     /// Judges a notification or a request of the server, under the policy as it is now.
@@ -262,20 +263,28 @@ impl Relay {
             );
             return Next::Drop;
         }
-        let tool = self
-            .asked
-            .as_ref()
-            .and_then(|(asked, _)| asked.tool.as_deref());
+        let tool = self.asked.tool.as_deref();
         let recording = self.exchange.record(&self.recording, &message, tool);
         let snapshot = self.exchange.current();
-        let Ok(planned) = self.exchange.plan(&snapshot, tool, &recording) else {
+        let Ok(planned) = self.exchange.plan(&snapshot, &self.asked, &recording) else {
             recording.with(|record| record.end = End::Refused);
             return Next::Drop;
         };
-        match guard::judge(&planned, Hook::McpToolPostInvoke, message).await {
-            Ok(message) => Next::Send(self.with_sealed_id(in_frame(frame, message.into_text()))),
-            Err(blocked) => {
-                recording.with(|record| record.end = guard::end_of(&blocked));
+        let method = message.method().into_owned();
+        let subject = self.subject(&method, None);
+        match guard::judge(&planned, &subject, message).await {
+            Ok(Judged::Passed(message, _)) => {
+                Next::Send(self.with_sealed_id(in_frame(frame, message.into_text())))
+            }
+            Ok(Judged::Stopped(instead, end)) => {
+                recording.with(|record| record.end = end);
+                if let (Instead::ToSender(answer), Some(back)) = (instead, &self.back) {
+                    back.answer(&self.exchange, answer);
+                }
+                Next::Drop
+            }
+            Err(_) => {
+                recording.with(|record| record.end = End::Refused);
                 Next::Drop
             }
         }
@@ -288,8 +297,8 @@ impl Relay {
         }
         event_id::rewritten(&raw, |id| {
             self.resumable.set(true);
-            let asked = self.asked.as_ref().map(|(asked, _)| asked);
-            self.exchange.seal(EVENT_PURPOSE, &EventId::new(id, asked))
+            self.exchange
+                .seal(EVENT_PURPOSE, &EventId::new(id, &self.asked))
         })
         .map_or(raw, Bytes::from)
     }
@@ -301,6 +310,29 @@ fn in_frame(frame: &Frame, text: String) -> Bytes {
         frame.raw.clone()
     } else {
         frame.with_data(&text)
+    }
+}
+
+/// The way to the server of a stream.
+struct Back {
+    pool: Rc<Pool>,
+    session: Option<String>,
+}
+
+impl Back {
+    /// Answers a request of the server in the client's place. Nobody waits for what the server says to that.
+    fn answer(&self, exchange: &Exchange, answer: String) {
+        let Some(location) = exchange.server.location.clone() else {
+            return;
+        };
+        let headers = headers(exchange, &Method::POST, self.session.as_deref());
+        let limits = Gateway::mcp_limits(exchange);
+        let call = send(self.pool.clone(), location, post(headers, answer), limits);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = call.await {
+                tracing::warn!(%error, "a refusal did not reach its MCP server");
+            }
+        });
     }
 }
 

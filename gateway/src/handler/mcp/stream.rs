@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use parapet_policy::record::{End, McpMessage, McpSide};
 
+use super::asked::Asked;
 use super::exchange::Exchange;
 use super::post::session;
 use super::relay::{EVENT_PURPOSE, EventId, Relay};
@@ -32,7 +33,7 @@ impl Gateway {
     ) -> Result<Response<Body>, Refused> {
         let (exchange, session) = self.in_session(admitted, head, "stream", recording)?;
         let mut outgoing = headers(&exchange, &Method::GET, session.as_deref());
-        let mut asked = None;
+        let mut asked = Asked::default();
         if let Some(place) = head.headers.get(&LAST_EVENT) {
             let unknown = || RpcError::invalid("there is no such event to go on from");
             let sealed = place.to_str().map_err(|_| unknown())?;
@@ -41,13 +42,9 @@ impl Gateway {
             outgoing.insert(LAST_EVENT, value);
             asked = place.asked();
         }
-        let asked = match asked {
+        let planned = match asked.id {
             None => None,
-            Some(asked) => {
-                let planned =
-                    exchange.plan(&exchange.snapshot, asked.tool.as_deref(), recording)?;
-                Some((asked, planned))
-            }
+            Some(_) => Some(exchange.plan(&exchange.snapshot, &asked, recording)?),
         };
         let sent = Sent {
             method: Method::GET,
@@ -63,7 +60,8 @@ impl Gateway {
         if !response.status.is_success() || !is_event_stream(&response.headers) {
             return Err(RpcError::upstream("the MCP server opened no stream").into());
         }
-        let relay = Relay::new(exchange, recording.clone(), asked);
+        let relay = Relay::new(exchange, recording.clone(), asked, planned);
+        let relay = relay.answering(self, session);
         let body = Body::produced(|frames| relay.run(response.body, frames));
         Ok(answer::events(body, recording))
     }

@@ -31,6 +31,7 @@ pub(super) fn server(
         headers: Vec::new(),
         pass_headers: Vec::new(),
         tools: Default::default(),
+        definitions: Default::default(),
     };
     let mut say = |path: &str, message: String| {
         said.push(error(entry.source.clone(), path, message));

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Asked;
+use crate::handler::mcp::asked::Asked;
 
 /// For [`super::Exchange::seal`].
 pub(in crate::handler::mcp) const EVENT_PURPOSE: &str = "event";
@@ -16,24 +16,37 @@ pub(in crate::handler::mcp) struct EventId {
     /// The server's own id.
     #[serde(rename = "i")]
     pub(in crate::handler::mcp) upstream: String,
-    /// The request that the stream answers: id as written, method, tool.
+    /// The request that the stream answers: id as written, method, tool, task.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    asked: Option<(String, String, Option<String>)>,
+    asked: Option<(String, String, Option<String>, Option<String>)>,
 }
 
 impl EventId {
-    pub(super) fn new(upstream: &str, asked: Option<&Asked>) -> Self {
-        let parts = |asked: &Asked| (asked.id.clone(), asked.method.clone(), asked.tool.clone());
+    pub(super) fn new(upstream: &str, asked: &Asked) -> Self {
+        let parts = |id: &String| {
+            let Asked {
+                method, tool, task, ..
+            } = asked.clone();
+            (id.clone(), method, tool, task)
+        };
         Self {
             upstream: upstream.to_owned(),
-            asked: asked.map(parts),
+            asked: asked.id.as_ref().map(parts),
         }
     }
 
     /// The request that the stream answers.
-    pub(in crate::handler::mcp) fn asked(&self) -> Option<Asked> {
-        let (id, method, tool) = self.asked.clone()?;
-        Some(Asked { id, method, tool })
+    pub(in crate::handler::mcp) fn asked(self) -> Asked {
+        let Some((id, method, tool, task)) = self.asked else {
+            return Asked::default();
+        };
+        Asked {
+            id: Some(id),
+            method,
+            tool,
+            task,
+            ..Asked::default()
+        }
     }
 }
 
@@ -95,13 +108,18 @@ mod tests {
     #[test]
     fn what_was_asked_comes_back() {
         let asked = Asked {
-            id: "7".into(),
+            id: Some("7".into()),
             method: "tools/call".into(),
             tool: Some("get".into()),
+            ..Asked::default()
         };
-        let text = serde_json::to_string(&EventId::new("u-1", Some(&asked))).unwrap();
+        let text = serde_json::to_string(&EventId::new("u-1", &asked)).unwrap();
         let read: EventId = serde_json::from_str(&text).unwrap();
         assert_eq!(read.upstream, "u-1");
-        assert_eq!(read.asked().unwrap().tool.as_deref(), Some("get"));
+        let asked = read.asked();
+        assert_eq!(
+            (asked.id.as_deref(), asked.tool.as_deref()),
+            (Some("7"), Some("get"))
+        );
     }
 }

@@ -1,0 +1,39 @@
+//! What a client has asked for, as far as the answer is judged by it.
+
+use bytes::Bytes;
+
+use crate::mcp::envelope::{Kind, Message};
+
+/// A message of a client, and of a request what its answer is judged by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// The request's id as written; none for a message that wants no answer.
+    pub(super) id: Option<String>,
+    /// Empty for a response.
+    pub(super) method: String,
+    pub(super) tool: Option<String>,
+    /// The call's arguments as they came.
+    pub(super) arguments: Option<Bytes>,
+    /// The task that is asked about.
+    pub(super) task: Option<String>,
+    /// What services are shown of the request.
+    pub(super) shown: Bytes,
+}
+
+impl Asked {
+    pub(super) fn of(message: &Message) -> Self {
+        let tool = message.tool().map(|tool| tool.into_owned());
+        let arguments = message.param("arguments").filter(|_| tool.is_some());
+        let text = |name: &str| Some(message.param(name)?.as_str()?.into_owned());
+        Self {
+            id: (message.kind() == Kind::Request)
+                .then(|| message.id().map(str::to_owned))
+                .flatten(),
+            method: message.method().into_owned(),
+            arguments: arguments.map(|value| Bytes::copy_from_slice(value.raw().as_bytes())),
+            tool,
+            task: text("taskId"),
+            shown: Bytes::new(),
+        }
+    }
+}
