@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod method;
 pub(crate) mod mirror;
+pub mod pinning;
 pub(crate) mod seal;
 pub(crate) mod server;
 pub mod surfaces;
