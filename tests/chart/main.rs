@@ -15,5 +15,6 @@ mod rights;
 mod schemas;
 mod security;
 mod support;
+mod telemetry;
 mod value_sets;
 mod values;

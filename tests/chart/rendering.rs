@@ -254,6 +254,7 @@ fn what_is_given_is_not_made_and_what_is_elsewhere_is_not_installed() {
             "parapet-operator",
             &["own-operator", "own-webhook"],
         ),
+        ("Deployment", "parapet-forwarder", &["own-forwarder"]),
         ("StatefulSet", "parapet-nats", &["own-nats"]),
     ] {
         assert_eq!(secrets(the(&own, kind, name)), set(expected), "{name}");
@@ -268,8 +269,16 @@ fn what_is_given_is_not_made_and_what_is_elsewhere_is_not_installed() {
     let job = of_kind(&outside, "Job")[0];
     assert!(args(job).contains(&"--external-nats"));
     let gateway = the(&outside, "Deployment", "parapet-gateway");
-    let expected = ["nats-ca", "nats-gateway", "parapet-gateway-keys"];
+    let expected = [
+        "nats-ca",
+        "nats-gateway",
+        "nats-recorder",
+        "parapet-gateway-keys",
+    ];
     assert_eq!(secrets(gateway), set(&expected));
+    // Nobody makes it keys then.
+    let forwarder = the(&outside, "Deployment", "parapet-forwarder");
+    assert_eq!(secrets(forwarder), set(&["nats-ca", "nats-forwarder"]));
     let servers = "tls://a.nats.example.com:4222,tls://b.nats.example.com";
     assert_eq!(arg(gateway, "nats"), Some(servers));
     assert_eq!(

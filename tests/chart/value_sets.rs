@@ -14,6 +14,7 @@ pub(crate) const VALUE_SETS: &[ValueSet] = &[
     ("namespaces", NAMESPACES),
     ("external NATS", EXTERNAL_NATS),
     ("own Secrets", OWN_SECRETS),
+    ("telemetry", TELEMETRY),
 ];
 
 /// One of each, nothing kept, nothing around it.
@@ -64,6 +65,31 @@ operator:
   nodeSelector: {kubernetes.io/arch: amd64}
   tolerations: [{key: dedicated, operator: Exists}]
   priorityClassName: system-cluster-critical
+telemetry:
+  otlp:
+    endpoint: https://collector.monitoring:4317
+    protocol: grpc
+    compression: gzip
+    timeoutSeconds: 5
+    headers: {existingSecret: collector-token, key: token}
+    ca: {configMap: corporate, key: bundle.pem}
+    clientCertificate: {existingSecret: collector-client}
+  sampler: parentbased_traceidratio
+  samplerArg: '0.1'
+  resourceAttributes: {deployment.environment.name: pre prod, team: a=b}
+  names: published
+  contentBytes: 1024
+forwarder:
+  enabled: true
+  replicas: 3
+  stream: {maxBytes: 268435456, maxAge: 30m}
+  extraEnv: [{name: RUST_BACKTRACE, value: '1'}]
+  podAnnotations: {example.com/a: b}
+  podLabels: {tier: control}
+  serviceAccountAnnotations: {example.com/role: forwarder}
+  nodeSelector: {kubernetes.io/arch: amd64}
+  tolerations: [{key: dedicated, operator: Exists}]
+  priorityClassName: system-cluster-critical
 nats:
   image: {registry: '', repository: localhost/nats, tag: dev}
   replicas: 3
@@ -77,6 +103,7 @@ networkPolicy:
   callers: [{namespaceSelector: {matchLabels: {calls: models}}}]
   scrapers: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
   upstreamPorts: [443, 8000]
+  collectorPorts: [4317]
   extraEgress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]
   apiServerPorts: [6443]
 metrics:
@@ -107,11 +134,37 @@ nats:
     urls: ['tls://a.nats.example.com:4222', 'tls://b.nats.example.com']
     replicas: 3
     ca: {existingSecret: nats-ca}
-    credentials: {operatorSecret: nats-operator, gatewaySecret: nats-gateway, type: creds}
+    credentials:
+      operatorSecret: nats-operator
+      gatewaySecret: nats-gateway
+      recorderSecret: nats-recorder
+      forwarderSecret: nats-forwarder
+      type: creds
+telemetry: {otlp: {endpoint: 'http://collector:4318'}}
+forwarder: {enabled: true}
 ";
 
 const OWN_SECRETS: &str = "
 keys:
-  existingSecrets: {operator: own-operator, gateway: own-gateway, nats: own-nats, webhook: own-webhook}
+  existingSecrets:
+    operator: own-operator
+    gateway: own-gateway
+    forwarder: own-forwarder
+    nats: own-nats
+    webhook: own-webhook
 webhook: {enabled: true}
+telemetry: {otlp: {endpoint: 'http://collector:4318'}}
+forwarder: {enabled: true}
+";
+
+/// Gateways that post to a collector themselves.
+const TELEMETRY: &str = "
+telemetry:
+  otlp:
+    endpoint: http://collector.monitoring:4318
+    headers: {existingSecret: collector-token}
+    ca: {configMap: corporate}
+    clientCertificate: {existingSecret: collector-client}
+  metrics: false
+  sampler: always_on
 ";

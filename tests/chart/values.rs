@@ -42,6 +42,15 @@ fn what_is_wrong_is_refused_with_where_it_is() {
         ("gateway: {class: 'a.b'}", "at '/gateway/class'"),
         ("installation: 'a b'", "at '/installation'"),
         ("operator: {replicas: 0}", "at '/operator/replicas'"),
+        (
+            "telemetry: {otlp: {endpoint: 'collector:4317'}}",
+            "at '/telemetry/otlp/endpoint'",
+        ),
+        ("telemetry: {sampler: sometimes}", "at '/telemetry/sampler'"),
+        (
+            "forwarder: {enabled: true}",
+            "forwarder.enabled needs telemetry.otlp.endpoint",
+        ),
         ("nats: {replicas: 2}", "value must be one of 1, 3"),
         (
             "nats: {external: {urls: ['http://nats:4222']}}",

@@ -8,7 +8,7 @@ use parapet_tests::world::World;
 use crate::support::{PROMPT, ask, body, exporting};
 
 /// How much was lost, by signal and reason, as soon as it is any.
-async fn lost(world: &World, signal: &str, why: &str) -> u64 {
+pub(crate) async fn lost(world: &World, signal: &str, why: &str) -> u64 {
     let begun = format!("parapet_telemetry_lost_total{{signal=\"{signal}\",why=\"{why}\"}} ");
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

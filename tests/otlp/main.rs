@@ -12,3 +12,4 @@ mod metrics;
 mod propagation;
 mod spans;
 mod support;
+mod tls;

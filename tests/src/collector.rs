@@ -24,7 +24,19 @@ pub struct Collector {
     dir: TempDir,
     grpc: SocketAddr,
     http: SocketAddr,
+    scheme: &'static str,
     _child: Child,
+}
+
+/// How a collector speaks TLS: PEM files.
+#[derive(Clone, Debug)]
+pub struct CollectorTls {
+    /// Its certificate, for 127.0.0.1.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Whose certificates clients have to show.
+    pub client_authority: PathBuf,
 }
 
 /// One span as the collector wrote it.
@@ -82,6 +94,18 @@ impl Collector {
     /// # Errors
     /// When it cannot be built although it must, or does not start.
     pub async fn start() -> Result<Option<Self>> {
+        Self::start_with(None).await
+    }
+
+    /// The same with TLS.
+    ///
+    /// # Errors
+    /// When it cannot be built although it must, or does not start.
+    pub async fn start_tls(tls: &CollectorTls) -> Result<Option<Self>> {
+        Self::start_with(Some(tls)).await
+    }
+
+    async fn start_with(tls: Option<&CollectorTls>) -> Result<Option<Self>> {
         let folder = match tools(&["otelcol"])? {
             Ok(folder) => folder,
             Err(Missing(why)) => {
@@ -92,8 +116,16 @@ impl Collector {
         let dir = tempfile::tempdir().context("making a folder for the collector")?;
         let (grpc, http) = (free_port()?, free_port()?);
         let file = |name: &str| dir.path().join(name);
+        let tls_config = tls.map_or_else(String::new, |tls| {
+            format!(
+                ", tls: {{cert_file: {}, key_file: {}, client_ca_file: {}}}",
+                tls.certificate.display(),
+                tls.key.display(),
+                tls.client_authority.display()
+            )
+        });
         let config = format!(
-            "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '{grpc}'}}, http: {{endpoint: '{http}'}}}}}}}}
+            "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '{grpc}'{tls_config}}}, http: {{endpoint: '{http}'{tls_config}}}}}}}}}
 exporters:
   file/traces: {{path: {}, flush_interval: 100ms}}
   file/metrics: {{path: {}, flush_interval: 100ms}}
@@ -134,18 +166,19 @@ service:
             dir,
             grpc,
             http,
+            scheme: if tls.is_some() { "https" } else { "http" },
             _child: child,
         }))
     }
 
     /// Where it receives over gRPC, as a URL.
     pub fn grpc(&self) -> String {
-        format!("http://{}", self.grpc)
+        format!("{}://{}", self.scheme, self.grpc)
     }
 
     /// Where it receives over HTTP, as a URL.
     pub fn http(&self) -> String {
-        format!("http://{}", self.http)
+        format!("{}://{}", self.scheme, self.http)
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -184,7 +184,11 @@ priorityClassName: {{ . }}
 {{/* (list $ "operator"): what these arguments name, mounted. */}}
 {{- define "parapet.natsMounts" -}}
 {{- $root := index . 0 -}}
+{{- $own := include "parapet.ownNats" $root -}}
+{{- /* A forwarder has no other keys than NATS'. */ -}}
+{{- if or $own (ne (index . 1) "forwarder") }}
 - {name: keys, mountPath: /etc/parapet/keys, readOnly: true}
+{{- end }}
 {{- if not (include "parapet.ownNats" $root) }}
 {{- if index $root.Values.nats.external.credentials (printf "%sSecret" (index . 1)) }}
 - {name: nats, mountPath: /etc/parapet/nats, readOnly: true}
@@ -197,10 +201,12 @@ priorityClassName: {{ . }}
 
 {{- define "parapet.natsVolumes" -}}
 {{- $root := index . 0 -}}
+{{- if or (include "parapet.ownNats" $root) (ne (index . 1) "forwarder") }}
 - name: keys
   secret:
     secretName: {{ include "parapet.keysSecret" . }}
     defaultMode: 0440
+{{- end }}
 {{- if not (include "parapet.ownNats" $root) }}
 {{- with index $root.Values.nats.external.credentials (printf "%sSecret" (index . 1)) }}
 - name: nats
@@ -227,9 +233,12 @@ priorityClassName: {{ . }}
 {{- if .Values.webhook.enabled -}}
 {{- $needed = append $needed $given.webhook -}}
 {{- end -}}
+{{- if and .Values.forwarder.enabled (include "parapet.ownNats" .) -}}
+{{- $needed = append $needed $given.forwarder -}}
+{{- end -}}
 {{- $all := not (has "" $needed) -}}
 {{- if and (not $all) (or $given.operator $given.gateway $given.nats) -}}
-{{- fail "keys.existingSecrets: the keys belong together; give all of operator, gateway, nats (unless nats.external.urls) and webhook (when webhook.enabled), or none" -}}
+{{- fail "keys.existingSecrets: the keys belong together; give all of operator, gateway, nats (unless nats.external.urls), webhook (when webhook.enabled) and forwarder (when forwarder.enabled, unless nats.external.urls), or none" -}}
 {{- end -}}
 {{- if not $all -}}true{{- end -}}
 {{- end -}}
@@ -293,4 +302,72 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 helm.sh/hook: test
 helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
+{{/* How gateways connect in the account of records and traces, besides where. */}}
+{{- define "parapet.recorderArgs" -}}
+{{- $credentials := .Values.nats.external.credentials -}}
+{{- if include "parapet.ownNats" . -}}
+- --traces-nkey=/etc/parapet/keys/traces.nk
+{{- else if and $credentials.recorderSecret (eq $credentials.type "creds") -}}
+- --traces-creds=/etc/parapet/recorder/nats.creds
+{{- else if $credentials.recorderSecret -}}
+- --traces-nkey=/etc/parapet/recorder/nats.nk
+{{- end -}}
+{{- end -}}
+
+{{/* "true" when that needs a Secret of its own. */}}
+{{- define "parapet.recorderSecret" -}}
+{{- if and .Values.forwarder.enabled (not (include "parapet.ownNats" .)) -}}
+{{- .Values.nats.external.credentials.recorderSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The standard variables of whoever posts to the collector. */}}
+{{- define "parapet.otlpEnv" -}}
+{{- with .Values.telemetry.otlp -}}
+{{- if .endpoint -}}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .endpoint | quote }}}
+- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: {{ .protocol | quote }}}
+- {name: OTEL_EXPORTER_OTLP_COMPRESSION, value: {{ .compression | quote }}}
+- {name: OTEL_EXPORTER_OTLP_TIMEOUT, value: {{ mul .timeoutSeconds 1000 | quote }}}
+{{- with .headers.existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $.Values.telemetry.otlp.headers.key }}}}
+{{- end }}
+{{- if .ca.configMap }}
+- {name: OTEL_EXPORTER_OTLP_CERTIFICATE, value: /etc/parapet/otlp-ca/{{ .ca.key }}}
+{{- end }}
+{{- if .clientCertificate.existingSecret }}
+- {name: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, value: /etc/parapet/otlp-client/tls.crt}
+- {name: OTEL_EXPORTER_OTLP_CLIENT_KEY, value: /etc/parapet/otlp-client/tls.key}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "parapet.otlpMounts" -}}
+{{- with .Values.telemetry.otlp -}}
+{{- if and .endpoint .ca.configMap }}
+- {name: otlp-ca, mountPath: /etc/parapet/otlp-ca, readOnly: true}
+{{- end }}
+{{- if and .endpoint .clientCertificate.existingSecret }}
+- {name: otlp-client, mountPath: /etc/parapet/otlp-client, readOnly: true}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "parapet.otlpVolumes" -}}
+{{- with .Values.telemetry.otlp -}}
+{{- if and .endpoint .ca.configMap }}
+- name: otlp-ca
+  configMap: {name: {{ .ca.configMap }}}
+{{- end }}
+{{- if and .endpoint .clientCertificate.existingSecret }}
+- name: otlp-client
+  secret:
+    secretName: {{ .clientCertificate.existingSecret }}
+    defaultMode: 0440
+{{- end }}
+{{- end -}}
 {{- end -}}
