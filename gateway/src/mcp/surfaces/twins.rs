@@ -1,6 +1,8 @@
 //! Structured content that a result also carries as JSON in a text: what is changed in one is changed in the
 //! other.
 
+use std::collections::BTreeMap;
+
 use parapet_guardrails::finding::Edit;
 
 use super::Parsed;
@@ -35,16 +37,20 @@ pub fn tool_result(message: &Parsed) -> Option<Value<'_>> {
 
 /// What these edits ask for in the other place of each text, where that is not edited too.
 pub fn edits(pairs: &[(usize, usize)], texts: &Texts, edits: &[Edit]) -> Vec<Edit> {
-    let edited = |segment: usize| edits.iter().any(|edit| edit.segment == segment);
+    let mut by_segment: BTreeMap<usize, Vec<&Edit>> = BTreeMap::new();
+    for edit in edits {
+        by_segment.entry(edit.segment).or_default().push(edit);
+    }
     let mut more = Vec::new();
     for (one, other) in pairs {
         for (from, to) in [(*one, *other), (*other, *one)] {
-            let same = texts.segments().text(from) == texts.segments().text(to);
-            if edited(from) && !edited(to) && same {
-                let own = edits.iter().filter(|edit| edit.segment == from);
-                more.extend(own.map(|edit| Edit {
+            if let Some(own) = by_segment.get(&from)
+                && !by_segment.contains_key(&to)
+                && texts.segments().text(from) == texts.segments().text(to)
+            {
+                more.extend(own.iter().map(|edit| Edit {
                     segment: to,
-                    ..edit.clone()
+                    ..(*edit).clone()
                 }));
             }
         }

@@ -10,7 +10,7 @@ use parapet_guardrails::segment::Segments;
 use serde_json::Value;
 
 use super::{Allowed, Judging};
-use crate::llm::{Shown, Texts};
+use crate::llm::{Shown, Texts, json};
 use crate::mcp::surfaces::output_schema::still_fits;
 use crate::mcp::surfaces::{Direction, Parsed, shown_request, shown_response, twins};
 use crate::pipeline::payload::{ChatBodies, Payload};
@@ -50,16 +50,13 @@ impl<'a> MessagePayload<'a> {
         }
     }
 
-    /// Whether what the tool declares of its results still holds. Clients do not check failures.
-    fn fits(&self, texts: &Texts) -> bool {
-        let Some(schema) = self
-            .judging
-            .about
-            .tool
-            .and_then(|tool| tool.root().get("outputSchema"))
-        else {
-            return true;
-        };
+    /// What the tool declares of its results.
+    fn schema(&self) -> Option<json::Value<'_>> {
+        self.judging.about.tool?.root().get("outputSchema")
+    }
+
+    /// Whether that still holds. Clients do not check failures.
+    fn fits(&self, schema: json::Value<'_>, texts: &Texts) -> bool {
         let Some(result) = twins::tool_result(&self.judging.message) else {
             return true;
         };
@@ -94,8 +91,11 @@ impl Payload for MessagePayload<'_> {
     }
 
     fn apply(&mut self, edits: &[Edit]) -> bool {
+        let Some(schema) = self.schema() else {
+            return self.texts.apply(edits).is_ok();
+        };
         let mut texts = self.texts.clone();
-        let applied = texts.apply(edits).is_ok() && self.fits(&texts);
+        let applied = texts.apply(edits).is_ok() && self.fits(schema, &texts);
         if applied {
             self.texts = texts;
         }
