@@ -6,7 +6,7 @@ use http::HeaderMap;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
 use parapet_policy::hook::Hook;
-use parapet_policy::outcome::{Operation, Outcome, Strategy};
+use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::plan::{Plan, Planned as Entry};
 use parapet_policy::rule::{InputExecution, Unscannable};
 
@@ -15,9 +15,9 @@ use super::error::Failure;
 use super::resolve::{self, Resolved, resolve};
 use crate::identity::{AuthError, Identity, has_credentials};
 use crate::llm::{Request, Texts, UnjudgedCounts};
-use crate::pipeline::block::{Blocked, Blocker};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::{self, Stage};
+use crate::pipeline::unjudged;
 use crate::policy::ready::Snapshot;
 use crate::upstream::{ReadyProvider, UpstreamError};
 
@@ -195,42 +195,10 @@ impl Planned {
 
     /// The same of what was counted already.
     pub(super) fn check_counts(&self, hook: Hook, counts: &UnjudgedCounts) -> Result<(), Failure> {
-        self.note_unjudged(counts);
+        unjudged::note(&self.recording, counts);
         if counts.is_empty() || !self.refuses_unscannable() {
             return Ok(());
         }
-        let explanation = format!("content that no guardrail can judge: {}", counts.told());
-        Err(Failure::Blocked(Blocked {
-            hook,
-            by: vec![Blocker {
-                selector: "unscannable".into(),
-                outcome: Outcome::Violation {
-                    explanation: explanation.into(),
-                },
-                categories: counts
-                    .iter()
-                    .map(|(class, _)| class.as_str().into())
-                    .collect(),
-                custom_error_message: None,
-            }],
-        }))
-    }
-
-    fn note_unjudged(&self, counts: &UnjudgedCounts) {
-        if counts.is_empty() {
-            return;
-        }
-        self.recording.with(|record| {
-            for (class, count) in counts.iter() {
-                match record
-                    .unjudged
-                    .iter_mut()
-                    .find(|(known, _)| **known == *class.as_str())
-                {
-                    Some((_, known)) => *known += count,
-                    None => record.unjudged.push((class.as_str().into(), count)),
-                }
-            }
-        });
+        Err(Failure::Blocked(unjudged::blocked(hook, counts)))
     }
 }
