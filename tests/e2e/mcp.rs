@@ -2,6 +2,8 @@
 
 mod access;
 mod bad_input;
+mod guarded;
+mod guarded_sessions;
 mod hooks;
 mod leaving;
 mod sessions;
