@@ -246,13 +246,17 @@ impl Identities {
         if let Some(token) = self.token(&digest) {
             return token.machine.identity().cloned();
         }
-        if self.issuers.is_empty() || !jwt::looks_like_one(token) {
+        if self.issuers.is_empty() {
             return Err(AuthError::Unknown);
         }
+        // Before anything else is done with it: what is remembered was looked at once.
         if let Some(entry) = self.remembered.get(&digest, now())
             && self.is_current(&entry)
         {
             return Ok(entry.identity);
+        }
+        if !jwt::looks_like_one(token) {
+            return Err(AuthError::Unknown);
         }
         let Verified {
             identity,

@@ -78,9 +78,12 @@ struct Span<'a> {
 /// Writes a record's spans as fields of a `ScopeSpans`, and tells how many there are.
 pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &mut Vec<u8>) -> u32 {
     let begun = record.started.duration_since(SystemTime::UNIX_EPOCH);
+    // Many spans tell it, and it is written once.
+    let revision = record.revision.as_ref().map(ToString::to_string);
     let mut spans = Spans {
         record,
         trace,
+        revision: revision.as_deref(),
         published: names == Names::Published,
         begun_ns: begun.map_or(0, |since| {
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -103,6 +106,7 @@ pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &m
 struct Spans<'a> {
     record: &'a Record,
     trace: &'a TraceContext,
+    revision: Option<&'a str>,
     published: bool,
     begun_ns: u64,
     out: &'a mut Vec<u8>,
@@ -155,7 +159,7 @@ impl Spans<'_> {
     }
 
     fn request(&mut self) {
-        let (record, published) = (self.record, self.published);
+        let (record, published, revision) = (self.record, self.published, self.revision);
         let model = record.model.as_deref();
         let method = method(record.route);
         let name = match (published, model) {
@@ -192,8 +196,8 @@ impl Spans<'_> {
                     .str(names::REQUEST_MODEL, model)
                     .bool(names::REQUEST_STREAM, record.stream);
             }
-            if let Some(revision) = &record.revision {
-                attributes.str(names::REVISION, &revision.to_string());
+            if let Some(revision) = revision {
+                attributes.str(names::REVISION, revision);
             }
             if let Some(error) = &error {
                 attributes.str(names::ERROR_TYPE, &error.as_str());
@@ -318,7 +322,7 @@ impl Spans<'_> {
     }
 
     fn guardrail(&mut self, index: u32, guardrail: &GuardrailRecord) {
-        let (record, published) = (self.record, self.published);
+        let (record, published, revision) = (self.record, self.published, self.revision);
         let id = self.trace.span(GUARDRAILS + index);
         let name = match published {
             true => ["Guardrail", ""],
@@ -356,8 +360,8 @@ impl Spans<'_> {
                 .bool(names::CHANGED, action(guardrail) == "modify")
                 .int(names::DURATION, guardrail.took_us)
                 .strs(names::RULES, guardrail.rules.iter().map(|rule| &**rule));
-            if let Some(revision) = &record.revision {
-                attributes.str(names::REVISION, &revision.to_string());
+            if let Some(revision) = revision {
+                attributes.str(names::REVISION, revision);
             }
             if let Some(class) = guardrail.failure {
                 attributes.str(names::ERROR_TYPE, class.as_str());
