@@ -8,6 +8,7 @@
 mod conventions;
 mod failing;
 mod forwarding;
+mod leaks;
 mod metrics;
 mod propagation;
 mod spans;

@@ -48,6 +48,16 @@ spec:
 
 /// A world whose gateway exports to `endpoint`, soon.
 pub(crate) async fn exporting(endpoint: &str, protocol: &str, more: &[(&str, &str)]) -> World {
+    exporting_with(RESOURCES, endpoint, protocol, more).await
+}
+
+/// The same with other resources.
+pub(crate) async fn exporting_with(
+    resources: &str,
+    endpoint: &str,
+    protocol: &str,
+    more: &[(&str, &str)],
+) -> World {
     let with = |setup: Setup| {
         let setup = setup
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
@@ -57,7 +67,7 @@ pub(crate) async fn exporting(endpoint: &str, protocol: &str, more: &[(&str, &st
         more.iter()
             .fold(setup, |setup, (name, value)| setup.env(name, value))
     };
-    World::start_with(RESOURCES, with).await.unwrap()
+    World::start_with(resources, with).await.unwrap()
 }
 
 /// A world that exports to a real collector over gRPC; none where there is no Go.
