@@ -3,6 +3,7 @@
 //! The thing measured runs alone on one core; the load generator and the mock model share the other. The
 //! method and how to read the tables: `docs/performance.md`.
 
+pub mod callers;
 pub mod corpus;
 pub mod cpu;
 pub mod first_text;

@@ -22,7 +22,7 @@ pub struct Nginx {
 
 impl Nginx {
     /// A model that answers every POST at once: a chat completion below `/v1`, a stream of 200 chunks below
-    /// `/stream/v1`. On the load core.
+    /// `/stream/v1`. Below `/otlp` it is a collector that takes everything. On the load core.
     ///
     /// # Errors
     /// When nginx does not start.
@@ -42,7 +42,8 @@ impl Nginx {
             "open_file_cache max=16 inactive=1h;\n\
              server {{\n listen {addr} reuseport;\n\
              location = /v1/chat/completions {{ types {{}} default_type application/json; alias {}; error_page 405 =200 $uri; }}\n\
-             location = /stream/v1/chat/completions {{ types {{}} default_type text/event-stream; alias {}; error_page 405 =200 $uri; }}\n}}",
+             location = /stream/v1/chat/completions {{ types {{}} default_type text/event-stream; alias {}; error_page 405 =200 $uri; }}\n\
+             location /otlp/ {{ default_type application/x-protobuf; return 200; }}\n}}",
             json.display(),
             events.display(),
         );

@@ -1,14 +1,15 @@
-//! What policy costs: compiling 5,000 rules, editing one, planning a request.
+//! Measurements in process, which examples print: what policy costs (compiling 5,000 rules, editing one, planning a
+//! request), and what it costs to know who calls.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// Runs the policy crate's own measurement and returns what it prints.
+/// Runs an example of a crate and returns what it prints.
 ///
 /// # Errors
 /// When it cannot be built or fails.
-pub fn measure() -> Result<String> {
+pub fn measure(package: &str, example: &str) -> Result<String> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args([
@@ -16,9 +17,9 @@ pub fn measure() -> Result<String> {
             "--release",
             "--quiet",
             "-p",
-            "parapet-policy",
+            package,
             "--example",
-            "plan_cost",
+            example,
         ])
         .output()
         .context("running cargo")?;

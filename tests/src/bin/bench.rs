@@ -11,7 +11,7 @@ use parapet_tests::bench::first_text::{first_text, paced_model};
 use parapet_tests::bench::load::{Load, Measured, measure};
 use parapet_tests::bench::nginx::{Nginx, sse};
 use parapet_tests::bench::table::Table;
-use parapet_tests::bench::{MEASURED_CORE, cpu, manifests, policy, tools};
+use parapet_tests::bench::{MEASURED_CORE, callers, cpu, manifests, policy, tools};
 use parapet_tests::harness::{Gateway, Setup};
 
 /// Measures the gateway beside nginx, on one core each way.
@@ -26,6 +26,12 @@ struct Args {
     /// Only the floor: whether the rig itself works.
     #[arg(long)]
     only_floor: bool,
+    /// Only what telemetry costs, and what many callers do to memory.
+    #[arg(long)]
+    only_telemetry_and_callers: bool,
+    /// Different tokens to send for that.
+    #[arg(long, default_value_t = 100_000)]
+    tokens: usize,
 }
 
 fn main() -> ExitCode {
@@ -48,6 +54,9 @@ fn run(args: &Args) -> Result<()> {
         .context("starting a runtime")?;
     let mock = Nginx::mock_model()?;
     let time = Duration::from_secs(args.seconds.max(2));
+    if args.only_telemetry_and_callers {
+        return telemetry_and_callers(&runtime, args, &mock, time);
+    }
     let floor = {
         let floor = Nginx::floor(mock.addr())?;
         SHAPES
@@ -100,12 +109,79 @@ fn run(args: &Args) -> Result<()> {
     if !args.only_floor {
         println!("{}", first_texts(&runtime, args, &mock)?);
         println!("{}", memory(&runtime, args, &mock, time)?);
-        match policy::measure() {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("SKIPPED: the cost of policy: {error:#}"),
+        telemetry_and_callers(&runtime, args, &mock, time)?;
+        for (package, example) in [
+            ("parapet-policy", "plan_cost"),
+            ("parapet-tests", "identity_cost"),
+        ] {
+            match policy::measure(package, example) {
+                Ok(text) => println!("{text}"),
+                Err(error) => eprintln!("SKIPPED: {example}: {error:#}"),
+            }
         }
     }
     Ok(())
+}
+
+fn telemetry_and_callers(
+    runtime: &tokio::runtime::Runtime,
+    args: &Args,
+    mock: &Nginx,
+    time: Duration,
+) -> Result<()> {
+    println!("{}", telemetry(runtime, args, mock, time)?);
+    let callers = callers::memory(&args.gateway, args.tokens);
+    println!("{}", runtime.block_on(callers)?);
+    Ok(())
+}
+
+/// CPU of a request with traces and metrics exported, every request sampled, and without.
+fn telemetry(
+    runtime: &tokio::runtime::Runtime,
+    args: &Args,
+    mock: &Nginx,
+    time: Duration,
+) -> Result<Table> {
+    let mut table = Table::new(&["1 KiB", "telemetry", "CPU µs", "p99", "spans sent", "lost"]);
+    for (name, guarded) in [("no guardrails", false), ("four in, four out", true)] {
+        let mut off = 0.0;
+        for on in [false, true] {
+            let mut setup = setup(args, mock, None, guarded, 0);
+            if on {
+                let endpoint = format!("http://{}/otlp", mock.addr());
+                setup = setup
+                    .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
+                    .env("OTEL_TRACES_SAMPLER", "always_on");
+            }
+            let gateway = runtime.block_on(setup.start())?;
+            let pid = gateway.pid().context("the gateway has ended")?;
+            let path = "/v1/chat/completions";
+            let measured = load(SHAPES[0], gateway.traffic(), pid, path, "mock/model", time)?;
+            let (_, metrics) = runtime.block_on(gateway.admin_get("/metrics"))?;
+            let spans = |name: &str| -> f64 {
+                let lines = metrics
+                    .lines()
+                    .filter(|line| line.starts_with(name) && line.contains("signal=\"traces\""));
+                let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+                counts.sum()
+            };
+            let more = if on {
+                format!(" (+{:.1})", measured.cpu_us - off)
+            } else {
+                String::new()
+            };
+            off = measured.cpu_us;
+            table.row([
+                name.into(),
+                if on { "on" } else { "off" }.into(),
+                format!("{:.1}{more}", measured.cpu_us),
+                format!("{:.0}", measured.p99_us),
+                format!("{:.0}", spans("parapet_telemetry_sent_total")),
+                format!("{:.0}", spans("parapet_telemetry_lost_total")),
+            ]);
+        }
+    }
+    Ok(table)
 }
 
 fn load(
@@ -137,6 +213,16 @@ fn start(
     guarded: bool,
     other_rules: usize,
 ) -> Result<Gateway> {
+    runtime.block_on(setup(args, mock, stream, guarded, other_rules).start())
+}
+
+fn setup(
+    args: &Args,
+    mock: &Nginx,
+    stream: Option<String>,
+    guarded: bool,
+    other_rules: usize,
+) -> Setup {
     let stream = stream.unwrap_or_else(|| format!("http://{}/stream/v1", mock.addr()));
     let mut setup = Setup::new(manifests::plain(mock.addr(), &stream)).binary(args.gateway.clone());
     if guarded {
@@ -145,7 +231,7 @@ fn start(
     if other_rules > 0 {
         setup = setup.file("others.yaml", manifests::other_rules(other_rules));
     }
-    runtime.block_on(setup.discard_stdout().core(MEASURED_CORE).start())
+    setup.discard_stdout().core(MEASURED_CORE)
 }
 
 fn cells(shape: &Shape, through: &str, measured: &Measured, floor: &Measured) -> Vec<String> {
