@@ -164,3 +164,41 @@ fn selectors_do_not_make_series_for_ever() {
     let other = r#"parapet_guardrail_outcomes_total{hook="llm_output",outcome="clean",selector="other"} 200"#;
     assert!(series.contains(&other));
 }
+
+#[test]
+fn categories_that_services_choose_do_not_make_series_for_ever() {
+    let metrics = Metrics::new().unwrap();
+    let counted = |number: usize| {
+        let mut counted = record("a");
+        counted.guardrails.push(GuardrailRecord {
+            selector: "g/service".into(),
+            kind: "custom",
+            hook: Hook::LlmInput,
+            operation: Operation::Validate,
+            strategy: Strategy::Enforce,
+            outcome: "violation",
+            blocks: true,
+            failure: None,
+            skipped: None,
+            categories: vec![(format!("category-{number}").into(), 1)],
+            edits: 0,
+            start_us: 0,
+            took_us: 7,
+            cached: false,
+            rules: Vec::new().into(),
+            calls: Vec::new(),
+        });
+        counted
+    };
+    metrics.count(&(0..MAX_CATEGORIES + 50).map(counted).collect::<Vec<_>>());
+    let text = TextEncoder::new()
+        .encode_to_string(&metrics.registry.gather())
+        .unwrap();
+    let series: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("parapet_guardrail_findings_total{"))
+        .collect();
+    assert_eq!(series.len(), MAX_CATEGORIES + 1);
+    let other = r#"parapet_guardrail_findings_total{category="other",hook="llm_input",selector="g/service"} 50"#;
+    assert!(series.contains(&other), "{series:?}");
+}
