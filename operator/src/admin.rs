@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics.
+//! The admin listener: health, readiness, metrics, and the page of what happened.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use parapet_console::Console;
 
 use crate::controller::watch_all::Watched;
 use crate::metrics::Metrics;
@@ -21,12 +22,16 @@ pub struct Admin {
 }
 
 /// The routes.
-pub fn router(admin: Admin) -> Router {
-    Router::new()
+pub fn router(admin: Admin, console: Option<Arc<Console>>) -> Router {
+    let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(admin)
+        .with_state(admin);
+    match console {
+        Some(console) => routes.merge(parapet_console::router(console)),
+        None => routes,
+    }
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {

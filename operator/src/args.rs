@@ -11,6 +11,7 @@ use parapet_bus::nats::args::NatsArgs;
 use parapet_crds::human_duration::HumanDuration;
 use parapet_crds::read::ReadOptions;
 
+use crate::console::args::PageArgs;
 use crate::controller::watch_all::Scope;
 use crate::forward::args::Forward;
 use crate::keys::args::Keys;
@@ -89,7 +90,10 @@ pub struct Run {
     /// The way to the gateways.
     #[command(flatten)]
     pub bus: BusArgs,
-    /// Where /healthz, /readyz and /metrics are.
+    /// The page of what happened.
+    #[command(flatten)]
+    pub page: PageArgs,
+    /// Where /healthz, /readyz, /metrics and /console/ are.
     #[arg(
         long,
         env = "PARAPET_ADMIN_LISTEN",
@@ -169,6 +173,9 @@ impl Run {
             },
             lease: LeaseConfig::new(self.namespace.clone(), self.lease.clone(), identity),
             admin_listen: self.admin_listen,
+            console: self
+                .page
+                .settings(&self.bus, format!("{}-page", self.identity)),
             webhook: self.webhook.settings(),
         }
     }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod args;
 pub mod cluster;
 pub mod compile;
+pub mod console;
 pub mod controller;
 pub mod forward;
 pub mod keys;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::admin::{self, Admin};
+use crate::console::{self, ConsoleSettings};
 use crate::controller::Controller;
 use crate::controller::watch_all::{Scope, Watched};
 use crate::lease::{Campaign, LeaseConfig};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub lease: LeaseConfig,
     /// Where the admin routes are.
     pub admin_listen: SocketAddr,
+    /// The page of what happened; none: there is none.
+    pub console: Option<ConsoleSettings>,
     /// The validating webhook; none: there is none.
     pub webhook: Option<WebhookSettings>,
 }
@@ -63,8 +66,20 @@ pub async fn run(
         watched: watched.clone(),
         metrics: Arc::clone(&metrics),
     };
+    let page = match &settings.console {
+        Some(page) => {
+            let watching = console::Watching {
+                client: client.clone(),
+                watched: watched.clone(),
+                publisher: Arc::clone(&publisher),
+                policy_namespace: settings.policy_namespace.clone(),
+            };
+            Some(console::start(page, watching, &mut tasks).await?)
+        }
+        None => None,
+    };
     tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, admin::router(admin)).await {
+        if let Err(error) = axum::serve(listener, admin::router(admin, page)).await {
             tracing::error!(%error, "the admin routes have ended");
         }
     });

@@ -7,6 +7,7 @@
 
 mod bench;
 mod cluster;
+mod console;
 mod crds;
 mod editors;
 mod handover;

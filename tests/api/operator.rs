@@ -90,6 +90,7 @@ impl Operator {
             },
             lease,
             admin_listen: admin,
+            console: None,
             webhook,
         };
         let (end, ended) = oneshot::channel::<()>();

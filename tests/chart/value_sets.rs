@@ -99,6 +99,7 @@ nats:
   nodeSelector: {kubernetes.io/arch: amd64}
   tolerations: [{key: dedicated, operator: Exists}]
 webhook: {enabled: true, missing: refuse}
+console: {enabled: true, readers: ['role:auditor', 'team:sre'], requests: 2000}
 networkPolicy:
   callers: [{namespaceSelector: {matchLabels: {calls: models}}}]
   scrapers: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]

@@ -93,8 +93,10 @@ fn our_crates_depend_on_each_other_in_one_direction() {
             &[
                 "parapet-bus",
                 "parapet-connect",
+                "parapet-console",
                 "parapet-crds",
                 "parapet-guardrails",
+                "parapet-identity",
                 "parapet-otlp",
                 "parapet-policy",
             ],

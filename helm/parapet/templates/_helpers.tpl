@@ -318,7 +318,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{/* "true" when that needs a Secret of its own. */}}
 {{- define "parapet.recorderSecret" -}}
-{{- if and .Values.forwarder.enabled (not (include "parapet.ownNats" .)) -}}
+{{- if and (or .Values.forwarder.enabled .Values.console.enabled) (not (include "parapet.ownNats" .)) -}}
 {{- .Values.nats.external.credentials.recorderSecret -}}
 {{- end -}}
 {{- end -}}

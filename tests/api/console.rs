@@ -1,0 +1,130 @@
+//! The console of operators: what gateways did, over NATS, on every replica.
+
+use std::time::{Duration, Instant};
+
+use parapet_tests::http_client::{Answered, Client, Outgoing};
+use parapet_tests::installation::Installation;
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::support::until;
+use crate::whole::{Operator, SSN, TOKEN, gets, guardrails};
+
+/// The time within which the page shows what has just happened.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
+async fn page(operator: &Operator, path: &str, header: (&str, &str)) -> Answered {
+    let request = Outgoing::get(path).header(header.0, header.1);
+    Client::new(operator.admin).send(request).await.unwrap()
+}
+
+async fn until_it_says(operator: &Operator, path: &str, bearer: &str, wanted: &str) {
+    until(&format!("{path} says {wanted}"), || async {
+        let page = page(operator, path, ("authorization", bearer)).await;
+        page.text().ok()?.contains(wanted).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_replica_shows_what_gateways_did_to_readers_alone() {
+    let Some(cluster) = Cluster::new("console").await else {
+        return;
+    };
+    let Some(installation) = Installation::start().await.unwrap() else {
+        return;
+    };
+    let mut operators = Vec::new();
+    for pod in ["operator-1", "operator-2"] {
+        let mut args = installation.operator_args();
+        args.extend(["--console".to_owned(), "on".to_owned()]);
+        args.extend([
+            "--traces-nkey".to_owned(),
+            installation.file("watcher.nk").display().to_string(),
+        ]);
+        let operator = Operator::start_with(&cluster, args, pod, &[]).await;
+        if operators.is_empty() {
+            operator.leads().await;
+        }
+        operators.push(operator);
+    }
+    let uid = cluster.pod("gateway-1").await;
+    let gateway = installation.gateway_of("gateway-1", &uid);
+    let gateways = vec![gateway.arg("--share-records").start().await.unwrap()];
+    cluster
+        .apply("GuardrailIntegration", "g", guardrails("us_ssn"))
+        .await;
+    let rules =
+        json!({"rules": [{"id": "for-all", "llm_input_guardrails": ["g/secrets", "g/pii"]}]});
+    cluster.apply("GuardrailConfig", "rules", rules).await;
+    cluster
+        .apply("ModelProvider", "demo", json!({"demo": {}}))
+        .await;
+    let account = |roles: &[&str]| json!({"roles": roles, "tokens": [{"secretKeyRef": {"name": "bot", "key": "token"}}]});
+    cluster
+        .apply("VirtualAccount", "bot", account(&["console-reader"]))
+        .await;
+    let label = json!({"parapet.dev/credentials": "true"});
+    cluster.secret("bot", TOKEN, label).await;
+    gets(&gateways, SSN, Err(400)).await;
+
+    let bearer = format!("Bearer {TOKEN}");
+    for operator in &operators {
+        until_it_says(operator, "/console/policy", &bearer, "for-all").await;
+        until_it_says(operator, "/console/policy", &bearer, "gateway-1").await;
+        let nobody = page(operator, "/console/", ("accept", "text/html")).await;
+        assert_eq!(nobody.status, 401);
+        let ready = page(operator, "/readyz", ("accept", "*/*")).await;
+        assert_eq!(ready.status, 200);
+    }
+
+    // One request, blocked now: both show it within two seconds.
+    let body = json!({"model": "demo/echo", "messages": [{"role": "user", "content": SSN}]});
+    let asked = Outgoing::post("/v1/chat/completions", body.to_string()).bearer(TOKEN);
+    let answer = gateways[0].client().send(asked).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(answer.status, 400);
+    let id = answer.header("x-request-id").unwrap();
+    for operator in &operators {
+        until_it_says(
+            operator,
+            "/console/?show=blocked&guardrail=pii",
+            &bearer,
+            id,
+        )
+        .await;
+    }
+    assert!(begun.elapsed() < SHOWN_WITHIN, "{:?}", begun.elapsed());
+    let shown = page(
+        &operators[1],
+        &format!("/console/requests/{id}"),
+        ("authorization", &bearer),
+    )
+    .await;
+    let shown = shown.text().unwrap();
+    for part in ["g/pii", "us_ssn ×1", "for-all", "gateway-1"] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(!shown.contains(SSN) && !shown.contains(TOKEN));
+
+    // Who has signed in at one replica is in at the other; who is a reader no more is out.
+    let mut form = Outgoing::post("/console/sign-in", format!("token={TOKEN}"));
+    form.headers = vec![(
+        "content-type".into(),
+        "application/x-www-form-urlencoded".into(),
+    )];
+    let signed_in = Client::new(operators[0].admin).send(form).await.unwrap();
+    assert_eq!(signed_in.status, 303);
+    let cookie = signed_in.header("set-cookie").unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let other = page(&operators[1], "/console/", ("cookie", cookie)).await;
+    assert_eq!(other.status, 200);
+    cluster.apply("VirtualAccount", "bot", account(&[])).await;
+    for operator in &operators {
+        until("a role that was taken back counts", || async {
+            let page = page(operator, "/console/", ("cookie", cookie)).await;
+            (page.status == 403).then_some(())
+        })
+        .await;
+    }
+}
