@@ -157,8 +157,8 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         .await
         .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
     let (end_admin, admin_ends) = oneshot::channel::<()>();
-    let shows = console.is_some();
-    let routes = admin::router(stage.admin(shown.clone()), console);
+    let shown_at = console.as_ref().map(|_| args.admin_listen);
+    let routes = admin::router(stage.admin(shown.clone()), console.clone());
     let admin_task = tokio::spawn(admin::serve(admin_listener, routes, async {
         // Whether it was asked to or the asker is gone: it ends.
         let _ = admin_ends.await;
@@ -225,8 +225,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     tracing::info!(listen = %server.local_addr(), admin = %args.admin_listen, threads, revision = %live.revision(), "serving");
     if let Some(manifests) = &manifests {
         let tls = args.tls_cert.is_some();
-        let console = shows.then_some(args.admin_listen);
-        let to = (server.local_addr(), console);
+        let to = (server.local_addr(), shown_at);
         hints::print(&live.snapshot().load(), manifests, to, tls);
     }
 
@@ -244,7 +243,12 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         );
     }
     drop(kept_up);
-    let last = tokio::task::spawn_blocking(move || consumer.finish());
+    let last = tokio::task::spawn_blocking(move || {
+        consumer.finish();
+        if let Some(console) = console {
+            console.finish(LAST_RECORDS);
+        }
+    });
     if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
         tracing::warn!("the last records were not written in time");
     }

@@ -51,7 +51,7 @@ pub struct Watching {
 /// Starts a console; the tasks keep it up.
 ///
 /// # Errors
-/// When the secret cannot be read, or a connection cannot even be tried.
+/// When the secret cannot be read, its file cannot be used, or a connection cannot even be tried.
 pub async fn start(
     settings: &ConsoleSettings,
     watching: Watching,
@@ -64,7 +64,11 @@ pub async fn start(
         watching.publisher.fleet(),
         watching.watched.clone(),
     ));
-    let console = Arc::new(Console::new(&settings.page, key, Arc::<Seen>::clone(&seen)));
+    let console = Arc::new(Console::new(
+        &settings.page,
+        key,
+        Arc::<Seen>::clone(&seen),
+    )?);
     tasks.spawn(Follower::new(watching, seen)?.run());
     let connection = connect(&settings.records).await?;
     let mut reader = RecordReader::listen(&connection, &settings.class).await?;

@@ -153,6 +153,35 @@ async fn it_can_be_switched_off_and_be_for_others() {
 }
 
 #[tokio::test]
+async fn what_was_kept_in_a_file_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("console.sqlite");
+    let start = || {
+        let setup = Setup::new(RESOURCES.replace("${service}", "http://127.0.0.1:9"));
+        setup
+            .arg("--console-file")
+            .arg(file.display().to_string())
+            .start()
+    };
+    let mut gateway = start().await.unwrap();
+    let (_, id) = ask(&gateway, TOKEN, "demo/echo", SSN).await;
+    gateway.terminate().await.unwrap();
+    gateway.wait_for_end(Duration::from_secs(10)).await.unwrap();
+    let gateway = start().await.unwrap();
+    let page = read(&gateway, &format!("/console/requests/{id}")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().unwrap().contains("us_ssn ×1"));
+    let written = std::fs::read(&file).unwrap();
+    for secret in [SSN, TOKEN] {
+        assert!(
+            !written
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes())
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_ends_with_its_token() {
     let mut gateway = gateway("http://127.0.0.1:9").await;
     let client = Client::new(gateway.admin());

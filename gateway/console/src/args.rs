@@ -1,5 +1,7 @@
 //! The command line's part of [`Settings`](super::Settings), the same for whoever has a console.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use parapet_policy::subject;
 
@@ -40,6 +42,9 @@ pub struct ConsoleArgs {
         value_parser = clap::value_parser!(u32).range(1..=4096)
     )]
     pub console_mib: u32,
+    /// An SQLite file that follows what is kept, so that a restart begins with it; default: none.
+    #[arg(long, env = "PARAPET_CONSOLE_FILE", value_name = "FILE")]
+    pub console_file: Option<PathBuf>,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -67,6 +72,7 @@ impl ConsoleArgs {
                 bytes: self.console_mib as usize * MIB,
             },
             readers: self.console_readers.clone(),
+            file: self.console_file.clone(),
         }
     }
 }

@@ -13,14 +13,16 @@ mod assets;
 mod entry;
 mod filter;
 mod health;
+mod history;
 mod pages;
 mod ring;
 mod routes;
 pub mod session;
 pub mod text;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parapet_policy::bundle::{Bundle, Revision};
 use parapet_policy::facts::Caller;
@@ -29,9 +31,11 @@ use parapet_policy::subject::Subjects;
 
 pub use entry::Entry;
 pub use filter::{Filter, Show};
+pub use history::HistoryError;
 pub use ring::Limits;
 pub use routes::router;
 
+use history::History;
 use ring::Ring;
 use session::SealingKey;
 
@@ -81,11 +85,14 @@ pub struct Settings {
     pub limits: Limits,
     /// Who may read: `role:`, `team:`, `user:` and `virtualaccount:`, as rules write them.
     pub readers: Vec<String>,
+    /// An SQLite file that follows what is kept; none: a restart begins anew.
+    pub file: Option<PathBuf>,
 }
 
 /// Keeps what is shown. Shared between who adds records and the pages.
 pub struct Console {
     ring: Mutex<Ring>,
+    history: Option<History>,
     readers: Subjects,
     reader_names: Vec<String>,
     key: SealingKey,
@@ -101,15 +108,32 @@ impl std::fmt::Debug for Console {
 }
 
 impl Console {
-    /// An empty console.
-    pub fn new(settings: &Settings, key: SealingKey, installation: Arc<dyn Installation>) -> Self {
-        Self {
-            ring: Mutex::new(Ring::new(settings.limits)),
+    /// A console with what its file holds, or an empty one.
+    ///
+    /// # Errors
+    /// When there is to be a file, and it cannot be used.
+    pub fn new(
+        settings: &Settings,
+        key: SealingKey,
+        installation: Arc<dyn Installation>,
+    ) -> Result<Self, HistoryError> {
+        let mut ring = Ring::new(settings.limits);
+        let mut history = None;
+        if let Some(file) = &settings.file {
+            let (opened, before) = History::open(file)?;
+            for entry in before {
+                ring.push(Arc::new(entry));
+            }
+            history = Some(opened);
+        }
+        Ok(Self {
+            ring: Mutex::new(ring),
+            history,
             readers: Subjects::new(&settings.readers),
             reader_names: settings.readers.clone(),
             key,
             installation,
-        }
+        })
     }
 
     /// Adds records of one gateway, oldest first. Text that a setting keeps in them for spans is thrown away.
@@ -119,9 +143,26 @@ impl Console {
             .map(|record| Arc::new(Entry::new(Arc::clone(gateway), record)));
         let entries: Vec<_> = entries.collect();
         let mut ring = self.ring();
-        for entry in entries {
-            ring.push(entry);
+        for entry in &entries {
+            ring.push(Arc::clone(entry));
         }
+        if let Some(history) = &self.history {
+            // Under the lock, so that the file has the order of the ring.
+            history.put(entries, ring.len());
+        }
+    }
+
+    /// Waits until the file has everything, for as long as `limit`. Without one there is nothing to wait for.
+    pub fn finish(&self, limit: Duration) {
+        let keep = self.ring().len();
+        if let Some(history) = &self.history {
+            history.finish(keep, limit);
+        }
+    }
+
+    /// Bytes of memory that what is kept takes, nearly.
+    pub fn bytes(&self) -> usize {
+        self.ring().bytes()
     }
 
     /// Everything that is kept, newest first, with the number of records ever added.

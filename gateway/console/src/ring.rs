@@ -88,6 +88,11 @@ impl Ring {
         self.bytes
     }
 
+    /// How many are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The bounds.
     pub(crate) const fn limits(&self) -> Limits {
         self.limits

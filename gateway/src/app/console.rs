@@ -16,7 +16,7 @@ use crate::identity::AuthError;
 /// The console, unless it is switched off. Sessions end with the process.
 ///
 /// # Errors
-/// When the system gives no randomness.
+/// When the system gives no randomness, or its file cannot be used.
 pub(super) fn new(
     args: &Serve,
     stage: &Arc<Stage>,
@@ -34,7 +34,7 @@ pub(super) fn new(
         &args.console.settings(),
         key,
         Arc::new(own),
-    ))))
+    )?)))
 }
 
 /// This gateway alone.

@@ -76,9 +76,10 @@ fn world() -> World {
     let settings = Settings {
         limits: Limits::default(),
         readers: vec!["role:console-reader".to_owned()],
+        file: None,
     };
     let key = SealingKey::derived(b"secret").unwrap();
-    let console = Arc::new(Console::new(&settings, key, Arc::<Tokens>::clone(&tokens)));
+    let console = Arc::new(Console::new(&settings, key, Arc::<Tokens>::clone(&tokens)).unwrap());
     let router = router(Arc::clone(&console));
     World {
         tokens,
