@@ -6,6 +6,7 @@ mod guarded;
 mod guarded_sessions;
 mod hooks;
 mod leaving;
+mod policies;
 mod sessions;
 mod stateless;
 mod support;

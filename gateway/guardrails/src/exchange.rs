@@ -55,8 +55,8 @@ impl std::fmt::Debug for McpCall {
     }
 }
 
-/// What a tool says of itself in its `annotations`, overridden by the server's resource. An absent hint is
-/// not known: the protocol's defaults are not filled in.
+/// What a tool does, as the server's resource says. An absent hint is not known: neither the server's own
+/// `annotations` nor the protocol's defaults are filled in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ToolHints {
     /// It changes nothing.

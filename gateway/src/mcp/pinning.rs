@@ -16,7 +16,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use parapet_guardrails::exchange::ToolHints;
 
 use crate::llm::json::{Doc, JsonError, Kind, Value};
 use pin::Digest;
@@ -34,8 +33,6 @@ pub struct Definition {
     pub name: Box<str>,
     /// Of everything that the definition says.
     pub digest: Digest,
-    /// What it says of itself in `annotations`.
-    pub hints: ToolHints,
     /// Whether the list has another tool of this name: which one a call reaches is unknown.
     pub ambiguous: bool,
     /// What has no business in a definition.
@@ -70,7 +67,6 @@ impl List {
         let tools = named.iter().map(|(entry, name)| Definition {
             name: name.clone(),
             digest: pin::digest(*entry, &mut scratch),
-            hints: hints(*entry),
             ambiguous: counted.get(&**name).is_some_and(|count| *count > 1),
             suspicions: suspicion::find(*entry, name, |other| {
                 counted.contains_key(other) || foreign.contains(other)
@@ -79,17 +75,6 @@ impl List {
         Ok(Self {
             tools: tools.collect(),
         })
-    }
-}
-
-fn hints(tool: Value<'_>) -> ToolHints {
-    let annotations = tool.get("annotations");
-    let hint = |name| annotations.and_then(|hints| hints.get(name)?.as_bool());
-    ToolHints {
-        read_only: hint("readOnlyHint"),
-        destructive: hint("destructiveHint"),
-        idempotent: hint("idempotentHint"),
-        open_world: hint("openWorldHint"),
     }
 }
 

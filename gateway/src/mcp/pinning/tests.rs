@@ -131,14 +131,12 @@ fn tools_are_held_to_what_was_approved() {
 }
 
 #[test]
-fn what_no_one_can_call_is_left_out_and_hints_are_read() {
+fn what_no_one_can_call_is_left_out() {
     let list = read(&json!([
         1, {"description": "no name"}, {"name": 7},
-        tool("a", json!({"annotations": {"readOnlyHint": true, "destructiveHint": "yes"}})),
+        tool("a", json!({})),
     ]));
     assert_eq!(list.len(), 1);
-    assert_eq!(list[0].hints.read_only, Some(true));
-    assert_eq!(list[0].hints.destructive, None);
     for wrong in ["", "[", "[{\"name\":\"a\",\"name\":\"b\"}]"] {
         assert!(List::read(wrong, &HashSet::new()).is_err());
     }
