@@ -13,4 +13,5 @@ pub mod pinning;
 pub(crate) mod seal;
 pub(crate) mod server;
 pub mod surfaces;
+pub mod taint;
 pub(crate) mod version;
