@@ -158,11 +158,11 @@ fn telemetry(
             let path = "/v1/chat/completions";
             let measured = load(SHAPES[0], gateway.traffic(), pid, path, "mock/model", time)?;
             let (_, metrics) = runtime.block_on(gateway.admin_get("/metrics"))?;
-            let spans = |name: &str| -> f64 {
+            let spans = |name: &str| -> u64 {
                 let lines = metrics
                     .lines()
                     .filter(|line| line.starts_with(name) && line.contains("signal=\"traces\""));
-                let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+                let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
                 counts.sum()
             };
             let more = if on {
@@ -176,8 +176,8 @@ fn telemetry(
                 if on { "on" } else { "off" }.into(),
                 format!("{:.1}{more}", measured.cpu_us),
                 format!("{:.0}", measured.p99_us),
-                format!("{:.0}", spans("parapet_telemetry_sent_total")),
-                format!("{:.0}", spans("parapet_telemetry_lost_total")),
+                spans("parapet_telemetry_sent_total").to_string(),
+                spans("parapet_telemetry_lost_total").to_string(),
             ]);
         }
     }
