@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parapet_tests::fake::Reply;
 use parapet_tests::fake_mcp::{FakeMcp, Fault, Turn};
 use parapet_tests::harness::Setup;
 use parapet_tests::http_client::Outgoing;
@@ -120,6 +121,31 @@ async fn what_a_client_sends_wrongly_never_reaches_a_server() {
     let data = &answered.json().unwrap()["error"]["data"];
     assert_eq!(data["requested"], "2031-01-01");
     assert_eq!(data["supported"][0], "2026-07-28");
+    let mut later = json!({});
+    later["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2031-01-01".into();
+    let later = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": later});
+    let later = with(
+        post(later.to_string()),
+        "mcp-protocol-version",
+        Some("2031-01-01"),
+    );
+    let answered = gateway.client().send(later).await.unwrap();
+    let data = &answered.json().unwrap()["error"]["data"];
+    // What begins with `initialize` cannot be named there.
+    assert_eq!(data["supported"], json!(["2026-07-28"]));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_what_it_does_not_know_is_heard_whatever_id_it_invents() {
+    let fake = FakeMcp::start().await.unwrap();
+    let gateway = before(&fake).await;
+    let refusal = json!({"jsonrpc": "2.0", "id": "server-error",
+        "error": {"code": -32600, "message": "Bad Request: Missing session ID"}});
+    fake.script("server/discover", [Turn::raw(Reply::json(400, &refusal))]);
+    let discover = stateless("server/discover", json!({}));
+    let answered = gateway.client().send(discover).await.unwrap();
+    assert_eq!(answered.status, 400);
+    assert_eq!(answered.json().unwrap(), refusal);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,7 +200,7 @@ async fn whole(
     relay.note_complete();
     let text = String::from_utf8(bytes.into())
         .map_err(|_| RpcError::upstream("the MCP server's answer is not UTF-8"))?;
-    let message = relay.response(text)?;
+    let message = relay.response(status, text)?;
     if !status.is_success() && message.root().get("error").is_none() {
         return Err(RpcError::upstream(
             "the MCP server answered with a result and an error status",

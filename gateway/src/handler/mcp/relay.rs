@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use parapet_policy::record::End;
 
 use super::asked::Asked;
@@ -85,17 +85,19 @@ impl Relay {
         }
     }
 
-    /// Reads an answer to the request.
+    /// Reads an answer to the request. One with an error `status` may name any request: servers invent an id for what they
+    /// refuse before they have read it, and clients know by the status what it is about.
     ///
     /// # Errors
     /// When it is none, or one to another request.
-    pub(super) fn response(&self, text: String) -> Result<Message, RpcError> {
+    pub(super) fn response(&self, status: StatusCode, text: String) -> Result<Message, RpcError> {
         let message = Message::parse(text)
             .map_err(|_| RpcError::upstream("the MCP server's answer is no JSON-RPC message"))?;
         let id = message.root().get("id");
         let fits = match (&self.asked.id, id) {
             // An error that answers what the server could not read names no request.
             (Some(_), None) => true,
+            (Some(_), Some(_)) if !status.is_success() => true,
             (Some(asked), Some(id)) => id.is_null() || same_id(id, asked),
             (None, _) => false,
         };
@@ -248,7 +250,7 @@ impl Relay {
         if message.kind() != Kind::Response {
             return Ok(self.aside(&frame, message).await);
         }
-        let message = self.response(message.into_text())?;
+        let message = self.response(StatusCode::OK, message.into_text())?;
         let (text, end) = self.judge_response(message).await?;
         let raw = self.with_sealed_id(in_frame(&frame, text));
         Ok(Next::Last(raw, end))
