@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod first_text;
 pub mod load;
 pub mod manifests;
+pub mod mcp;
 pub mod nginx;
 pub mod policy;
 pub mod table;

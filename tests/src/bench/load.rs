@@ -24,6 +24,8 @@ pub struct Load<'a> {
     pub path: &'a str,
     /// Sent as a bearer token.
     pub token: &'a str,
+    /// More headers of every request.
+    pub headers: &'a [(&'a str, &'a str)],
     /// The bodies, sent in turn.
     pub bodies: &'a [String],
     /// How long to measure.
@@ -114,13 +116,17 @@ fn lua(load: &Load<'_>) -> String {
         // A long bracket with a level that no body contains needs no escapes.
         bodies.push_str(&format!("[======[{body}]======],\n"));
     }
+    let mut headers = String::new();
+    for (name, value) in load.headers {
+        headers.push_str(&format!(", ['{name}'] = '{value}'"));
+    }
     format!(
         "local bodies = {{\n{bodies}}}\n\
          local requests = {{}}\n\
          local at = 0\n\
          function init()\n\
          \x20 for i, body in ipairs(bodies) do\n\
-         \x20   local headers = {{['content-type'] = 'application/json', ['authorization'] = 'Bearer {token}'}}\n\
+         \x20   local headers = {{['content-type'] = 'application/json', ['authorization'] = 'Bearer {token}'{headers}}}\n\
          \x20   requests[i] = wrk.format('POST', '{path}', headers, body)\n\
          \x20 end\n\
          end\n\

@@ -50,6 +50,24 @@ impl Nginx {
         Self::start(dir, addr, &server, LOAD_CORE)
     }
 
+    /// An MCP server that gives the same result to every POST at `/mcp`. On the load core.
+    ///
+    /// # Errors
+    /// When nginx does not start.
+    pub fn mock_mcp(answer: &str) -> Result<Self> {
+        let dir = tempfile::tempdir().context("making a folder for nginx")?;
+        let file = dir.path().join("answer.json");
+        write(&file, answer)?;
+        let addr = free_port()?;
+        let server = format!(
+            "open_file_cache max=16 inactive=1h;\n\
+             server {{\n listen {addr} reuseport;\n\
+             location = /mcp {{ types {{}} default_type application/json; alias {}; error_page 405 =200 $uri; }}\n}}",
+            file.display(),
+        );
+        Self::start(dir, addr, &server, LOAD_CORE)
+    }
+
     /// A proxy that passes everything to `upstream` and looks at nothing. On the measured core.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use parapet_tests::bench::first_text::{first_text, paced_model};
 use parapet_tests::bench::load::{Load, Measured, measure};
 use parapet_tests::bench::nginx::{Nginx, sse};
 use parapet_tests::bench::table::Table;
-use parapet_tests::bench::{MEASURED_CORE, callers, cpu, manifests, policy, tools};
+use parapet_tests::bench::{MEASURED_CORE, callers, cpu, manifests, mcp, policy, tools};
 use parapet_tests::harness::{Gateway, Setup};
 
 /// Measures the gateway beside nginx, on one core each way.
@@ -32,6 +32,9 @@ struct Args {
     /// Different tokens to send for that.
     #[arg(long, default_value_t = 100_000)]
     tokens: usize,
+    /// Only the calls of tools.
+    #[arg(long)]
+    only_mcp: bool,
 }
 
 fn main() -> ExitCode {
@@ -52,8 +55,12 @@ fn run(args: &Args) -> Result<()> {
         .enable_all()
         .build()
         .context("starting a runtime")?;
-    let mock = Nginx::mock_model()?;
     let time = Duration::from_secs(args.seconds.max(2));
+    if args.only_mcp {
+        println!("{}", tool_calls(&runtime, args, time)?);
+        return Ok(());
+    }
+    let mock = Nginx::mock_model()?;
     if args.only_telemetry_and_callers {
         return telemetry_and_callers(&runtime, args, &mock, time);
     }
@@ -107,6 +114,7 @@ fn run(args: &Args) -> Result<()> {
     }
     println!("{cost}");
     if !args.only_floor {
+        println!("{}", tool_calls(&runtime, args, time)?);
         println!("{}", first_texts(&runtime, args, &mock)?);
         println!("{}", memory(&runtime, args, &mock, time)?);
         telemetry_and_callers(&runtime, args, &mock, time)?;
@@ -198,6 +206,7 @@ fn load(
         pid,
         path,
         token: manifests::TOKEN,
+        headers: &[],
         bodies: &bodies,
         time,
     };
@@ -246,6 +255,48 @@ fn cells(shape: &Shape, through: &str, measured: &Measured, floor: &Measured) ->
         ratio(measured.p99_us, floor.p99_us),
         format!("{:.1}", measured.rss_kib as f64 / 1024.0),
     ]
+}
+
+/// Calls of tools, through nginx and through the gateway.
+fn tool_calls(runtime: &tokio::runtime::Runtime, args: &Args, time: Duration) -> Result<Table> {
+    let mock = Nginx::mock_mcp(&mcp::answer())?;
+    let floor = Nginx::floor(mock.addr())?;
+    let floor = mcp::load(floor.addr(), floor.pid(), "/mcp", time)?;
+    let mut table = Table::new(&["tools/call", "rps", "of nginx", "CPU µs", "p50", "p99"]);
+    let mut row = |name: &str, measured: &Measured| {
+        table.row([
+            name.into(),
+            format!("{:.0}", measured.rps),
+            format!("{:.2}", measured.rps / floor.rps),
+            format!(
+                "{:.1} ({:.2})",
+                measured.cpu_us,
+                measured.cpu_us / floor.cpu_us
+            ),
+            format!(
+                "{:.0} ({:+.0})",
+                measured.p50_us,
+                measured.p50_us - floor.p50_us
+            ),
+            format!(
+                "{:.0} ({:+.0})",
+                measured.p99_us,
+                measured.p99_us - floor.p99_us
+            ),
+        ]);
+    };
+    row("nginx proxy_pass", &floor);
+    for (name, is_guarded) in [("no guardrails", false), ("four before, four after", true)] {
+        let setup =
+            Setup::new(mcp::resources(mock.addr(), is_guarded)).binary(args.gateway.clone());
+        let gateway = runtime.block_on(setup.discard_stdout().core(MEASURED_CORE).start())?;
+        let pid = gateway.pid().context("the gateway has ended")?;
+        row(
+            name,
+            &mcp::load(gateway.traffic(), pid, "/mcp/bench", time)?,
+        );
+    }
+    Ok(table)
 }
 
 /// Time to the first text of a paced stream, direct and through each.
