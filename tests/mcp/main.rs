@@ -11,5 +11,7 @@
 
 mod conformance;
 mod published;
+mod rust_client;
+mod rust_server;
 mod sdks;
 mod support;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use parapet_tests::harness::free_port;
 use parapet_tests::runtimes::Node;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{GUARDED, KEY, Server, TOKEN, gateway, node};
 
@@ -49,49 +50,87 @@ fn told(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap_or_default()
 }
 
+/// The server with a file that holds a key, what is done to it, and what comes of that without the gateway.
+struct Files {
+    node: Node,
+    folder: TempDir,
+    urls: BTreeMap<&'static str, String>,
+    calls: Value,
+    direct: Vec<Value>,
+    _server: Server,
+}
+
+impl Files {
+    fn start() -> Option<Self> {
+        let node = node()?;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("notes.txt"), format!("use {KEY} for it\n")).unwrap();
+        let server = filesystem(&node, folder.path());
+        let read = |name: &str| json!({"name": "read_text_file", "arguments": {"path": at(name)}});
+        let write = |name: &str, text: &str| {
+            let arguments = json!({"path": at(name), "content": text});
+            json!({"name": "write_file", "arguments": arguments})
+        };
+        let calls = json!([
+            read("notes.txt"),
+            write("dropped.sql", "DROP TABLE users"),
+            write("kept.sql", "SELECT name FROM users"),
+            read("kept.sql"),
+            read("../outside"),
+        ]);
+        let direct = call(&node, &server.url(), &calls);
+        assert!(told(&direct[1]).contains(KEY), "{direct:?}");
+        std::fs::remove_file(at("dropped.sql")).unwrap();
+        let urls = BTreeMap::from([("files", server.url())]);
+        Some(Self {
+            node,
+            folder,
+            urls,
+            calls,
+            direct,
+            _server: server,
+        })
+    }
+
+    async fn through(&self, rules: &str) -> Vec<Value> {
+        let gateway = gateway(&self.urls, rules).await;
+        let url = format!("http://{}/mcp/files", gateway.traffic());
+        tokio::task::block_in_place(|| call(&self.node, &url, &self.calls))
+    }
+
+    fn has_dropped(&self) -> bool {
+        self.folder.path().join("dropped.sql").exists()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not serve MCP yet"]
+async fn files_are_read_and_written_as_without_the_gateway() {
+    let Some(files) = tokio::task::block_in_place(Files::start) else {
+        return;
+    };
+    assert_eq!(files.through("").await, files.direct);
+    assert!(files.has_dropped());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_are_read_and_written_under_guard() {
-    let Some(node) = node() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("notes.txt"), format!("use {KEY} for it\n")).unwrap();
-    let server = filesystem(&node, folder.path());
-    let read = |name: &str| json!({"name": "read_text_file", "arguments": {"path": at(name)}});
-    let write = |name: &str, text: &str| json!({"name": "write_file", "arguments": {"path": at(name), "content": text}});
-    let calls = json!([
-        read("notes.txt"),
-        write("dropped.sql", "DROP TABLE users"),
-        write("kept.sql", "SELECT name FROM users"),
-        read("kept.sql"),
-        read("../outside"),
-    ]);
-    let direct = tokio::task::block_in_place(|| call(&node, &server.url(), &calls));
-    assert!(
-        told(&direct[1]).contains(KEY) && at("dropped.sql").exists(),
-        "{direct:?}"
-    );
-    std::fs::remove_file(at("dropped.sql")).unwrap();
-
-    let urls = BTreeMap::from([("files", server.url())]);
-    let off = gateway(&urls, "").await;
-    let through = format!("http://{}/mcp/files", off.traffic());
-    let plain = tokio::task::block_in_place(|| call(&node, &through, &calls));
-    assert_eq!(plain, direct);
-    std::fs::remove_file(at("dropped.sql")).unwrap();
-
-    let on = gateway(&urls, GUARDED).await;
-    let through = format!("http://{}/mcp/files", on.traffic());
-    let guarded = tokio::task::block_in_place(|| call(&node, &through, &calls));
+    let Some(files) = tokio::task::block_in_place(Files::start) else {
+        return;
+    };
+    let guarded = files.through(GUARDED).await;
+    let direct = &files.direct;
     assert_eq!(guarded[0], direct[0], "the tools");
     assert_eq!(told(&guarded[1]), "use [REDACTED] for it\n");
-    assert_eq!(
-        guarded[1]["structuredContent"]["content"],
-        "use [REDACTED] for it\n"
-    );
-    assert!(guarded[2]["isError"] == true && told(&guarded[2]).contains("mcp/sql"));
+    let structured = &guarded[1]["structuredContent"]["content"];
+    assert_eq!(structured, "use [REDACTED] for it\n");
+    let blocked = &guarded[2];
     assert!(
-        !at("dropped.sql").exists(),
+        blocked["isError"] == true && told(blocked).contains("mcp/sql"),
+        "{blocked}"
+    );
+    assert!(
+        !files.has_dropped(),
         "the tool ran although its call was blocked"
     );
     assert_eq!(guarded[3..], direct[3..]);

@@ -5,11 +5,17 @@ use std::process::Command;
 
 use parapet_tests::runtimes::{Node, Python};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::support::{GUARDED, KEY, Server, TOKEN, folder, gateway, node, python};
+use crate::{rust_client, rust_server};
 
 /// What each client saw of each server: `transcripts[client][server][step]`.
 type Transcripts = BTreeMap<String, BTreeMap<String, Value>>;
+
+/// A dozen processes are enough at a time: the tests here take turns.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Node and both versions of Python.
 struct Runtimes {
@@ -30,18 +36,25 @@ impl Runtimes {
         self.pythons[major - 1].script(&script)
     }
 
-    fn servers(&self) -> BTreeMap<&'static str, Server> {
+    async fn servers(&self) -> Servers {
         let start = |mut command: Command| {
             // Connections that end in the middle are what they complain about.
             command.arg("0").stderr(std::process::Stdio::null());
             Server::start(command)
         };
-        BTreeMap::from([
+        let scripts = [
             ("python-1", start(self.python(1, "server"))),
             ("python-2", start(self.python(2, "server"))),
             ("typescript-1", start(self.node.script("server_1.mjs"))),
             ("typescript-2", start(self.node.script("server_2.mjs"))),
-        ])
+        ];
+        let (rust, serving) = rust_server::serve().await;
+        let urls = scripts.iter().map(|(name, server)| (*name, server.url()));
+        Servers {
+            urls: urls.chain([("rust", rust)]).collect(),
+            _scripts: scripts.map(|(_, server)| server),
+            serving,
+        }
     }
 
     /// Name, program, and how it finds out which era a server speaks where there is a choice.
@@ -61,26 +74,45 @@ impl Runtimes {
     }
 
     /// Lets every client talk to every server, all clients at once. `run` keeps what servers count apart.
-    fn talk(&self, urls: &BTreeMap<&str, String>, run: &str) -> Transcripts {
+    async fn talk(&self, urls: &BTreeMap<&'static str, String>, run: &str) -> Transcripts {
         let targets = urls.iter();
         let targets: Value = targets
             .map(|(name, url)| json!({"name": name, "url": url}))
             .collect();
-        std::thread::scope(|scope| {
-            let clients = self.clients().into_iter().map(|(name, mut command, mode)| {
-                let who = format!("{name} {run}");
-                let targets = targets.to_string();
-                command
-                    .args([targets, who, mode.to_owned()])
-                    .env("TOKEN", TOKEN);
-                (name, scope.spawn(move || said(&mut command)))
-            });
-            let clients: Vec<_> = clients.collect();
-            let said = clients
-                .into_iter()
-                .map(|(name, said)| (name.to_owned(), said.join().unwrap()));
-            said.collect()
-        })
+        let scripts = self.clients().into_iter().map(|(name, mut command, mode)| {
+            let who = format!("{name} {run}");
+            command
+                .args([targets.to_string(), who, mode.to_owned()])
+                .env("TOKEN", TOKEN);
+            (
+                name,
+                tokio::task::spawn_blocking(move || said(&mut command)),
+            )
+        });
+        let scripts: Vec<_> = scripts.collect();
+        let mut all = Transcripts::new();
+        let rust = all.entry("rust".to_owned()).or_default();
+        for (name, url) in urls {
+            let seen = rust_client::talk(url, &format!("rust {run}"), TOKEN).await;
+            rust.insert((*name).to_owned(), seen);
+        }
+        for (name, said) in scripts {
+            all.insert(name.to_owned(), said.await.unwrap());
+        }
+        all
+    }
+}
+
+/// The servers, running, and where they are.
+struct Servers {
+    urls: BTreeMap<&'static str, String>,
+    _scripts: [Server; 4],
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.serving.abort();
     }
 }
 
@@ -158,18 +190,15 @@ fn compare(direct: &Transcripts, through: &Transcripts, is_guarded: bool) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn every_sdk_can_do_everything_without_the_gateway() {
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_can_do_everything_without_the_gateway() {
+    let _turn = TURN.lock().await;
     let Some(runtimes) = Runtimes::start() else {
         return;
     };
-    let servers = runtimes.servers();
-    let urls = servers
-        .iter()
-        .map(|(name, server)| (*name, server.url()))
-        .collect();
-    for (client, transcripts) in runtimes.talk(&urls, "direct") {
-        assert_eq!(transcripts.len(), servers.len());
+    let servers = runtimes.servers().await;
+    for (client, transcripts) in runtimes.talk(&servers.urls, "direct").await {
+        assert_eq!(transcripts.len(), servers.urls.len());
         for (server, seen) in transcripts {
             let between = format!("{client} to {server}: {seen}");
             assert_eq!(seen["tools"].as_array().unwrap().len(), 7, "{between}");
@@ -196,22 +225,25 @@ fn every_sdk_can_do_everything_without_the_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not serve MCP yet"]
-async fn every_sdk_sees_the_same_through_the_gateway_and_lives_on_after_a_block() {
+async fn every_sdk_sees_the_same_through_the_gateway() {
+    through("plain", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_sees_what_is_redacted_and_lives_on_after_a_block() {
+    through("guarded", GUARDED).await;
+}
+
+async fn through(run: &str, rules: &str) {
+    let _turn = TURN.lock().await;
     let Some(runtimes) = Runtimes::start() else {
         return;
     };
-    let servers = runtimes.servers();
-    let urls: BTreeMap<_, _> = servers
-        .iter()
-        .map(|(name, server)| (*name, server.url()))
-        .collect();
-    let direct = tokio::task::block_in_place(|| runtimes.talk(&urls, "direct"));
-    for (run, rules) in [("plain", ""), ("guarded", GUARDED)] {
-        let gateway = gateway(&urls, rules).await;
-        let at = |name| format!("http://{}/mcp/{name}", gateway.traffic());
-        let urls = urls.keys().map(|name| (*name, at(*name))).collect();
-        let through = tokio::task::block_in_place(|| runtimes.talk(&urls, run));
-        compare(&direct, &through, !rules.is_empty());
-    }
+    let servers = runtimes.servers().await;
+    let direct = runtimes.talk(&servers.urls, "direct").await;
+    let gateway = gateway(&servers.urls, rules).await;
+    let at = |name| format!("http://{}/mcp/{name}", gateway.traffic());
+    let urls = servers.urls.keys().map(|name| (*name, at(*name))).collect();
+    let through = runtimes.talk(&urls, run).await;
+    compare(&direct, &through, !rules.is_empty());
 }

@@ -69,8 +69,11 @@ export async function talk(connect) {
         setTimeout(() => wanted.abort('changed my mind'), 300);
         await client.callTool({ name: 'slow', arguments: { who } }, { signal: wanted.signal }).catch(() => {});
         await call('after_cancelling', 'echo', { text: 'still here', who });
-        await pause(100);
-        await call('counts', 'counts', { who });
+        // The server notices in its own time.
+        for (let n = 0; n < 100 && !JSON.stringify(seen.counts ?? '').includes('1 cancelled'); n++) {
+            await pause(100);
+            await call('counts', 'counts', { who });
+        }
         await close();
         console.log(JSON.stringify(seen));
     }

@@ -30,7 +30,7 @@ async def cancelled(session):
 async def talk(url):
     seen = {}
     async with (
-        httpx.AsyncClient(headers=HEADERS, timeout=30) as http,
+        httpx.AsyncClient(headers=HEADERS, timeout=200) as http,
         streamable_http_client(url, http_client=http) as (read, write, _),
         ClientSession(read, write, elicitation_callback=elicited, sampling_callback=sampled) as session,
     ):
@@ -55,14 +55,18 @@ async def talk(url):
         await call("sample", "sample")
         await cancelled(session)
         await call("after_cancelling", "echo", {"text": "still here", "who": WHO})
-        await asyncio.sleep(0.1)
-        await call("counts", "counts", {"who": WHO})
+        # The server notices in its own time.
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            await call("counts", "counts", {"who": WHO})
+            if "1 cancelled" in str(seen["counts"]):
+                break
     return seen
 
 
 async def main():
     for target in targets():
-        tell(target["name"], await asyncio.wait_for(talk(target["url"]), 30))
+        tell(target["name"], await asyncio.wait_for(talk(target["url"]), 200))
 
 
 asyncio.run(main())
