@@ -35,6 +35,9 @@ pub struct McpServerSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub headers: BTreeMap<String, PlainOrSecret>,
+    /// How callers show the server who they are, beside `headers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<McpAuth>,
     /// Headers of the caller's request that go on to the server. Not for credentials of the gateway's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
@@ -57,6 +60,30 @@ pub const MEMBERS: &[&str] = &["url"];
 
 impl Spec for McpServerSpec {
     const KIND: &'static str = "MCPServer";
+}
+
+/// How callers show a server who they are.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
+#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(AUTH_MEMBERS, "way")))]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct McpAuth {
+    /// Each caller sends credentials of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_user: Option<PerUser>,
+}
+
+/// The members of [`McpAuth`], exactly one of which is given. Sorted.
+pub const AUTH_MEMBERS: &[&str] = &["perUser"];
+
+/// Each caller sends credentials of their own, in the header `x-tfy-mcp-headers`: `{"server": {"Header": "value"}}`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PerUser {
+    /// The headers that callers may give there. They win over `headers`.
+    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
+    pub headers: Vec<String>,
 }
 
 /// Whether what a server returns may steer an agent.
@@ -87,15 +114,24 @@ const OWN_HEADERS: &[&str] = &[
     "transfer-encoding",
 ];
 
+/// Those of [`OWN_HEADERS`] that say who calls: a server may be shown one of its own.
+const CREDENTIALS: &[&str] = &["authorization", "cookie"];
+
 /// What is wrong with the name of a header in `passHeaders`; none when it may stand there.
 pub fn refused_header(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     if OWN_HEADERS.contains(&lower.as_str()) {
         return Some("is never passed on: give the server's own credentials under headers");
     }
+    is_of_protocol(name).then_some("belongs to the protocol or to the gateway")
+}
+
+/// Whether a header is one that the protocol, the connection or the gateway sets.
+fn is_of_protocol(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
     let prefixes = ["mcp-", "x-tfy-", "x-parapet-"];
-    let is_protocol = prefixes.iter().any(|prefix| lower.starts_with(prefix));
-    is_protocol.then_some("belongs to the protocol or to the gateway")
+    let framing = OWN_HEADERS.contains(&lower.as_str()) && !CREDENTIALS.contains(&lower.as_str());
+    framing || prefixes.iter().any(|prefix| lower.starts_with(prefix))
 }
 
 #[cfg(test)]

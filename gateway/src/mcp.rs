@@ -14,4 +14,6 @@ pub(crate) mod seal;
 pub(crate) mod server;
 pub mod surfaces;
 pub mod taint;
+pub(crate) mod tools;
+pub(crate) mod user_headers;
 pub(crate) mod version;

@@ -8,5 +8,6 @@ mod hooks;
 mod leaving;
 mod policies;
 mod sessions;
+mod settings;
 mod stateless;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{MEMBERS, McpServerSpec, PinningMode, refused_header};
+use super::{AUTH_MEMBERS, MEMBERS, McpServerSpec, PinningMode, is_of_protocol, refused_header};
 
 impl McpServerSpec {
     /// What is wrong with it, as (path, message).
@@ -23,6 +23,19 @@ impl McpServerSpec {
             if let Some(reason) = refused_header(name) {
                 let message = format!("{name:?} {reason}");
                 found.push((format!("spec.passHeaders[{index}]"), message));
+            }
+        }
+        if let Some(auth) = &self.auth {
+            if auth.per_user.is_none() {
+                let message = format!("give exactly one way: {}", AUTH_MEMBERS.join(", "));
+                found.push(("spec.auth".to_owned(), message));
+            }
+            let per_user = auth.per_user.iter().flat_map(|per_user| &per_user.headers);
+            for (index, name) in per_user.enumerate() {
+                if is_of_protocol(name) {
+                    let message = format!("{name:?} belongs to the protocol or to the gateway");
+                    found.push((format!("spec.auth.perUser.headers[{index}]"), message));
+                }
             }
         }
         let mode = self.pinning.as_ref().map(|pinning| pinning.mode);

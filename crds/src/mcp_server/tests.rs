@@ -17,6 +17,7 @@ fn a_whole_server_is_read_and_written_back() {
             "Authorization": {"secretKeyRef": {"name": "github", "key": "authorization"}},
             "x-plain": "yes",
         },
+        "auth": {"perUser": {"headers": ["Authorization"]}},
         "passHeaders": ["x-tenant"],
         "tools": [
             {"name": "delete_repo", "disabled": true},
@@ -42,6 +43,11 @@ fn what_a_schema_cannot_say_is_said() {
         (
             json!({"url": url, "passHeaders": ["x-ok", "Authorization"]}),
             "spec.passHeaders[1]",
+        ),
+        (json!({"url": url, "auth": {}}), "spec.auth"),
+        (
+            json!({"url": url, "auth": {"perUser": {"headers": ["Authorization", "Mcp-Name"]}}}),
+            "spec.auth.perUser.headers[1]",
         ),
         (
             json!({"url": url, "pinning": {"mode": "enforce"}}),

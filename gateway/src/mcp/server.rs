@@ -50,6 +50,8 @@ pub(crate) struct Server {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers of the caller's request that go on.
     pub(crate) pass_headers: Vec<HeaderName>,
+    /// Headers that each caller may give for themself.
+    pub(crate) user_headers: Vec<HeaderName>,
     /// What the resource says of tools, by name.
     pub(crate) tools: HashMap<String, McpTool, RandomState>,
     /// Tools as the server listed them.
@@ -57,6 +59,25 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// A server named `test` with these settings of tools.
+    #[cfg(test)]
+    pub(crate) fn for_tests(tools: Vec<McpTool>) -> Self {
+        Self {
+            name: "test".into(),
+            namespace: "default".into(),
+            collaborators: None,
+            location: None,
+            headers: Vec::new(),
+            pass_headers: Vec::new(),
+            user_headers: Vec::new(),
+            tools: tools
+                .into_iter()
+                .map(|tool| (tool.name.clone(), tool))
+                .collect(),
+            definitions: Definitions::default(),
+        }
+    }
+
     /// Whether a caller may use it at all.
     pub(crate) fn may_use(&self, caller: &Caller) -> bool {
         self.collaborators

@@ -9,8 +9,8 @@ use parapet_policy::hook::Hook;
 use parapet_policy::record::{Attempt, End, GuardrailRecord, Record};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use super::otlp as export;
@@ -19,10 +19,14 @@ use crate::policy::live::LivePolicy;
 use crate::policy::remote::status::Numbers;
 
 mod issuers;
+mod make;
+mod mcp;
 mod models;
 mod remote;
 
 use issuers::IssuerMetrics;
+use make::Make;
+use mcp::McpMetrics;
 use models::{KnownModels, ModelMetrics};
 use remote::RemoteMetrics;
 
@@ -55,6 +59,7 @@ pub struct Metrics {
     blocks: IntCounterVec,
     unjudged: IntCounterVec,
     models: ModelMetrics,
+    mcp: McpMetrics,
     attempts: IntCounterVec,
     first_text_seconds: HistogramVec,
     tokens: IntCounterVec,
@@ -193,6 +198,7 @@ impl Metrics {
                 "1 while the newest policy has errors and an older one is in force.",
             )?,
             remote: RemoteMetrics::new()?,
+            mcp: McpMetrics::new(&make)?,
             issuers: IssuerMetrics::new(&registry)?,
             known: Mutex::default(),
             registry,
@@ -212,7 +218,10 @@ impl Metrics {
             for attempt in &record.attempts {
                 self.count_attempt(attempt);
             }
-            self.models.count(&mut known.models, record);
+            match &record.mcp {
+                Some(message) => self.mcp.count(record, message),
+                None => self.models.count(&mut known.models, record),
+            }
             self.count_block(record);
             for (class, count) in &record.unjudged {
                 self.unjudged
@@ -336,34 +345,6 @@ struct OfHook {
 }
 
 /// Makes metrics and registers them.
-struct Make<'a>(&'a Registry);
-
-impl Make<'_> {
-    fn counter(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> prometheus::Result<HistogramVec> {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        let metric = HistogramVec::new(options, labels)?;
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-}
-
 impl Known {
     fn request(&mut self, metrics: &Metrics, record: &Record) -> &(IntCounter, Histogram) {
         let end = record.end.as_str();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::{Call, McpCall, ToolHints};
 use parapet_policy::facts::{Facts, Target};
@@ -25,6 +25,7 @@ use crate::mcp::guard::Planned;
 use crate::mcp::method;
 use crate::mcp::seal::{Scope, Sealer};
 use crate::mcp::server::Server;
+use crate::mcp::user_headers;
 use crate::mcp::version::Version;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::pipeline::stage;
@@ -43,6 +44,8 @@ pub(super) struct Exchange {
     pub(super) version: Version,
     /// The client's.
     pub(super) headers: Rc<HeaderMap>,
+    /// What the caller shows the server, to replace what the resource says.
+    pub(super) own: Rc<[(HeaderName, HeaderValue)]>,
     /// The policy at the request's beginning.
     pub(super) snapshot: Arc<Snapshot>,
 }
@@ -53,8 +56,10 @@ impl Exchange {
         admitted: Admitted,
         headers: HeaderMap,
         version: Version,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, RpcError> {
+        let own = user_headers::read(&headers, &admitted.server)?;
+        Ok(Self {
+            own: own.into(),
             policy: gateway.policy.clone(),
             client: gateway.client.clone(),
             sink: gateway.sink.clone(),
@@ -64,7 +69,7 @@ impl Exchange {
             version,
             headers: Rc::new(headers),
             snapshot: admitted.snapshot,
-        }
+        })
     }
 
     /// Finds the guardrails for a message: with the policy given, whatever it is by now.

@@ -76,7 +76,7 @@ impl Gateway {
         recording: &Recording,
     ) -> Result<Response<Body>, Refused> {
         let version = version::of_message(&client, &message)?;
-        let exchange = Exchange::new(self, admitted, client, version);
+        let exchange = Exchange::new(self, admitted, client, version)?;
         let mut asked = Asked::of(&message);
         let tool = asked.tool.clone();
         exchange.note(recording, &message, McpSide::Client, tool.as_deref());
@@ -131,7 +131,7 @@ impl Gateway {
             Outgoing::Instead(body, end) => (body, Some(end)),
         };
         let sent = post(outgoing, body);
-        let limits = Self::mcp_limits(&exchange);
+        let limits = Self::mcp_limits(&exchange, &asked.method);
         let result = self.mcp_send(&exchange, sent, limits, recording).await;
         if asked.id.is_none() {
             let response = taken(result, recording).map_err(|error| for_era(error, version.era))?;
@@ -229,7 +229,8 @@ fn taken(
 fn check_status(status: StatusCode, has_session: bool) -> Result<(), RpcError> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RpcError::upstream(format!(
-            "the MCP server refused the credentials that the gateway sent ({})",
+            "the MCP server refused the credentials that it was shown ({}): those of its resource, or the caller's in \
+             x-tfy-mcp-headers",
             status.as_u16()
         ))),
         StatusCode::NOT_FOUND if has_session => Err(RpcError::no_session()),

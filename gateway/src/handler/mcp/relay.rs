@@ -18,6 +18,7 @@ use crate::mcp::envelope::{Kind, Message, same_id};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::{self, Judged, Planned, Subject};
 use crate::mcp::surfaces::{Direction, Parsed};
+use crate::mcp::tools;
 use crate::mcp::version::Era;
 use crate::pipeline::mcp::answer::Instead;
 use crate::pipeline::recording::Recording;
@@ -127,13 +128,13 @@ impl Relay {
             server.definitions.learn(&message);
         }
         let Some(planned) = &self.planned else {
-            return Ok((message.into_text(), End::Allowed));
+            return Ok((self.as_shown(message), End::Allowed));
         };
         let tool = self.asked.tool.as_deref();
         let definition = tool.and_then(|tool| server.definition(tool));
         let subject = self.subject(&self.asked.method, definition.as_ref());
         match guard::judge(planned, &subject, message).await? {
-            Judged::Passed(message, _) => Ok((message.into_text(), End::Allowed)),
+            Judged::Passed(message, _) => Ok((self.as_shown(message), End::Allowed)),
             Judged::Stopped(Instead::ToReceiver(text) | Instead::ToSender(text), end) => {
                 Ok((text, end))
             }
@@ -143,6 +144,14 @@ impl Relay {
                 Ok((error.to_json(self.asked.id.as_deref()), end))
             }
         }
+    }
+
+    /// An answer as clients see it: lists of tools have the settings of the server's resource.
+    fn as_shown(&self, message: Message) -> String {
+        let settings = (self.asked.method == "tools/list")
+            .then(|| tools::with_settings(&message, &self.exchange.server))
+            .flatten();
+        settings.unwrap_or_else(|| message.into_text())
     }
 
     fn subject<'a>(&'a self, method: &'a str, definition: Option<&'a Parsed>) -> Subject<'a> {
@@ -180,6 +189,8 @@ impl Relay {
             }
             Err(error) => error,
         };
+        // What broke the protocol is not read any further.
+        source.body = None;
         self.recording.end(End::UpstreamFailed, 200);
         // A stream with a place to come back to is gone on with from there.
         if let Some(id) = self.asked.id.as_deref().filter(|_| !self.resumable.get()) {
@@ -328,7 +339,7 @@ impl Back {
             return;
         };
         let headers = headers(exchange, &Method::POST, self.session.as_deref());
-        let limits = Gateway::mcp_limits(exchange);
+        let limits = Gateway::mcp_limits(exchange, "response");
         let call = send(self.pool.clone(), location, post(headers, answer), limits);
         tokio::task::spawn_local(async move {
             if let Err(error) = call.await {

@@ -1,7 +1,5 @@
 //! `GET` and `DELETE`: a session's stream, and its end.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -18,10 +16,7 @@ use crate::handler::Gateway;
 use crate::mcp::error::RpcError;
 use crate::mcp::version::{self, Era};
 use crate::pipeline::recording::Recording;
-use crate::upstream::{CallLimits, Sent, UpstreamResponse};
-
-/// How long a stream that answers nothing may be silent.
-const QUIET: Duration = Duration::from_secs(24 * 3600);
+use crate::upstream::{Sent, UpstreamResponse};
 
 impl Gateway {
     /// Opens the stream of a session, or goes on with one that broke off.
@@ -51,10 +46,7 @@ impl Gateway {
             headers: outgoing,
             body: Bytes::new(),
         };
-        let limits = CallLimits {
-            idle: QUIET,
-            ..Self::mcp_limits(&exchange)
-        };
+        let limits = Self::mcp_limits(&exchange, "");
         let response = self.mcp_send(&exchange, sent, limits, recording).await?;
         check(&response)?;
         if !response.status.is_success() || !is_event_stream(&response.headers) {
@@ -79,7 +71,7 @@ impl Gateway {
             headers: headers(&exchange, &Method::DELETE, session.as_deref()),
             body: Bytes::new(),
         };
-        let limits = Self::mcp_limits(&exchange);
+        let limits = Self::mcp_limits(&exchange, "end");
         let response = self.mcp_send(&exchange, sent, limits, recording).await?;
         check(&response)?;
         if !response.status.is_success() {
@@ -106,7 +98,7 @@ impl Gateway {
             identity: admitted.identity.clone(),
             server: admitted.server.clone(),
         };
-        let exchange = Exchange::new(self, admitted, head.headers.clone(), version);
+        let exchange = Exchange::new(self, admitted, head.headers.clone(), version)?;
         recording.with(|record| {
             record.mcp = Some(McpMessage {
                 server: exchange.server.name.clone(),

@@ -1,5 +1,7 @@
 //! The way to an MCP server and back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -19,6 +21,9 @@ pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id")
 /// From where on a broken stream is to be repeated.
 pub(super) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
+/// How long a stream that answers nothing may be silent.
+const QUIET: Duration = Duration::from_secs(24 * 3600);
+
 /// What a server is asked for: either of the two.
 const EITHER: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,6 +34,9 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub(super) fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     exchange.server.sign(&exchange.headers, &mut headers);
+    for (name, value) in &*exchange.own {
+        headers.insert(name.clone(), value.clone());
+    }
     match *method {
         Method::GET => headers.insert(ACCEPT, EVENTS),
         _ => headers.insert(ACCEPT, EITHER),
@@ -97,11 +105,17 @@ impl Gateway {
         Ok(result?)
     }
 
-    /// How long a server may take to answer one message.
-    pub(super) fn mcp_limits(exchange: &Exchange) -> CallLimits {
+    /// How long a server may take to answer one message, and be silent in the middle: a tool may work, and a person may
+    /// be asked, for as long as an answer may take to begin. A stream that answers nothing may be silent for a day.
+    pub(super) fn mcp_limits(exchange: &Exchange, method: &str) -> CallLimits {
+        let settings = &exchange.snapshot.settings;
+        let idle = match method {
+            "subscriptions/listen" | "" => QUIET,
+            _ => settings.idle_timeout.max(settings.first_byte_timeout),
+        };
         CallLimits {
-            first_byte: exchange.snapshot.settings.first_byte_timeout,
-            idle: exchange.snapshot.settings.idle_timeout,
+            first_byte: settings.first_byte_timeout,
+            idle,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn server(
         location: None,
         headers: Vec::new(),
         pass_headers: Vec::new(),
+        user_headers: Vec::new(),
         tools: Default::default(),
         definitions: Default::default(),
     };
@@ -45,13 +46,28 @@ pub(super) fn server(
         return server;
     };
     server.headers = headers;
-    for (index, name) in spec.pass_headers.iter().enumerate() {
-        match HeaderName::try_from(name.as_str()) {
-            Ok(name) => server.pass_headers.push(name),
-            Err(_) => say(
-                &format!("spec.passHeaders[{index}]"),
-                "this is no name of a header".to_owned(),
-            ),
+    let per_user = spec.auth.as_ref().and_then(|auth| auth.per_user.as_ref());
+    let per_user = per_user.map_or(&[][..], |per_user| &per_user.headers);
+    for (path, names, into) in [
+        (
+            "spec.passHeaders",
+            &*spec.pass_headers,
+            &mut server.pass_headers,
+        ),
+        (
+            "spec.auth.perUser.headers",
+            per_user,
+            &mut server.user_headers,
+        ),
+    ] {
+        for (index, name) in names.iter().enumerate() {
+            match HeaderName::try_from(name.as_str()) {
+                Ok(name) => into.push(name),
+                Err(_) => say(
+                    &format!("{path}[{index}]"),
+                    "this is no name of a header".to_owned(),
+                ),
+            }
         }
     }
     server.tools = spec

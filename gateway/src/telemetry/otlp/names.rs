@@ -37,8 +37,14 @@ pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
 pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub(super) const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
-/// The only operation so far.
+pub(super) const TOOL: &str = "gen_ai.tool.name";
+/// The operations.
 pub(super) const CHAT: &str = "chat";
+pub(super) const EXECUTE_TOOL: &str = "execute_tool";
+
+pub(super) const MCP_METHOD: &str = "mcp.method.name";
+pub(super) const MCP_VERSION: &str = "mcp.protocol.version";
+pub(super) const MCP_SERVER: &str = "parapet.mcp.server";
 
 pub(super) const REQUEST_ID: &str = "parapet.request.id";
 pub(super) const SUBJECT: &str = "parapet.subject";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! request ─┬─ guardrail ── network call (of a service)
-//!          └─ model ────── network call
+//!          └─ model, or a message of MCP ── network call
 //! ```
 
 use std::time::SystemTime;
@@ -13,6 +13,7 @@ use parapet_policy::trace::{SpanId, TraceContext};
 use super::names::{self, published};
 use super::wire::{self, Attributes};
 
+mod mcp;
 mod values;
 
 use values::{
@@ -93,7 +94,10 @@ pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &m
     };
     spans.request();
     for (index, attempt) in (0..).zip(&record.attempts) {
-        spans.model(index, attempt);
+        match &record.mcp {
+            Some(message) => spans.mcp(index, attempt, message),
+            None => spans.model(index, attempt),
+        }
     }
     for (index, guardrail) in (0..).zip(&record.guardrails) {
         if guardrail.skipped.is_none() || !guardrail.calls.is_empty() {
@@ -159,7 +163,9 @@ impl Spans<'_> {
     }
 
     fn request(&mut self) {
-        let (record, published, revision) = (self.record, self.published, self.revision);
+        let (record, revision) = (self.record, self.revision);
+        // The published names know model requests only.
+        let published = self.published && record.mcp.is_none();
         let model = record.model.as_deref();
         let method = method(record.route);
         let name = match (published, model) {

@@ -70,7 +70,7 @@ fn attempt() -> Attempt {
     }
 }
 
-fn read(record: &Record, names: Names) -> Vec<Read> {
+pub(super) fn read(record: &Record, names: Names) -> Vec<Read> {
     let mut out = Vec::new();
     let count = write(record, &context(), names, &mut out);
     let spans = ScopeSpans::decode(out.as_slice()).unwrap().spans;

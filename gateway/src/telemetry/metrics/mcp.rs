@@ -1,0 +1,49 @@
+//! Metrics of MCP messages.
+
+use parapet_policy::record::{McpMessage, Record};
+use prometheus::{HistogramVec, IntCounterVec};
+
+use super::make::Make;
+use super::seconds;
+
+/// Seconds: from a tool that looks something up to one that builds something.
+const BUCKETS: [f64; 12] = [
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0,
+];
+
+/// Counted for each message and each call of a server.
+pub(super) struct McpMetrics {
+    messages: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl McpMetrics {
+    pub(super) fn new(make: &Make<'_>) -> prometheus::Result<Self> {
+        Ok(Self {
+            messages: make.counter(
+                "parapet_mcp_messages_total",
+                "MCP messages, by server, method and how they ended.",
+                &["server", "method", "end"],
+            )?,
+            seconds: make.histogram(
+                "mcp_client_operation_duration_seconds",
+                "How long calls of MCP servers took.",
+                &["mcp_method_name", "error_type"],
+                &BUCKETS,
+            )?,
+        })
+    }
+
+    /// Counts a record.
+    pub(super) fn count(&self, record: &Record, message: &McpMessage) {
+        let labels = [&*message.server, message.method, record.end.as_str()];
+        self.messages.with_label_values(&labels).inc();
+        for attempt in &record.attempts {
+            let failed = if message.failed { "tool_error" } else { "" };
+            let error = attempt.error.unwrap_or(failed);
+            self.seconds
+                .with_label_values(&[message.method, error])
+                .observe(seconds(attempt.took_us));
+        }
+    }
+}

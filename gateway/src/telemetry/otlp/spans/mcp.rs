@@ -1,0 +1,117 @@
+//! The span of a call to an MCP server, in the names of the conventions for MCP.
+
+use parapet_policy::record::{Attempt, McpMessage};
+
+use super::values::put_server;
+use super::{Kind, MODELS, Span, Spans, attempt_error, names, network_name};
+
+/// What a result that says that the tool failed is called.
+const TOOL_ERROR: &str = "tool_error";
+
+impl Spans<'_> {
+    /// The message at the server, and the call over the network below it.
+    pub(super) fn mcp(&mut self, index: u32, attempt: &Attempt, message: &McpMessage) {
+        let published = self.published;
+        let id = self.trace.span(MODELS + index);
+        let failure = attempt_error(attempt);
+        let tool = message.tool.as_deref();
+        let mut span = Span {
+            id,
+            parent: Some(self.trace.span_id),
+            remote: false,
+            name: [message.method, tool.unwrap_or_default()],
+            kind: Kind::Client,
+            start_us: attempt.start_us,
+            took_us: attempt.took_us,
+            failed: failure.is_some() || message.failed,
+        };
+        self.span(&span, |attributes| {
+            attributes
+                .str(names::MCP_METHOD, message.method)
+                .str(names::MCP_VERSION, message.version)
+                .str(names::MCP_SERVER, &message.server);
+            if let Some(tool) = tool {
+                attributes
+                    .str(names::OPERATION, names::EXECUTE_TOOL)
+                    .str(names::TOOL, tool);
+            }
+            put_server(attributes, attempt.server.as_deref());
+            match &failure {
+                Some(failure) => attributes.str(names::ERROR_TYPE, &failure.as_str()),
+                None if message.failed => attributes.str(names::ERROR_TYPE, TOOL_ERROR),
+                None => attributes,
+            };
+        });
+        span.id = self.trace.span(attempt.span);
+        span.parent = Some(id);
+        span.name = network_name(published);
+        span.failed = failure.is_some();
+        let method = match message.method {
+            "stream" => "GET",
+            "end" => "DELETE",
+            _ => "POST",
+        };
+        self.span(&span, |attributes| {
+            attributes.str(names::HTTP_METHOD, method);
+            put_server(attributes, attempt.server.as_deref());
+            if let Some(status) = attempt.status {
+                attributes.int(names::HTTP_STATUS, u64::from(status));
+            }
+            if let Some(failure) = &failure {
+                attributes.str(names::ERROR_TYPE, &failure.as_str());
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parapet_policy::record::{McpMessage, McpSide};
+
+    use super::super::tests::read;
+    use super::super::*;
+    use crate::telemetry::queue::tests::record;
+
+    #[test]
+    fn a_tool_call_has_the_names_of_the_conventions() {
+        let mut record = record("r");
+        record.model = None;
+        record.mcp = Some(McpMessage {
+            server: "github".into(),
+            method: "tools/call",
+            tool: Some("get_issue".into()),
+            version: "2026-07-28",
+            from: McpSide::Client,
+            failed: true,
+        });
+        record.attempts = vec![Attempt {
+            provider: "github".into(),
+            kind: "mcp",
+            server: Some("mcp.example:443".into()),
+            status: Some(200),
+            span: 1,
+            ..Attempt::default()
+        }];
+        let spans = read(&record, Names::Standard);
+        let call = spans
+            .iter()
+            .find(|span| span.name == "tools/call get_issue")
+            .unwrap();
+        let has = |key: &str, value: &str| {
+            call.attributes.iter().any(|attribute| {
+                attribute.key == key && format!("{:?}", attribute.value).contains(value)
+            })
+        };
+        assert!(has("mcp.method.name", "tools/call") && has("gen_ai.tool.name", "get_issue"));
+        assert!(has("gen_ai.operation.name", "execute_tool") && has("error.type", "tool_error"));
+        assert!(has("mcp.protocol.version", "2026-07-28"));
+        assert!(spans.iter().all(|span| !span.name.starts_with("chat")));
+        assert_eq!(
+            spans
+                .iter()
+                .filter(|span| span.parent_span_id == call.span_id)
+                .count(),
+            1
+        );
+    }
+}
