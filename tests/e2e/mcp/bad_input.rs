@@ -141,9 +141,9 @@ async fn a_server_that_refuses_what_it_does_not_know_is_heard_whatever_id_it_inv
     let gateway = before(&fake).await;
     let refusal = json!({"jsonrpc": "2.0", "id": "server-error",
         "error": {"code": -32600, "message": "Bad Request: Missing session ID"}});
-    fake.script("server/discover", [Turn::raw(Reply::json(400, &refusal))]);
-    let discover = stateless("server/discover", json!({}));
-    let answered = gateway.client().send(discover).await.unwrap();
+    fake.script("tools/list", [Turn::raw(Reply::json(400, &refusal))]);
+    let list = stateless("tools/list", json!({}));
+    let answered = gateway.client().send(list).await.unwrap();
     assert_eq!(answered.status, 400);
     assert_eq!(answered.json().unwrap(), refusal);
 }
