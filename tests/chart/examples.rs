@@ -21,6 +21,7 @@ fn they_are_for_the_namespace_of_the_documents_and_their_secrets_may_be_used() {
     let expected = [
         "GuardrailConfig",
         "GuardrailIntegration",
+        "MCPServer",
         "ModelProvider",
         "Secret",
         "VirtualAccount",
