@@ -135,14 +135,15 @@ pub(crate) async fn talk(url: &str, who: &str, token: &str) -> Value {
     seen["alive"] = call("echo", json!({"text": "again", "who": who})).await;
     seen["leak"] = call("leak", json!({})).await;
     seen["steps"] = call("steps", json!({})).await;
-    // They are told beside the answer, so the last may come after it.
+    // Each is told in a task of its own: the last may come after the answer, and one before another.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    seen["progress"] = answering
+    let mut progress = answering
         .progress
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .clone()
-        .into();
+        .clone();
+    progress.sort_by_key(|told| told[0].as_f64().map(f64::to_bits));
+    seen["progress"] = progress.into();
     seen["ask"] = call("ask", json!({})).await;
     seen["sample"] = call("sample", json!({})).await;
     let slow = CallToolRequest::new(params("slow", &json!({"who": who})));
