@@ -83,7 +83,7 @@ async fn what_is_wrong_is_refused_with_what_to_write() {
     let rows = [
         (
             group(json!({"name": "x"})),
-            "give exactly one kind of guardrail: codeSafetyLinter, custom, regex",
+            "give exactly one kind of guardrail: cedar, codeSafetyLinter, custom, ",
         ),
         (
             group(json!({"name": "x", "regex": {}, "sqlSanitizer": {}})),

@@ -51,6 +51,7 @@ async fn one_command_shows_everything_and_fields_select() {
         group(&json!({"name": "x", "sqlSanitizer": {}})),
         object("IdentityProvider", "it", &identity("https://one")),
         object("IdentityProvider", "other", &identity("https://two")),
+        object("MCPServer", "it", &json!({"url": "https://mcp.test/mcp"})),
         object("ModelProvider", "it", &json!({"demo": {}})),
         object(
             "VirtualAccount",
@@ -186,7 +187,7 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
         (
             "no kind of guardrail",
             group(&json!({"name": "x"})),
-            "give exactly one kind of guardrail: codeSafetyLinter, custom, regex, requestMetadata, secretsDetection, sqlSanitizer",
+            "give exactly one kind of guardrail: cedar, codeSafetyLinter, custom, ",
         ),
         (
             "two kinds at once",
