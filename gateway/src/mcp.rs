@@ -9,6 +9,15 @@ pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod method;
 pub(crate) mod mirror;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "no resource makes such a server yet"
+    )
+)]
+pub(crate) mod own;
 pub mod pinning;
 pub(crate) mod seal;
 pub(crate) mod server;

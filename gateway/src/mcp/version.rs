@@ -12,8 +12,11 @@ pub(crate) const MODERN: &str = "2026-07-28";
 /// What a session without a version header is of.
 pub(crate) const ASSUMED: &str = "2025-03-26";
 
+/// The newest revision with sessions.
+pub(crate) const NEWEST_LEGACY: &str = "2025-11-25";
+
 /// What is served, newest first.
-pub(crate) const SERVED: [&str; 4] = [MODERN, "2025-11-25", "2025-06-18", ASSUMED];
+pub(crate) const SERVED: [&str; 4] = [MODERN, NEWEST_LEGACY, "2025-06-18", ASSUMED];
 
 /// The first revision of all. It knew another transport; its messages are read over this one, as SDKs do.
 const FIRST: &str = "2024-11-05";
@@ -116,6 +119,14 @@ pub(crate) fn of_bodiless(headers: &HeaderMap) -> Result<Version, RpcError> {
         Some(MODERN) => Ok(MODERN_VERSION),
         other => legacy(other.unwrap_or(ASSUMED)),
     }
+}
+
+/// The revision that a session begins with: the one that the client's `initialize` asks for where it is served, otherwise the
+/// newest with sessions.
+pub(crate) fn negotiated(initialize: &Message) -> &'static str {
+    let asked = initialize.param("protocolVersion");
+    let asked = asked.and_then(|asked| asked.as_str()).unwrap_or_default();
+    legacy(&asked).map_or(NEWEST_LEGACY, |version| version.name)
 }
 
 fn of_headers(headers: &HeaderMap) -> Result<Option<&str>, RpcError> {
