@@ -22,6 +22,7 @@ pub mod human_duration;
 pub mod identity_provider;
 pub mod mcp_server;
 pub mod model_provider;
+pub mod openapi;
 pub mod read;
 pub mod resource;
 #[cfg(feature = "kube")]

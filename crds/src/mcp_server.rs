@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::collaborator::Collaborator;
 use crate::resource::Spec;
 
+mod openapi;
 mod pinning;
 mod problems;
 mod tool;
 
+pub use openapi::{OpenApi, OperationSelector};
 pub use pinning::{ApprovedTool, Pinning, PinningMode};
 pub use tool::McpTool;
 

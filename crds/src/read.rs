@@ -26,6 +26,9 @@ pub use object::Object;
 pub use remark::Remark;
 pub use secrets::Secrets;
 
+pub(crate) use parse::plain as parse_plain;
+pub(crate) use shape::plain;
+
 use document::Document;
 use file::{FileDocuments, Fingerprint};
 

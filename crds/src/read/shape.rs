@@ -327,7 +327,7 @@ fn expected(schema: &Json, types: &[&str]) -> String {
 }
 
 /// A node as JSON, without a look at any schema.
-fn plain(node: &Node) -> Json {
+pub(crate) fn plain(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
