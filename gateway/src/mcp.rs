@@ -3,6 +3,7 @@
 //! Messages stay the bytes that they are: [`envelope`] looks at method, id and the places of `params` and `result`, and
 //! what is not changed is relayed as it came. [`guard`] is the one place where a message meets the guardrails.
 
+pub(crate) mod backend;
 pub(crate) mod definitions;
 pub(crate) mod envelope;
 pub(crate) mod error;

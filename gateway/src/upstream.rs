@@ -15,7 +15,7 @@ mod location;
 mod pool;
 mod provider;
 
-pub use body::UpstreamBody;
+pub use body::{Feed, UpstreamBody};
 pub use call::{Call, CallLimits, UpstreamResponse, Upstreams};
 pub use demo::{Demo, Step, ToolCall};
 pub(crate) use location::{Location, Sent, named_value, send};

@@ -21,6 +21,7 @@ use crate::policy::ready::Snapshot;
 
 mod answer;
 mod asked;
+mod backend;
 mod exchange;
 mod gate;
 mod metadata;

@@ -10,9 +10,9 @@ use parapet_guardrails::exchange::ToolHints;
 use parapet_policy::facts::Caller;
 use parapet_policy::subject::Subjects;
 
+use super::backend::Backend;
 use super::definitions::Definitions;
 use super::surfaces::Parsed;
-use crate::upstream::Location;
 
 /// The servers of one policy revision, by name.
 #[derive(Debug, Default)]
@@ -44,8 +44,8 @@ pub(crate) struct Server {
     pub(crate) namespace: Arc<str>,
     /// None: every authenticated caller.
     pub(crate) collaborators: Option<Subjects>,
-    /// Where it is; none when the resource cannot be made ready.
-    pub(crate) location: Option<Location>,
+    /// What answers its clients; none when the resource cannot be made ready.
+    pub(crate) backend: Option<Backend>,
     /// Sent with every request.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers of the caller's request that go on.
@@ -66,7 +66,7 @@ impl Server {
             name: "test".into(),
             namespace: "default".into(),
             collaborators: None,
-            location: None,
+            backend: None,
             headers: Vec::new(),
             pass_headers: Vec::new(),
             user_headers: Vec::new(),

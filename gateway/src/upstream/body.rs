@@ -10,9 +10,14 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use parapet_connect::{DecodeError, Decoder, Origin, UpstreamError, cut};
 
+use self::produced::Produced;
 use super::demo::Playback;
 use super::pool::Lease;
 use crate::timer::Lazy;
+
+mod produced;
+
+pub use produced::Feed;
 
 /// An answer's body, decoded. Dropping it before its end stops the upstream.
 pub struct UpstreamBody {
@@ -25,6 +30,7 @@ enum Source {
     Done,
     Whole(Bytes),
     Demo(Playback),
+    Produced(Produced),
     Http(Http),
 }
 
@@ -58,6 +64,14 @@ impl UpstreamBody {
 
     pub(super) const fn demo(playback: Playback) -> Self {
         Self::of(Source::Demo(playback))
+    }
+
+    /// A body that a future makes piece by piece. Dropping the body drops the future.
+    pub fn produced<F>(produce: impl FnOnce(Feed) -> F) -> Self
+    where
+        F: Future<Output = Result<(), UpstreamError>> + 'static,
+    {
+        Self::of(Source::Produced(Produced::new(produce)))
     }
 
     pub(super) fn http(
@@ -96,6 +110,11 @@ impl UpstreamBody {
                 let next = ready!(playback.poll_next(cx));
                 let over = next.is_none();
                 (Ok(next), over)
+            }
+            Source::Produced(produced) => {
+                let next = ready!(produced.poll_next(cx));
+                let over = !matches!(next, Ok(Some(_)));
+                (next, over)
             }
             Source::Http(http) => ready!(http.poll_chunk(cx)),
         };
@@ -172,7 +191,7 @@ impl UpstreamBody {
         let left = match &self.source {
             Source::Done => Some(0),
             Source::Whole(bytes) => Some(bytes.len() as u64),
-            Source::Demo(_) => None,
+            Source::Demo(_) | Source::Produced(_) => None,
             Source::Http(http) if http.decoder.is_some() => None,
             Source::Http(http) => http.incoming.size_hint().exact(),
         };
@@ -183,6 +202,7 @@ impl UpstreamBody {
         match &self.source {
             Source::Http(http) => http.origin.name().to_owned(),
             Source::Done | Source::Whole(_) | Source::Demo(_) => "demo".to_owned(),
+            Source::Produced(_) => "the gateway".to_owned(),
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::pipeline::recording::{Recording, Sink};
 use crate::pipeline::stage;
 use crate::policy::ready::Snapshot;
 use crate::route::metadata;
+use crate::upstream::Pool;
 
 /// A client's request and all that its messages need.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub(super) struct Exchange {
     client: Arc<dyn HttpClient>,
     sink: Sink,
     sealer: Arc<Sealer>,
+    /// The connections of this thread.
+    pub(super) pool: Rc<Pool>,
     identity: Arc<Identity>,
     pub(super) server: Arc<Server>,
     pub(super) version: Version,
@@ -64,6 +67,7 @@ impl Exchange {
             client: gateway.client.clone(),
             sink: gateway.sink.clone(),
             sealer: gateway.sealer.clone(),
+            pool: gateway.upstreams.pool().clone(),
             identity: admitted.identity,
             server: admitted.server,
             version,

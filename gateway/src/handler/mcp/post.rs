@@ -1,15 +1,16 @@
 //! `POST`: one message of a client.
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
-use parapet_policy::record::{End, McpSide};
+use parapet_policy::record::McpSide;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
+use super::backend::{Wanted, dispatch};
 use super::exchange::Exchange;
 use super::relay::Relay;
-use super::upstream::{SESSION, headers, post};
+use super::upstream::SESSION;
 use super::{Admitted, Refused, answer, is_event_stream, is_json};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::handler::Gateway;
@@ -103,10 +104,10 @@ impl Gateway {
             task: asked.task.as_deref(),
             era: version.era,
         };
-        let body = match guard::judge(&planned, &subject, message).await? {
+        let (message, stopped) = match guard::judge(&planned, &subject, message).await? {
             Judged::Passed(message, shown) => {
                 asked.shown = shown;
-                Outgoing::Message(message)
+                (message, None)
             }
             Judged::Stopped(Instead::ToSender(body), end) => {
                 let response = answer::json(StatusCode::OK, body, recording, end);
@@ -118,21 +119,10 @@ impl Gateway {
                 return Ok(exchange.told(response, recording));
             }
             // The server waits for an answer: it gets another one.
-            Judged::Stopped(Instead::ToReceiver(body), end) => Outgoing::Instead(body, end),
+            Judged::Stopped(Instead::ToReceiver(body), end) => (Message::parse(body)?, Some(end)),
         };
-        let mut outgoing = headers(&exchange, &Method::POST, session.as_deref());
-        let (body, stopped) = match body {
-            Outgoing::Message(message) => {
-                if version.era == Era::Modern {
-                    mirrored.write(&message, &mut outgoing);
-                }
-                (message.into_text(), None)
-            }
-            Outgoing::Instead(body, end) => (body, Some(end)),
-        };
-        let sent = post(outgoing, body);
-        let limits = Self::mcp_limits(&exchange, &asked.method);
-        let result = self.mcp_send(&exchange, sent, limits, recording).await;
+        let wanted = Wanted::Message(message, mirrored);
+        let result = dispatch(&exchange, wanted, session.as_deref(), Some(recording)).await;
         if asked.id.is_none() {
             let response = taken(result, recording).map_err(|error| for_era(error, version.era))?;
             if let Some(end) = stopped {
@@ -141,7 +131,7 @@ impl Gateway {
             return Ok(exchange.told(response, recording));
         }
         let relay = Relay::new(exchange.clone(), recording.clone(), asked, Some(planned));
-        let relay = relay.answering(self, session.clone());
+        let relay = relay.answering(session.clone());
         let answered = match result {
             Ok(response) => self.answer(relay, response, session.is_some()).await,
             Err(error) => Err(error),
@@ -263,14 +253,6 @@ pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String
     session
         .map(|session| Some(session.upstream))
         .ok_or_else(RpcError::no_session)
-}
-
-/// What goes to the server.
-enum Outgoing {
-    /// The client's message.
-    Message(Message),
-    /// What takes its place, and how its record ends.
-    Instead(String, End),
 }
 
 /// A body that was not read, in the protocol's words.

@@ -1,29 +1,28 @@
 //! What a server sends, on its way to the client: one message, or a stream of events that is relayed event by event.
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use parapet_policy::record::End;
 
 use super::asked::Asked;
+use super::backend::{Wanted, dispatch};
 use super::exchange::Exchange;
-use super::upstream::{headers, post};
 use crate::edge::{Cut, Frames};
-use crate::handler::Gateway;
 use crate::llm::sse::{self, Decoder, EventTooLong, Frame};
 use crate::mcp::envelope::{Kind, Message, same_id};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::{self, Judged, Planned, Subject};
+use crate::mcp::mirror::Mirrored;
 use crate::mcp::surfaces::{Direction, Parsed};
 use crate::mcp::tools;
 use crate::mcp::version::Era;
 use crate::pipeline::mcp::answer::Instead;
 use crate::pipeline::recording::Recording;
 use crate::timer;
-use crate::upstream::{Pool, UpstreamBody, UpstreamError, send};
+use crate::upstream::{UpstreamBody, UpstreamError};
 
 mod event_id;
 
@@ -77,11 +76,10 @@ impl Relay {
         }
     }
 
-    /// With a way to answer requests of the server that guardrails stop.
-    pub(super) fn answering(self, gateway: &Gateway, session: Option<String>) -> Self {
-        let pool = gateway.upstreams.pool().clone();
+    /// With a way to answer requests of the server that guardrails stop, in this session.
+    pub(super) fn answering(self, session: Option<String>) -> Self {
         Self {
-            back: Some(Back { pool, session }),
+            back: Some(Back { session }),
             ..self
         }
     }
@@ -328,22 +326,22 @@ fn in_frame(frame: &Frame, text: String) -> Bytes {
 
 /// The way to the server of a stream.
 struct Back {
-    pool: Rc<Pool>,
     session: Option<String>,
 }
 
 impl Back {
     /// Answers a request of the server in the client's place. Nobody waits for what the server says to that.
     fn answer(&self, exchange: &Exchange, answer: String) {
-        let Some(location) = exchange.server.location.clone() else {
+        let Ok(answer) = Message::parse(answer) else {
             return;
         };
-        let headers = headers(exchange, &Method::POST, self.session.as_deref());
-        let limits = Gateway::mcp_limits(exchange, "response");
-        let call = send(self.pool.clone(), location, post(headers, answer), limits);
+        let (exchange, session) = (exchange.clone(), self.session.clone());
         tokio::task::spawn_local(async move {
-            if let Err(error) = call.await {
-                tracing::warn!(%error, "a refusal did not reach its MCP server");
+            let wanted = Wanted::Message(answer, Mirrored::default());
+            let sent = dispatch(&exchange, wanted, session.as_deref(), None).await;
+            if let Err(error) = sent {
+                let reason = &*error.message;
+                tracing::warn!(reason, "a refusal did not reach its MCP server");
             }
         });
     }

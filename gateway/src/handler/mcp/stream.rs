@@ -1,22 +1,22 @@
 //! `GET` and `DELETE`: a session's stream, and its end.
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use parapet_policy::record::{End, McpMessage, McpSide};
 
 use super::asked::Asked;
+use super::backend::{Wanted, dispatch};
 use super::exchange::Exchange;
 use super::post::session;
 use super::relay::{EVENT_PURPOSE, EventId, Relay};
-use super::upstream::{LAST_EVENT, headers};
+use super::upstream::LAST_EVENT;
 use super::{Admitted, Refused, answer, is_event_stream};
 use crate::edge::Body;
 use crate::handler::Gateway;
 use crate::mcp::error::RpcError;
 use crate::mcp::version::{self, Era};
 use crate::pipeline::recording::Recording;
-use crate::upstream::{Sent, UpstreamResponse};
+use crate::upstream::UpstreamResponse;
 
 impl Gateway {
     /// Opens the stream of a session, or goes on with one that broke off.
@@ -27,33 +27,28 @@ impl Gateway {
         recording: &Recording,
     ) -> Result<Response<Body>, Refused> {
         let (exchange, session) = self.in_session(admitted, head, "stream", recording)?;
-        let mut outgoing = headers(&exchange, &Method::GET, session.as_deref());
+        let mut after = None;
         let mut asked = Asked::default();
         if let Some(place) = head.headers.get(&LAST_EVENT) {
             let unknown = || RpcError::invalid("there is no such event to go on from");
             let sealed = place.to_str().map_err(|_| unknown())?;
             let place: EventId = exchange.open(EVENT_PURPOSE, sealed).ok_or_else(unknown)?;
             let value = HeaderValue::try_from(&place.upstream).map_err(|_| unknown())?;
-            outgoing.insert(LAST_EVENT, value);
+            after = Some(value);
             asked = place.asked();
         }
         let planned = match asked.id {
             None => None,
             Some(_) => Some(exchange.plan(&exchange.snapshot, &asked, recording)?),
         };
-        let sent = Sent {
-            method: Method::GET,
-            headers: outgoing,
-            body: Bytes::new(),
-        };
-        let limits = Self::mcp_limits(&exchange, "");
-        let response = self.mcp_send(&exchange, sent, limits, recording).await?;
+        let wanted = Wanted::Stream(after);
+        let response = dispatch(&exchange, wanted, session.as_deref(), Some(recording)).await?;
         check(&response)?;
         if !response.status.is_success() || !is_event_stream(&response.headers) {
             return Err(RpcError::upstream("the MCP server opened no stream").into());
         }
         let relay = Relay::new(exchange, recording.clone(), asked, planned);
-        let relay = relay.answering(self, session);
+        let relay = relay.answering(session);
         let body = Body::produced(|frames| relay.run(response.body, frames));
         Ok(answer::events(body, recording))
     }
@@ -66,13 +61,8 @@ impl Gateway {
         recording: &Recording,
     ) -> Result<Response<Body>, Refused> {
         let (exchange, session) = self.in_session(admitted, head, "end", recording)?;
-        let sent = Sent {
-            method: Method::DELETE,
-            headers: headers(&exchange, &Method::DELETE, session.as_deref()),
-            body: Bytes::new(),
-        };
-        let limits = Self::mcp_limits(&exchange, "end");
-        let response = self.mcp_send(&exchange, sent, limits, recording).await?;
+        let session = session.as_deref();
+        let response = dispatch(&exchange, Wanted::End, session, Some(recording)).await?;
         check(&response)?;
         if !response.status.is_success() {
             return Err(RpcError::upstream("the MCP server did not end the session").into());

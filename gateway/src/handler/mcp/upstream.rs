@@ -8,13 +8,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parapet_policy::record::Attempt;
 use tokio::sync::oneshot;
 
+use super::backend::Wanted;
 use super::exchange::Exchange;
-use crate::handler::Gateway;
+use crate::mcp::envelope::Kind;
 use crate::mcp::error::RpcError;
+use crate::mcp::method;
 use crate::mcp::version::{Era, VERSION_HEADER};
 use crate::pipeline::calls;
 use crate::pipeline::recording::Recording;
-use crate::upstream::{CallLimits, Sent, UpstreamError, UpstreamResponse, send};
+use crate::upstream::{CallLimits, Location, Sent, UpstreamError, UpstreamResponse, send};
 
 /// The session that both sides name in every request.
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -31,7 +33,7 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// The headers of a request to the server: what the protocol demands, what the resource says, and nothing else of the
 /// client's.
-pub(super) fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> HeaderMap {
+fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     exchange.server.sign(&exchange.headers, &mut headers);
     for (name, value) in &*exchange.own {
@@ -58,27 +60,58 @@ pub(super) fn headers(exchange: &Exchange, method: &Method, session: Option<&str
     headers
 }
 
-impl Gateway {
-    /// Sends a request to the server of an exchange and waits for the head of the answer. The record tells of it.
-    ///
-    /// A client that goes away ends the call of a stateless server, which is how the protocol says it. In a session it does
-    /// not: there a client cancels by a message, and the answer is read to its end whoever waits for it.
-    pub(super) async fn mcp_send(
-        &self,
-        exchange: &Exchange,
-        mut sent: Sent,
-        limits: CallLimits,
-        recording: &Recording,
-    ) -> Result<UpstreamResponse, RpcError> {
-        let server = &exchange.server;
-        let Some(location) = server.location.clone() else {
-            return Err(RpcError::upstream(
-                "this MCP server is not usable: its resource says why",
-            ));
-        };
+/// The request to the server that a wish becomes, and how long it may take.
+pub(super) fn sent(
+    exchange: &Exchange,
+    wanted: Wanted,
+    session: Option<&str>,
+) -> (Sent, CallLimits) {
+    let (method, about, after) = match wanted {
+        Wanted::Message(message, mirrored) => {
+            let mut headers = headers(exchange, &Method::POST, session);
+            if exchange.version.era == Era::Modern {
+                mirrored.write(&message, &mut headers);
+            }
+            let about = match message.kind() {
+                Kind::Request | Kind::Notification => method::known(&message.method()),
+                Kind::Response => "response",
+            };
+            let sent = Sent {
+                method: Method::POST,
+                headers,
+                body: Bytes::from(message.into_text()),
+            };
+            return (sent, limits(exchange, about));
+        }
+        Wanted::Stream(after) => (Method::GET, "", after),
+        Wanted::End => (Method::DELETE, "end", None),
+    };
+    let mut headers = headers(exchange, &method, session);
+    if let Some(after) = after {
+        headers.insert(LAST_EVENT, after);
+    }
+    let sent = Sent {
+        method,
+        headers,
+        body: Bytes::new(),
+    };
+    (sent, limits(exchange, about))
+}
+
+/// Sends a request to a server and waits for the head of the answer. The record, if there is one, tells of it.
+///
+/// A client that goes away ends the call of a stateless server, which is how the protocol says it. In a session it does
+/// not: there a client cancels by a message, and the answer is read to its end whoever waits for it.
+pub(super) async fn call(
+    exchange: &Exchange,
+    location: &Location,
+    (mut sent, limits): (Sent, CallLimits),
+    recording: Option<&Recording>,
+) -> Result<UpstreamResponse, RpcError> {
+    let noted = recording.map(|recording| {
         let start_us = recording.now_us();
         let attempt = recording.attempt(Attempt {
-            provider: server.name.clone(),
+            provider: exchange.server.name.clone(),
             kind: "mcp",
             server: Some(location.server()),
             start_us,
@@ -89,11 +122,14 @@ impl Gateway {
                 calls::put(&mut sent.headers, trace, trace.span(attempt.span));
             }
         });
-        let call = send(self.upstreams.pool().clone(), location, sent, limits);
-        let result = match exchange.version.era {
-            Era::Modern => call.await,
-            Era::Legacy => going_on(call).await,
-        };
+        (recording, attempt, start_us)
+    });
+    let call = send(exchange.pool.clone(), location.clone(), sent, limits);
+    let result = match exchange.version.era {
+        Era::Modern => call.await,
+        Era::Legacy => going_on(call).await,
+    };
+    if let Some((recording, attempt, start_us)) = noted {
         let took_us = recording.now_us() - start_us;
         recording.with(|record| {
             if let Some(attempt) = record.attempts.get_mut(attempt) {
@@ -102,21 +138,21 @@ impl Gateway {
                 attempt.error = result.as_ref().err().map(UpstreamError::word);
             }
         });
-        Ok(result?)
     }
+    Ok(result?)
+}
 
-    /// How long a server may take to answer one message, and be silent in the middle: a tool may work, and a person may
-    /// be asked, for as long as an answer may take to begin. A stream that answers nothing may be silent for a day.
-    pub(super) fn mcp_limits(exchange: &Exchange, method: &str) -> CallLimits {
-        let settings = &exchange.snapshot.settings;
-        let idle = match method {
-            "subscriptions/listen" | "" => QUIET,
-            _ => settings.idle_timeout.max(settings.first_byte_timeout),
-        };
-        CallLimits {
-            first_byte: settings.first_byte_timeout,
-            idle,
-        }
+/// How long a server may take to answer one message, and be silent in the middle: a tool may work, and a person may be
+/// asked, for as long as an answer may take to begin. A stream that answers nothing may be silent for a day.
+pub(super) fn limits(exchange: &Exchange, method: &str) -> CallLimits {
+    let settings = &exchange.snapshot.settings;
+    let idle = match method {
+        "subscriptions/listen" | "" => QUIET,
+        _ => settings.idle_timeout.max(settings.first_byte_timeout),
+    };
+    CallLimits {
+        first_byte: settings.first_byte_timeout,
+        idle,
     }
 }
 
@@ -135,13 +171,4 @@ async fn going_on(
         reason: "the gateway is shutting down".to_owned(),
     };
     told.await.map_err(ended)?
-}
-
-/// A body for the server.
-pub(super) fn post(headers: HeaderMap, body: String) -> Sent {
-    Sent {
-        method: Method::POST,
-        headers,
-        body: Bytes::from(body),
-    }
 }

@@ -10,6 +10,7 @@ use parapet_policy::subject::Subjects;
 use zeroize::Zeroizing;
 
 use super::error;
+use crate::mcp::backend::{Backend, Http};
 use crate::mcp::server::Server;
 use crate::upstream::{Location, named_value};
 
@@ -27,7 +28,7 @@ pub(super) fn server(
             .collaborators
             .as_ref()
             .map(|subjects| Subjects::new(subjects)),
-        location: None,
+        backend: None,
         headers: Vec::new(),
         pass_headers: Vec::new(),
         user_headers: Vec::new(),
@@ -76,7 +77,7 @@ pub(super) fn server(
         .map(|tool| (tool.name.clone(), tool))
         .collect();
     match spec.url.as_deref().map(Location::parse) {
-        Some(Ok(location)) => server.location = Some(location),
+        Some(Ok(location)) => server.backend = Some(Backend::Http(Http { location })),
         Some(Err(reason)) => say("spec.url", reason),
         // The reader has said that there is none.
         None => {}
