@@ -44,6 +44,7 @@ mod about;
 mod any_shape;
 mod chat;
 mod data_url;
+mod defined;
 pub mod error;
 mod facts;
 pub mod json;

@@ -38,6 +38,7 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
             _ => Vec::new(),
         },
         edits: if index == 0 { 3 } else { 0 },
+        places: None,
         start_us: 20,
         took_us: 9,
         cached: false,

@@ -76,6 +76,7 @@ async fn redacted(world: &World, collector: &Collector) {
         ("parapet.guardrail.action", "modify"),
         ("parapet.guardrail.changed", "true"),
         ("parapet.guardrail.edits", "1"),
+        ("parapet.guardrail.places", "messages[0].content"),
         ("parapet.guardrail.counts", "1"),
         ("parapet.guardrail.rules", "local"),
     ] {

@@ -4,10 +4,14 @@
 //! off the path. It never holds prompt text, tokens or secrets. It can be read back where it travelled to, without
 //! what never travels: text, and the numbers of spans.
 
+mod places;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+
+pub use places::{MAX_PLACES, Places};
 
 use crate::bundle::Revision;
 use crate::facts::Subject;
@@ -209,6 +213,9 @@ pub struct GuardrailRecord {
     pub categories: Vec<(Arc<str>, u32)>,
     /// Edits applied; under audit, edits that would have been.
     pub edits: u32,
+    /// Where that was, or where what it found stands; none where nothing was found, or a service does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Box<Places>>,
     /// When it began, microseconds since the request's start.
     pub start_us: u64,
     /// How long it took, in microseconds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parapet_policy::outcome::Strategy;
-use parapet_policy::record::{Attempt, End, GuardrailRecord, NetworkCall, Record};
+use parapet_policy::record::{Attempt, End, GuardrailRecord, NetworkCall, Places, Record};
 
 /// Bytes of a name that callers choose freely. No model is called longer.
 const MAX_NAME: usize = 512;
@@ -128,6 +128,11 @@ fn heap(record: &Record) -> usize {
     let guardrail = |one: &GuardrailRecord| {
         text(&one.selector)
             + counted(&one.categories)
+            + one.places.as_ref().map_or(0, |places| {
+                size_of::<Places>()
+                    + size_of::<Arc<str>>() * places.first.capacity()
+                    + texts(&places.first)
+            })
             + TEXT
             + size_of_val(&*one.rules)
             + texts(&one.rules)

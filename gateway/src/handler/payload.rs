@@ -39,6 +39,10 @@ impl Payload for AssembledPayload<'_> {
         self.answer.place(segment)
     }
 
+    fn public_place(&self, segment: usize) -> String {
+        self.answer.public_place(segment)
+    }
+
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         self.answer.leaf_of_raw(segment, range)
     }
@@ -74,6 +78,10 @@ impl Payload for RequestPayload {
         self.texts.place(segment)
     }
 
+    fn public_place(&self, segment: usize) -> String {
+        self.texts.public_place(segment)
+    }
+
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         self.texts.leaf_of_raw(segment, range)
     }
@@ -103,6 +111,10 @@ impl Payload for ResponsePayload<'_> {
 
     fn place(&self, segment: usize) -> String {
         self.texts.place(segment)
+    }
+
+    fn public_place(&self, segment: usize) -> String {
+        self.texts.public_place(segment)
     }
 
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {

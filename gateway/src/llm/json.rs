@@ -111,29 +111,49 @@ impl Doc {
     /// not ordinary words may be somebody's text; they read `*`. The outermost value is `body`.
     pub fn path_of(&self, text: &str, at: u32) -> String {
         let mut path = String::new();
-        let mut here = self.root(text);
-        loop {
-            let mut children = here.children().enumerate();
-            let Some((index, child)) = children.find(|(_, child)| child.range().contains(&at))
-            else {
-                return if path.is_empty() {
-                    "body".to_owned()
-                } else {
-                    path
-                };
-            };
-            match child.raw_key() {
-                None => path.push_str(&format!("[{index}]")),
-                Some(key) => {
+        for step in self.steps(text, at) {
+            match step {
+                Step::Item(index) => path.push_str(&format!("[{index}]")),
+                Step::Member(name) => {
                     if !path.is_empty() {
                         path.push('.');
                     }
-                    path.push_str(if is_ordinary(key.raw) { key.raw } else { "*" });
+                    path.push_str(if is_ordinary(name) { name } else { "*" });
                 }
             }
-            here = child;
         }
+        if path.is_empty() {
+            path.push_str("body");
+        }
+        path
     }
+
+    /// The steps from the outermost value to the innermost one that contains a byte.
+    pub(super) fn steps<'a>(
+        &'a self,
+        text: &'a str,
+        at: u32,
+    ) -> impl Iterator<Item = Step<'a>> + use<'a> {
+        let mut here = self.root(text);
+        std::iter::from_fn(move || {
+            let mut children = here.children().enumerate();
+            let (index, child) = children.find(|(_, child)| child.range().contains(&at))?;
+            here = child;
+            Some(match child.raw_key() {
+                None => Step::Item(index),
+                Some(key) => Step::Member(key.raw),
+            })
+        })
+    }
+}
+
+/// A step on the way to a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step<'a> {
+    /// An array's item.
+    Item(usize),
+    /// An object's member, by its name as written: escapes are not read.
+    Member(&'a str),
 }
 
 /// Whether a member's name is one that a program chose: short, letters and underscores.

@@ -30,6 +30,7 @@
 
 pub mod assembly;
 mod event;
+mod place;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -40,6 +41,7 @@ use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText};
 
 pub(super) use event::Reading;
 pub use event::{Delta, Event, EventKind};
+pub use place::place_of;
 pub use writer::Writer;
 
 use super::locate::{Context, Locator};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parapet_guardrails::finding::Edit;
 use parapet_guardrails::segment::{Rewrite, SegmentText, Segments};
 
+use super::defined;
 use super::json::Doc;
 use super::splice::RawEdit;
 use super::splice::pieces::{Piece, Pieces, in_order, render};
@@ -167,6 +168,28 @@ impl Texts {
             return "body".to_owned();
         };
         doc.path_of(&self.body, segment.at)
+    }
+
+    /// Where a segment stands, said with the names that the wire format defines and no others, so that it can be
+    /// shown to whoever may not see the text: `messages[2].content`, `params.arguments.*[0]`.
+    pub fn public_place(&self, segment: usize) -> String {
+        let (Some(doc), Some(of)) = (&self.doc, self.segments.list().get(segment)) else {
+            return "body".to_owned();
+        };
+        // A leaf of JSON has a place of its own; inside of a string, the string's is all that there is.
+        let first = self
+            .places
+            .get(segment)
+            .and_then(|place| {
+                self.parts
+                    .get(place.parts.start as usize..place.parts.end as usize)
+            })
+            .and_then(<[Part]>::first);
+        let at = match first {
+            Some(part) if part.host == NO_HOST => part.at.start,
+            Some(_) | None => of.at,
+        };
+        defined::path(doc, &self.body, at)
     }
 
     /// Whether any text has been changed.

@@ -2,6 +2,7 @@
 
 use parapet_guardrails::finding::Finding;
 use parapet_policy::outcome::{Operation, Outcome, Strategy};
+use parapet_policy::record::Places;
 
 use super::judge::{Judged, judge_findings};
 use super::payload::Payload;
@@ -14,8 +15,8 @@ const MAX_ROUNDS: usize = 4;
 pub(super) enum Applied {
     /// There were none, or they are only counted.
     Nothing,
-    /// The payload has them.
-    All,
+    /// The payload has them. Where it says the same once more they are applied too: at these places.
+    All(Option<Box<Places>>),
     /// The payload cannot take them.
     Refused,
 }
@@ -44,7 +45,7 @@ impl TextPass<'_> {
         for _ in 0..MAX_ROUNDS {
             match self.apply(strategy, &last, payload) {
                 Applied::Nothing => return judged,
-                Applied::All => {}
+                Applied::All(twins) => Places::join(&mut judged.places, twins),
                 Applied::Refused => break,
             }
             last = judge(
@@ -56,6 +57,7 @@ impl TextPass<'_> {
                 Outcome::Changed => {
                     judged.edits.extend_from_slice(&last.edits);
                     judged.count(&last.categories);
+                    Places::join(&mut judged.places, last.places.clone());
                 }
                 Outcome::Clean => return judged,
                 Outcome::Violation { .. } | Outcome::Failed(_) | Outcome::Skipped(_) => {
@@ -93,13 +95,15 @@ impl TextPass<'_> {
         changed.sort_unstable();
         changed.dedup();
         self.rescan(payload, &changed);
-        Applied::All
+        let twins = twins.iter().map(|twin| twin.segment);
+        Applied::All(Places::of(twins, |segment| payload.public_place(segment)))
     }
 }
 
 fn judge<P: Payload>(operation: Operation, findings: &[Finding], payload: &P) -> Judged {
     let place = |segment| payload.place(segment);
     judge_findings(operation, payload.segments(), findings, &place)
+        .found_at(findings.iter().map(|finding| finding.segment), payload)
 }
 
 /// What was found stands where it cannot be rewritten after all: it must not go on.

@@ -10,6 +10,7 @@ use parapet_policy::bundle::ValidatorInput;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{FailureClass, Operation, Outcome, SkipReason, Strategy, decide};
 use parapet_policy::plan::Planned;
+use parapet_policy::record::Places;
 
 use super::block::{Blocked, Blocker};
 use super::edit::{Applied, not_rewritten};
@@ -124,9 +125,13 @@ impl Run<'_> {
                 return Ok(());
             }
             Some(Guardrail::Service(_)) => {
-                let judged = self.call_mutator(&mut tag, payload).await?;
+                let mut judged = self.call_mutator(&mut tag, payload).await?;
                 match self.text.apply(planned.strategy, &judged, payload) {
-                    Applied::Nothing | Applied::All => judged,
+                    Applied::Nothing => judged,
+                    Applied::All(twins) => {
+                        Places::join(&mut judged.places, twins);
+                        judged
+                    }
                     Applied::Refused => not_rewritten(judged),
                 }
             }

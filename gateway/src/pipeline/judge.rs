@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use parapet_guardrails::finding::{Edit, Finding};
 use parapet_guardrails::segment::{Rewrite, Segments};
 use parapet_policy::outcome::{Operation, Outcome};
+use parapet_policy::record::Places;
+
+use super::payload::Payload;
 
 /// An explanation lists so many places; the record has the counts.
 const MAX_PLACES: usize = 5;
@@ -19,6 +22,8 @@ pub struct Judged {
     pub edits: Vec<Edit>,
     /// Categories with the number of findings in each, in order of first appearance.
     pub categories: Vec<(Cow<'static, str>, u32)>,
+    /// Where it was found; none where nothing was, or nobody says where.
+    pub places: Option<Box<Places>>,
 }
 
 impl Judged {
@@ -47,7 +52,18 @@ impl Judged {
             outcome,
             edits: Vec::new(),
             categories: Vec::new(),
+            places: None,
         }
+    }
+
+    /// The same, with the places of these segments.
+    pub(super) fn found_at<P: Payload>(
+        mut self,
+        segments: impl Iterator<Item = usize>,
+        payload: &P,
+    ) -> Self {
+        self.places = Places::of(segments, |segment| payload.public_place(segment));
+        self
     }
 }
 
@@ -79,6 +95,7 @@ pub fn judge_findings(
             outcome: Outcome::Changed,
             edits,
             categories,
+            places: None,
         };
     }
     let explanation = explain(&refused, place).into();
@@ -86,6 +103,7 @@ pub fn judge_findings(
         outcome: Outcome::Violation { explanation },
         edits: Vec::new(),
         categories,
+        places: None,
     }
 }
 

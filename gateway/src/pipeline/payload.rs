@@ -23,6 +23,9 @@ pub trait Payload {
     /// Where a segment stands, e.g. `messages[0].content`.
     fn place(&self, segment: usize) -> String;
 
+    /// The same for whoever may not see the text: only names that the wire format defines are in it.
+    fn public_place(&self, segment: usize) -> String;
+
     /// For a range of the raw text of JSON in a string: the leaf that holds it, with the range in that
     /// leaf's text.
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)>;

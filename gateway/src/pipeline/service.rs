@@ -10,6 +10,7 @@ use parapet_guardrails::finding::Edit;
 use parapet_guardrails::guardrail::ServiceGuardrail;
 use parapet_guardrails::segment::Rewrite;
 use parapet_policy::outcome::{FailureClass, Operation, Outcome};
+use parapet_policy::record::Places;
 
 use super::judge::Judged;
 use super::payload::Payload;
@@ -105,6 +106,7 @@ fn would_change(count: usize, categories: Vec<Cow<'static, str>>) -> Judged {
         outcome: Outcome::Changed,
         edits: vec![nothing; count],
         categories,
+        places: None,
     }
 }
 
@@ -149,10 +151,9 @@ fn changed<P: Payload>(
             Some(Rewrite::Yes) => {}
             Some(Rewrite::No(why)) => {
                 let place = payload.place(edit.segment);
-                return violation(
-                    format!("a change in {place} ({why}: cannot be rewritten)"),
-                    categories,
-                );
+                let explanation = format!("a change in {place} ({why}: cannot be rewritten)");
+                return violation(explanation, categories)
+                    .found_at(std::iter::once(edit.segment), payload);
             }
             None => return violation("unmappable change".to_owned(), categories),
         }
@@ -161,10 +162,14 @@ fn changed<P: Payload>(
         .into_iter()
         .map(|category| (category, 1))
         .collect();
+    let places = Places::of(edits.iter().map(|edit| edit.segment), |segment| {
+        payload.public_place(segment)
+    });
     Judged {
         outcome: Outcome::Changed,
         edits,
         categories,
+        places,
     }
 }
 

@@ -143,6 +143,7 @@ impl Tag {
                 .map(|(category, count)| (Arc::from(category.as_ref()), *count))
                 .collect(),
             edits: u32::try_from(judged.edits.len()).unwrap_or(u32::MAX),
+            places: judged.places.clone(),
             start_us,
             took_us,
             cached: false,

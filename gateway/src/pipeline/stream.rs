@@ -7,3 +7,4 @@ pub mod channel;
 pub mod flow;
 pub mod guards;
 mod held;
+mod spot;

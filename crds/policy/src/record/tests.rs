@@ -49,6 +49,9 @@ fn full() -> Record {
             skipped: None,
             categories: vec![("email".into(), 2)],
             edits: 1,
+            places: Places::of(std::iter::once(2), |text| {
+                format!("messages[{text}].content")
+            }),
             start_us: 10,
             took_us: 20,
             cached: false,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use parapet_policy::facts::Caller;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, SkipReason, Strategy};
-use parapet_policy::record::{Attempt, GuardrailRecord, NetworkCall, Record};
+use parapet_policy::record::{Attempt, GuardrailRecord, NetworkCall, Places, Record};
 
 use super::layout::{self, Here};
 use super::requests::end;
@@ -194,7 +194,7 @@ fn why(one: &GuardrailRecord) -> Markup {
     html! { @if let Some(why) = failed.or(skipped) { " " small { (why) } } }
 }
 
-/// Categories with their counts, and how much was changed: never what.
+/// Categories with their counts, how much was changed and where: never what.
 fn found(one: &GuardrailRecord) -> Markup {
     html! {
         @for (index, (category, count)) in one.categories.iter().enumerate() {
@@ -206,6 +206,16 @@ fn found(one: &GuardrailRecord) -> Markup {
                 (one.edits) @if one.edits == 1 { " place" } @else { " places" }
                 @if entry::changed(one) { " changed" } @else { " would be changed" }
             }
+        }
+        @if let Some(places) = &one.places { (where_it_was(places)) }
+    }
+}
+
+fn where_it_was(places: &Places) -> Markup {
+    html! {
+        ul.places {
+            @for place in &places.first { li { code { (visible(place)) } } }
+            @if places.more > 0 { li { small { "and " (places.more) " more" } } }
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn guardrail(selector: &str, outcome: &'static str) -> GuardrailRecor
         skipped: None,
         categories: Vec::new(),
         edits: 0,
+        places: None,
         start_us: 10,
         took_us: 20,
         cached: false,

@@ -5,7 +5,7 @@ use http::{Method, Request as HttpRequest};
 use http_body_util::BodyExt as _;
 use parapet_policy::bundle::Bundle;
 use parapet_policy::facts::Subject;
-use parapet_policy::record::{End, Record};
+use parapet_policy::record::{End, Places, Record};
 use tower_service::Service as _;
 
 use super::*;
@@ -332,6 +332,8 @@ async fn what_callers_and_models_are_called_is_shown_and_never_obeyed() {
         one.blocks = true;
         one.categories = vec![(name.into(), 2)];
         one.rules = Arc::from([name.into()]);
+        // A gateway tells no such place; a page would not obey it either.
+        one.places = Places::of(std::iter::once(0), |_| name.to_owned());
         world.console.add(
             &name.into(),
             [Record {

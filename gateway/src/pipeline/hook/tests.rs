@@ -68,6 +68,10 @@ impl Payload for Plain {
         format!("messages[{segment}].content")
     }
 
+    fn public_place(&self, segment: usize) -> String {
+        self.place(segment)
+    }
+
     fn leaf_of_raw(&self, _: usize, _: Range<usize>) -> Option<(usize, Range<usize>)> {
         None
     }

@@ -86,6 +86,10 @@ impl Payload for MessagePayload<'_> {
         self.texts.place(segment)
     }
 
+    fn public_place(&self, segment: usize) -> String {
+        self.texts.public_place(segment)
+    }
+
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         self.texts.leaf_of_raw(segment, range)
     }

@@ -13,6 +13,7 @@ use parapet_guardrails::segment::{Rewrite, Segment};
 use parapet_policy::outcome::{Operation, Strategy};
 
 use super::guards::{Guards, Tally};
+use super::spot::Spot;
 
 /// Released text that is kept in front of what is held, for word boundaries and context words.
 const CONTEXT: usize = 256;
@@ -31,6 +32,8 @@ pub struct Stop {
 pub struct Channel {
     /// What the text is, for the guardrails.
     segment: Segment,
+    /// Where it stands, for the record.
+    spot: Spot,
     /// The channel's text from `base` on.
     window: String,
     base: usize,
@@ -51,9 +54,10 @@ pub struct Channel {
 
 impl Channel {
     /// An empty channel.
-    pub fn new(segment: Segment, guards: &Guards<'_>) -> Self {
+    pub fn new(segment: Segment, spot: Spot, guards: &Guards<'_>) -> Self {
         Self {
             segment,
+            spot,
             window: String::new(),
             base: 0,
             safe: 0,
@@ -334,10 +338,12 @@ impl Channel {
             (Operation::Mutate | Operation::Validate, _, _) => None,
         };
         tally.count(&hit.category, edit.is_some());
+        self.spot.found(guard, tally);
         match (edit, strategy) {
             (_, Strategy::Audit) => Ok(()),
             (Some(replacement), _) => {
-                let replacement = guards.settle(guard, &replacement, &self.segment, tallies)?;
+                let (segment, spot) = (&self.segment, &mut self.spot);
+                let replacement = guards.settle(guard, &replacement, segment, tallies, spot)?;
                 let at = self
                     .edits
                     .partition_point(|(edit, _)| edit.start < range.start);
@@ -398,8 +404,10 @@ impl Channel {
             (Operation::Mutate, Some(replacement), Rewrite::Yes) => {
                 if let Some(tally) = tally.get_mut(guard) {
                     tally.count(&category, true);
+                    self.spot.found(guard, tally);
                 }
-                let replacement = guards.settle(guard, &replacement, &self.segment, tally)?;
+                let (segment, spot) = (&self.segment, &mut self.spot);
+                let replacement = guards.settle(guard, &replacement, segment, tally, spot)?;
                 let text = self.window.get(start..).unwrap_or_default();
                 self.swallow = Some(Swallow::new(until, text));
                 self.edits
@@ -413,6 +421,7 @@ impl Channel {
             (Operation::Mutate | Operation::Validate, _, _) => {
                 if let Some(tally) = tally.get_mut(guard) {
                     tally.count(&category, false);
+                    self.spot.found(guard, tally);
                 }
                 debug_assert_ne!(strategy, Strategy::Audit, "audits hold nothing");
                 Err(Stop { guard })

@@ -12,6 +12,7 @@ use self::lanes::{Item, Lanes};
 use super::channel::{Channel, Stop};
 use super::guards::{Guards, Tally};
 use super::held::HeldCall;
+use super::spot::Spot;
 use crate::llm::stream::{ChannelKey, ChannelKind, Event, EventKind, Writer};
 use crate::llm::{Dialect, Limits, Request};
 
@@ -127,7 +128,7 @@ impl<'a> Flow<'a> {
             self.settle()?;
         }
         if let Some(whole) = event.whole_mut() {
-            self.guards.judge_whole(whole, &mut self.tally)?;
+            self.guards.judge_whole(whole, &mut self.tally, None)?;
         }
         match event.kind {
             EventKind::Nothing | EventKind::Ping => {
@@ -244,10 +245,12 @@ impl<'a> Flow<'a> {
         if self.channels.len() >= MAX_CHANNELS {
             return Err(FlowError::Unreadable);
         }
+        let spot = Spot::new(self.dialect, key.clone());
         let state = if key.kind.is_json() {
-            State::Held(HeldCall::default())
+            State::Held(HeldCall::new(spot))
         } else {
-            State::Flowing(Box::new(Channel::new(key.kind.segment(), self.guards)))
+            let channel = Channel::new(key.kind.segment(), spot, self.guards);
+            State::Flowing(Box::new(channel))
         };
         self.channels.push((key.clone(), state));
         Ok(self.channels.len() - 1)

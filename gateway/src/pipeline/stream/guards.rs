@@ -13,6 +13,7 @@ use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, Outcome, Strategy, decide};
 use parapet_policy::overrides::Scope;
 use parapet_policy::plan::Planned;
+use parapet_policy::record::Places;
 
 use super::super::judge::Judged;
 use super::super::payload::{ChatBodies, Payload};
@@ -20,6 +21,7 @@ use super::super::recording::Recording;
 use super::super::stage::tag;
 use super::super::text::TextPass;
 use super::channel::Stop;
+use super::spot::Spot;
 use crate::llm::Texts;
 use crate::policy::guardrail::ReadyGuardrail;
 
@@ -166,6 +168,7 @@ impl<'a> Guards<'a> {
         replacement: &Arc<str>,
         segment: &Segment,
         tally: &mut [Tally],
+        spot: &mut Spot,
     ) -> Result<Arc<str>, Stop> {
         let mut text = replacement.clone();
         for guard in by + 1..self.all.len() {
@@ -182,6 +185,7 @@ impl<'a> Guards<'a> {
                 let edit = hit.replacement.as_ref().filter(|_| self.changes(guard));
                 if let Some(tally) = tally.get_mut(guard) {
                     tally.count(&hit.category, edit.is_some());
+                    spot.found(guard, tally);
                 }
                 let Some(edit) = edit else {
                     return Err(Stop { guard });
@@ -195,14 +199,19 @@ impl<'a> Guards<'a> {
     }
 
     /// Judges texts that are complete, such as a tool call's arguments: mutators edit them in order, then
-    /// validators judge what is left.
+    /// validators judge what is left. `spot` is where they stand, when they have no places of their own.
     ///
     /// # Errors
     /// The guardrail that stops the stream.
-    pub(super) fn judge_whole(&self, texts: &mut Texts, tally: &mut [Tally]) -> Result<(), Stop> {
+    pub(super) fn judge_whole(
+        &self,
+        texts: &mut Texts,
+        tally: &mut [Tally],
+        spot: Option<&Spot>,
+    ) -> Result<(), Stop> {
         let entries = self.all.iter().enumerate();
         let mut pass = TextPass::of(entries.map(|(guard, text)| (guard, *text, Scope::All)));
-        let mut payload = Whole(texts);
+        let mut payload = Whole { texts, spot };
         pass.scan_all(&payload);
         for guard in self.in_order() {
             let (operation, strategy) = self.terms(guard);
@@ -236,6 +245,8 @@ pub struct Tally {
     pub edits: u32,
     /// Whether a finding could not be rewritten; any violation wins over changes.
     pub violated: bool,
+    /// Where they stand.
+    pub places: Option<Box<Places>>,
 }
 
 impl Tally {
@@ -260,6 +271,7 @@ impl Tally {
         }
         self.edits += u32::try_from(judged.edits.len()).unwrap_or(u32::MAX);
         self.violated |= matches!(judged.outcome, Outcome::Violation { .. });
+        Places::join(&mut self.places, judged.places.clone());
     }
 
     /// Counts a finding.
@@ -308,20 +320,31 @@ pub fn record_stream(
         outcome,
         edits: vec![nothing; tally.edits as usize],
         categories: tally.categories.clone(),
+        places: tally.places.clone(),
     };
     tag(Hook::LlmOutput, guardrails, planned).record(recording, &judged, start_us, took_us);
 }
 
 /// Complete texts that belong to no body that a service could judge.
-struct Whole<'a>(&'a mut Texts);
+struct Whole<'a> {
+    texts: &'a mut Texts,
+    spot: Option<&'a Spot>,
+}
 
 impl Payload for Whole<'_> {
     fn segments(&self) -> &Segments {
-        self.0.segments()
+        self.texts.segments()
     }
 
     fn place(&self, segment: usize) -> String {
-        self.0.place(segment)
+        self.texts.place(segment)
+    }
+
+    fn public_place(&self, segment: usize) -> String {
+        match self.spot {
+            Some(spot) => spot.place(),
+            None => self.texts.public_place(segment),
+        }
     }
 
     fn leaf_of_raw(
@@ -329,11 +352,11 @@ impl Payload for Whole<'_> {
         segment: usize,
         range: std::ops::Range<usize>,
     ) -> Option<(usize, std::ops::Range<usize>)> {
-        self.0.leaf_of_raw(segment, range)
+        self.texts.leaf_of_raw(segment, range)
     }
 
     fn apply(&mut self, edits: &[Edit]) -> bool {
-        self.0.apply(edits).is_ok()
+        self.texts.apply(edits).is_ok()
     }
 
     fn chat_bodies(&self) -> ChatBodies {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::flow::FlowError;
 use super::guards::{Guards, Tally};
+use super::spot::Spot;
 use crate::llm::stream::arguments_texts;
 use crate::llm::{Limits, Request};
 
@@ -12,8 +13,9 @@ use crate::llm::{Limits, Request};
 const MAX_NAME: usize = 256;
 
 /// The arguments of one call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct HeldCall {
+    spot: Spot,
     tool: String,
     text: String,
     judged: bool,
@@ -22,6 +24,16 @@ pub(super) struct HeldCall {
 }
 
 impl HeldCall {
+    pub(super) const fn new(spot: Spot) -> Self {
+        Self {
+            spot,
+            tool: String::new(),
+            text: String::new(),
+            judged: false,
+            replaced: None,
+        }
+    }
+
     pub(super) fn push(&mut self, piece: &str) {
         self.text.push_str(piece);
     }
@@ -58,7 +70,7 @@ impl HeldCall {
         let arguments = Arc::new(self.text.clone());
         let mut texts = arguments_texts(arguments, &self.tool, request, limits)
             .map_err(|_| FlowError::Unreadable)?;
-        guards.judge_whole(&mut texts, tally)?;
+        guards.judge_whole(&mut texts, tally, Some(&self.spot))?;
         if texts.is_edited() {
             let bytes = texts.to_bytes();
             // The pieces were text, and so is what was put into them.

@@ -70,6 +70,7 @@ pub(super) const ACTION: &str = "parapet.guardrail.action";
 pub(super) const CATEGORIES: &str = "parapet.guardrail.categories";
 pub(super) const COUNTS: &str = "parapet.guardrail.counts";
 pub(super) const EDITS: &str = "parapet.guardrail.edits";
+pub(super) const PLACES: &str = "parapet.guardrail.places";
 pub(super) const CHANGED: &str = "parapet.guardrail.changed";
 pub(super) const DURATION: &str = "parapet.guardrail.duration_us";
 pub(super) const RULES: &str = "parapet.guardrail.rules";

@@ -366,6 +366,9 @@ impl Spans<'_> {
                 .bool(names::CHANGED, action(guardrail) == "modify")
                 .int(names::DURATION, guardrail.took_us)
                 .strs(names::RULES, guardrail.rules.iter().map(|rule| &**rule));
+            if let Some(places) = &guardrail.places {
+                attributes.strs(names::PLACES, places.first.iter().map(|place| &**place));
+            }
             if let Some(revision) = revision {
                 attributes.str(names::REVISION, revision);
             }

@@ -8,7 +8,10 @@ use parapet_policy::compile::HoldBack;
 use parapet_policy::outcome::{Operation, Strategy};
 
 use super::super::guards::{Guards, Tally};
+use super::super::spot::Spot;
 use super::{Channel, Stop};
+use crate::llm::Dialect;
+use crate::llm::stream::{ChannelKey, ChannelKind};
 
 /// Finds one literal.
 struct Literal(&'static str);
@@ -117,10 +120,19 @@ impl TextGuardrail for Tag {
     }
 }
 
+fn spot() -> Spot {
+    let channel = ChannelKey {
+        answer: 0,
+        kind: ChannelKind::Text,
+        call: 0,
+    };
+    Spot::new(Dialect::OpenAi, channel)
+}
+
 /// Sends `pieces` and gives what went out piece by piece, and the tallies.
 fn send(guards: &Guards<'_>, pieces: &[&str]) -> (Result<Vec<String>, Stop>, Vec<Tally>) {
     let mut tally = vec![Tally::default(); guards.len()];
-    let mut channel = Channel::new(segment(), guards);
+    let mut channel = Channel::new(segment(), spot(), guards);
     let mut out = Vec::new();
     let mut gone = 0;
     for piece in pieces {
@@ -153,6 +165,8 @@ fn only_what_can_become_a_match_is_held() {
         ["tell a ", "", "second ", "", "", "[X] now", ""]
     );
     assert_eq!((tally[0].edits, tally[0].categories[0].1), (1, 1));
+    let places = tally[0].places.as_ref().unwrap();
+    assert_eq!(*places.first, ["choices[0].message.content".into()]);
 }
 
 #[test]
@@ -273,7 +287,7 @@ fn a_long_stream_keeps_little_text() {
     let secret = Literal("secret");
     let guards = guards(&[(&secret, Operation::Mutate, Strategy::Enforce)], 100);
     let mut tally = vec![Tally::default()];
-    let mut channel = Channel::new(segment(), &guards);
+    let mut channel = Channel::new(segment(), spot(), &guards);
     for _ in 0..10_000 {
         channel.push("some words that go on ");
         channel.settle(&guards, &mut tally).unwrap();

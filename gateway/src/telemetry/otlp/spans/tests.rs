@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span as Read};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, SkipReason, Strategy};
-use parapet_policy::record::Parameters;
+use parapet_policy::record::{Parameters, Places};
 use parapet_policy::trace::TraceId;
 use prost::Message as _;
 
@@ -34,6 +34,7 @@ fn guardrail(outcome: &'static str) -> GuardrailRecord {
         skipped: None,
         categories: vec![("us_ssn".into(), 2), ("email".into(), 1)],
         edits: 0,
+        places: None,
         start_us: 10,
         took_us: 30,
         cached: false,
@@ -148,7 +149,9 @@ fn spans_hang_together_and_have_their_times() {
 fn attributes_say_what_happened() {
     let mut record = record("r");
     record.model = Some("main/gpt".into());
-    record.guardrails.push(guardrail("violation"));
+    let mut found = guardrail("violation");
+    found.places = Places::of(0..2, |text| format!("messages[{text}].content"));
+    record.guardrails.push(found);
     let mut skipped = guardrail("skipped");
     skipped.selector = "g/other".into();
     skipped.skipped = Some(SkipReason::NotReached);
@@ -174,6 +177,11 @@ fn attributes_say_what_happened() {
         (judged, "parapet.guardrail.rules", "default/rules/all"),
         (judged, "parapet.guardrail.duration_us", "30"),
         (judged, "parapet.guardrail.changed", "false"),
+        (
+            judged,
+            "parapet.guardrail.places",
+            "messages[0].content messages[1].content",
+        ),
         (call, "server.address", "judge.example"),
         (call, "server.port", "443"),
         (call, "error.type", "503"),
