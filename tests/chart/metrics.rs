@@ -25,6 +25,7 @@ fn registered() -> BTreeSet<String> {
         "gateway/src/telemetry/metrics.rs",
         "gateway/src/telemetry/metrics/remote.rs",
         "operator/src/metrics.rs",
+        "operator/src/forward/metrics.rs",
     ] {
         let text = file(path);
         let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
@@ -45,7 +46,9 @@ fn what_the_dashboard_and_the_alerts_ask_for_is_there() {
     let known = registered();
     assert!(known.len() > 20, "{known:?}");
     let objects = helm.render(
-        "metrics: {dashboard: {enabled: true}, prometheusRule: {enabled: true}, podMonitor: {enabled: true}}",
+        "metrics: {dashboard: {enabled: true}, prometheusRule: {enabled: true}, podMonitor: {enabled: true}}
+forwarder: {enabled: true}
+telemetry: {otlp: {endpoint: 'http://collector:4318'}}",
     );
     let dashboard = the(&objects, "ConfigMap", "parapet-dashboard");
     assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
@@ -74,7 +77,30 @@ fn what_the_dashboard_and_the_alerts_ask_for_is_there() {
     }
     let unknown: Vec<_> = asked.difference(&known).collect();
     assert!(unknown.is_empty(), "nobody has these: {unknown:?}");
-    assert_eq!(of_kind(&objects, "PodMonitor").len(), 2);
+    assert_eq!(of_kind(&objects, "PodMonitor").len(), 3);
+}
+
+#[test]
+fn forwarders_have_alerts_where_there_are_forwarders() {
+    let Some(helm) = Helm::new() else {
+        return;
+    };
+    let of_forwarders = |values: &str| {
+        let objects = helm.render(values);
+        let rule = the(&objects, "PrometheusRule", "parapet");
+        let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+        let names = alerts.iter().map(|alert| alert["alert"].as_str().unwrap());
+        let of_them = names.filter_map(|name| name.strip_prefix("ParapetForwarder"));
+        of_them.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let with = "metrics: {prometheusRule: {enabled: true}}\n";
+    assert_eq!(of_forwarders(with), [""; 0]);
+    let forwarding =
+        "forwarder: {enabled: true}\ntelemetry: {otlp: {endpoint: 'http://collector:4318'}}";
+    assert_eq!(
+        of_forwarders(&format!("{with}{forwarding}")),
+        ["Behind", "Fails", "Loses", "Away"]
+    );
 }
 
 #[test]

@@ -140,6 +140,55 @@ fn with_forwarders_only_they_know_the_collector() {
     let nats = the(&objects, "NetworkPolicy", "gate-nats");
     let clients = nats["spec"]["ingress"][0]["from"].to_string();
     assert!(clients.contains("\"forwarder\""), "{clients}");
+    assert_eq!(arg(forwarder, "nats-replicas"), Some("3"));
     let budget = the(&objects, "PodDisruptionBudget", "gate-forwarder");
     assert_eq!(budget["spec"]["maxUnavailable"], 1);
+}
+
+#[test]
+fn with_a_nats_of_ones_own_everybody_has_credentials_of_their_own() {
+    let Some(helm) = Helm::new() else {
+        return;
+    };
+    let external = values("external NATS");
+    let objects = helm.render(external);
+    for (component, name, secret) in [
+        ("gateway", "recorder", "nats-recorder"),
+        ("operator", "watcher", "nats-watcher"),
+    ] {
+        let deployment = the(&objects, "Deployment", &format!("parapet-{component}"));
+        let folder = format!("/etc/parapet/{name}");
+        let file = format!("{folder}/nats.creds");
+        assert_eq!(arg(deployment, "traces-creds"), Some(&*file), "{component}");
+        let mounts = container(deployment)["volumeMounts"].as_array().unwrap();
+        let mount = mounts.iter().find(|mount| mount["mountPath"] == *folder);
+        assert_eq!(mount.unwrap()["name"], name);
+        let volumes = &pod_template(deployment).unwrap()["spec"]["volumes"];
+        let mut volumes = volumes.as_array().unwrap().iter();
+        let volume = volumes.find(|volume| volume["name"] == name).unwrap();
+        assert_eq!(volume["secret"]["secretName"], secret);
+    }
+    let forwarder = the(&objects, "Deployment", "parapet-forwarder");
+    assert_eq!(
+        arg(forwarder, "nats-creds"),
+        Some("/etc/parapet/nats/nats.creds")
+    );
+    for component in ["operator", "forwarder"] {
+        let deployment = the(&objects, "Deployment", &format!("parapet-{component}"));
+        assert_eq!(arg(deployment, "nats-replicas"), Some("3"), "{component}");
+    }
+    // Without a page the operator reads no records, whatever there is to read them with.
+    let off = external.replace("console: {enabled: true}", "");
+    let off = helm.render(&off);
+    let operator = the(&off, "Deployment", "parapet-operator").to_string();
+    assert!(
+        !operator.contains("watcher") && !operator.contains("traces-"),
+        "{operator}"
+    );
+    let nkeys = helm.render(&external.replace("type: creds", "type: nkey"));
+    let operator = the(&nkeys, "Deployment", "parapet-operator");
+    assert_eq!(
+        arg(operator, "traces-nkey"),
+        Some("/etc/parapet/watcher/nats.nk")
+    );
 }

@@ -140,9 +140,11 @@ nats:
       gatewaySecret: nats-gateway
       recorderSecret: nats-recorder
       forwarderSecret: nats-forwarder
+      watcherSecret: nats-watcher
       type: creds
 telemetry: {otlp: {endpoint: 'http://collector:4318'}}
 forwarder: {enabled: true}
+console: {enabled: true}
 ";
 
 const OWN_SECRETS: &str = "

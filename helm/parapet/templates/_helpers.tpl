@@ -304,23 +304,46 @@ helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
-{{/* How gateways connect in the account of records and traces, besides where. */}}
-{{- define "parapet.recorderArgs" -}}
-{{- $credentials := .Values.nats.external.credentials -}}
-{{- if include "parapet.ownNats" . -}}
+{{/* (list $ "recorder"): how gateways, or as "watcher" operators, connect in the account of records and traces, besides where. */}}
+{{- define "parapet.tracesArgs" -}}
+{{- $root := index . 0 -}}
+{{- $secret := include "parapet.tracesSecret" . -}}
+{{- if include "parapet.ownNats" $root -}}
 - --traces-nkey=/etc/parapet/keys/traces.nk
-{{- else if and $credentials.recorderSecret (eq $credentials.type "creds") -}}
-- --traces-creds=/etc/parapet/recorder/nats.creds
-{{- else if $credentials.recorderSecret -}}
-- --traces-nkey=/etc/parapet/recorder/nats.nk
+{{- else if and $secret (eq $root.Values.nats.external.credentials.type "creds") -}}
+- --traces-creds=/etc/parapet/{{ index . 1 }}/nats.creds
+{{- else if $secret -}}
+- --traces-nkey=/etc/parapet/{{ index . 1 }}/nats.nk
 {{- end -}}
 {{- end -}}
 
-{{/* "true" when that needs a Secret of its own. */}}
-{{- define "parapet.recorderSecret" -}}
-{{- if and (or .Values.forwarder.enabled .Values.console.enabled) (not (include "parapet.ownNats" .)) -}}
-{{- .Values.nats.external.credentials.recorderSecret -}}
+{{/* The same arguments: the Secret of their own that this needs, if it does. */}}
+{{- define "parapet.tracesSecret" -}}
+{{- $values := (index . 0).Values -}}
+{{- $used := or $values.console.enabled (and $values.forwarder.enabled (eq (index . 1) "recorder")) -}}
+{{- if and $used (not (include "parapet.ownNats" (index . 0))) -}}
+{{- index $values.nats.external.credentials (printf "%sSecret" (index . 1)) -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "parapet.tracesMounts" -}}
+{{- if include "parapet.tracesSecret" . }}
+- {name: {{ index . 1 }}, mountPath: /etc/parapet/{{ index . 1 }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "parapet.tracesVolumes" -}}
+{{- with include "parapet.tracesSecret" . }}
+- name: {{ index $ 1 }}
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end -}}
+
+{{/* Copies that NATS keeps. */}}
+{{- define "parapet.natsReplicas" -}}
+{{ ternary .Values.nats.replicas .Values.nats.external.replicas (eq (include "parapet.ownNats" .) "true") }}
 {{- end -}}
 
 {{/* The standard variables of whoever posts to the collector. */}}
