@@ -107,6 +107,7 @@ fn call(number: usize) -> Call {
         mcp: Some(McpCall {
             servers: ["server-7".into()].into(),
             tool: Some("read".into()),
+            source_tool: None,
             arguments: Some(Bytes::from(arguments.to_string())),
             hints: ToolHints {
                 destructive: Some(true),

@@ -64,9 +64,27 @@ pub enum Target {
         namespace: Arc<str>,
         /// The server asked for first, then the source server behind a virtual one.
         servers: Arc<[Arc<str>]>,
-        /// The tool, when the message names one.
+        /// The tool, when the message names one, as the server asked for names it.
         tool: Option<Arc<str>>,
+        /// The same tool as the source server names it, where a virtual server names it otherwise.
+        source_tool: Option<Arc<str>>,
     },
+}
+
+/// Every server of an MCP target with the tool as that server names it.
+pub fn tools_by_server<'a>(
+    servers: &'a [Arc<str>],
+    tool: Option<&'a str>,
+    source_tool: Option<&'a str>,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    servers.iter().enumerate().map(move |(index, server)| {
+        let tool = if index == 0 {
+            tool
+        } else {
+            source_tool.or(tool)
+        };
+        (&**server, tool)
+    })
 }
 
 impl Target {

@@ -236,6 +236,7 @@ pub(crate) fn mcp_call(servers: &[&str], tool: Option<&str>) -> Facts {
         namespace: POLICY.into(),
         servers: owned(servers).into(),
         tool: tool.map(Arc::from),
+        source_tool: None,
     };
     Facts {
         caller: caller("user:alice", &[], &[]),

@@ -36,8 +36,10 @@ pub struct Call {
 pub struct McpCall {
     /// Every name of the server: the one asked for first, then the source server behind a virtual one.
     pub servers: Arc<[Arc<str>]>,
-    /// The tool, when the message calls one.
+    /// The tool, when the message calls one, as the server asked for names it.
     pub tool: Option<Arc<str>>,
+    /// The same tool as the source server names it, where a virtual server names it otherwise.
+    pub source_tool: Option<Arc<str>>,
     /// The tool call's `arguments` as JSON, as the caller sent them.
     pub arguments: Option<Bytes>,
     /// What is known of the tool.

@@ -1,7 +1,7 @@
 //! Why rules do and do not match, in words.
 
 use crate::bundle::RuleEntry;
-use crate::facts::{Facts, Target};
+use crate::facts::{Facts, Target, tools_by_server};
 
 use super::Planner;
 use super::matching::Verdict;
@@ -110,14 +110,17 @@ fn target(facts: &Facts) -> String {
         Target::Model { names, .. } => names.join(" = "),
         Target::Mcp {
             servers,
-            tool: Some(tool),
+            tool,
+            source_tool,
             ..
-        } => format!("{}:{tool}", servers.join(" = ")),
-        Target::Mcp {
-            servers,
-            tool: None,
-            ..
-        } => servers.join(" = "),
+        } => {
+            let named = tools_by_server(servers, tool.as_deref(), source_tool.as_deref());
+            let named = named.map(|(server, tool)| match tool {
+                Some(tool) => format!("{server}:{tool}"),
+                None => server.to_owned(),
+            });
+            named.collect::<Vec<_>>().join(" = ")
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Facts, Target};
+use crate::facts::{Facts, Target, tools_by_server};
 use crate::glob::{self, Names};
 use crate::rule::{
     Given, Membership, SubjectsOperator, ToolsCondition, ValuesCondition, When, split_tool,
@@ -137,24 +137,30 @@ impl TargetMatcher {
                     *membership,
                 ))
             }
-            Target::Mcp { servers, tool, .. } => {
+            Target::Mcp {
+                servers,
+                tool,
+                source_tool,
+                ..
+            } => {
+                let named = || tools_by_server(servers, tool.as_deref(), source_tool.as_deref());
                 let by_server = self.servers.as_ref().map(|(listed, membership)| {
+                    let mut named = named();
                     holds(
-                        servers
-                            .iter()
-                            .any(|server| listed.hold(server, tool.as_deref())),
+                        named.any(|(server, tool)| listed.hold(server, tool)),
                         *membership,
                     )
                 });
                 let by_tool =
                     self.tools
                         .as_ref()
-                        .zip(tool.as_deref())
-                        .map(|((listed, membership), tool)| {
-                            holds(
-                                servers.iter().any(|server| listed.hold(server, tool)),
-                                *membership,
-                            )
+                        .filter(|_| tool.is_some())
+                        .map(|(listed, membership)| {
+                            let mut named = named();
+                            let is_listed = named.any(|(server, tool)| {
+                                tool.is_some_and(|tool| listed.hold(server, tool))
+                            });
+                            holds(is_listed, *membership)
                         });
                 match (by_server, by_tool) {
                     (None, None) => None,

@@ -3,3 +3,4 @@
 mod matching;
 mod overriding;
 mod planning;
+mod virtual_servers;

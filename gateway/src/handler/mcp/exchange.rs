@@ -97,6 +97,7 @@ impl Exchange {
                 namespace: server.namespace.clone(),
                 servers: [server.name.clone()].into(),
                 tool: tool.clone(),
+                source_tool: None,
             },
             metadata: merged(&snapshot.settings.metadata, &self.identity, header),
         };
@@ -118,6 +119,7 @@ impl Exchange {
                     .as_deref()
                     .map_or_else(ToolHints::default, |tool| server.hints(tool)),
                 tool,
+                source_tool: None,
                 arguments,
             }),
             request_id: recording.with(|record| record.request_id.clone()),

@@ -47,7 +47,8 @@ impl HttpClient for Fake {
 fn exchange(hook: Hook) -> Exchange {
     let mcp = McpCall {
         servers: ["tools".into(), "github".into()].into(),
-        tool: Some("get_issue".into()),
+        tool: Some("gh_get_issue".into()),
+        source_tool: Some("get_issue".into()),
         arguments: Some(Bytes::from_static(b"{\"n\":1.50}")),
         hints: ToolHints {
             read_only: Some(true),
@@ -123,7 +124,8 @@ async fn posts_the_input_to_the_decision() {
             "user": {"subjectId": "ada", "subjectType": "user", "subjectSlug": "ada",
                      "subjectDisplayName": "ada", "teams": ["research"], "roles": ["admin"]},
             "metadata": {"env": "dev"},
-            "mcp": {"server": "tools", "servers": ["tools", "github"], "tool": "get_issue",
+            "mcp": {"server": "tools", "servers": ["tools", "github"],
+                    "tool": "gh_get_issue", "sourceTool": "get_issue",
                     "arguments": {"n": 1.5}, "hints": {"readOnly": true}},
             "requestBody": {"model": "gpt", "temperature": 0.1},
         }})

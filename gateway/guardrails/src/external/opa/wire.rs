@@ -63,6 +63,8 @@ struct Mcp<'a> {
     servers: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<&'a str>,
+    #[serde(rename = "sourceTool", skip_serializing_if = "Option::is_none")]
+    source_tool: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     arguments: Option<&'a RawValue>,
     hints: Hints,
@@ -116,6 +118,7 @@ fn mcp(mcp: &McpCall) -> Mcp<'_> {
         server: mcp.servers.first().map_or("", |name| name),
         servers: &mcp.servers,
         tool: mcp.tool.as_deref(),
+        source_tool: mcp.source_tool.as_deref(),
         arguments: mcp.arguments.as_deref().and_then(raw),
         hints: Hints {
             read_only: mcp.hints.read_only,

@@ -42,6 +42,7 @@ impl ContextGuardrail for Judge {
                 let resource = Resource {
                     names: &call.models,
                     tool: None,
+                    source_tool: None,
                 };
                 self.ask(call, resource, context, &[])
             }
@@ -70,10 +71,12 @@ impl Judge {
             let explanation = "the arguments cannot be read".to_owned();
             violation(explanation, vec![NOT_EVALUATED.into()])
         })?;
-        let asked = mcp.servers.first().map_or("", |name| name);
+        // What is called in the end: a policy about it holds whatever it is called on the way there.
+        let source = mcp.servers.last().map_or("", |name| name);
+        let named = mcp.source_tool.as_ref().unwrap_or(tool);
         let context = vec![
-            ("server".to_owned(), text(asked)),
-            ("tool".to_owned(), text(tool)),
+            ("server".to_owned(), text(source)),
+            ("tool".to_owned(), text(named)),
             ("arguments".to_owned(), record(read.members)?),
             self.metadata(call),
             ("hints".to_owned(), hints(mcp.hints)?),
@@ -81,6 +84,7 @@ impl Judge {
         let resource = Resource {
             names: &mcp.servers,
             tool: Some(tool),
+            source_tool: mcp.source_tool.as_ref(),
         };
         self.ask(call, resource, context, &read.unfit)
     }

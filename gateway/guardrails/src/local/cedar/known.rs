@@ -8,7 +8,7 @@ use cedar_policy::{
     ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet,
     PrincipalConstraint, ResourceConstraint, RestrictedExpression,
 };
-use parapet_policy::facts::{Caller, Subject};
+use parapet_policy::facts::{Caller, Subject, tools_by_server};
 
 use super::reads::Reads;
 use crate::exchange::Call;
@@ -30,6 +30,7 @@ pub(super) struct Known {
     caller: Caller,
     names: Arc<[Arc<str>]>,
     tool: Option<Arc<str>>,
+    source_tool: Option<Arc<str>>,
     pub(super) principal: EntityUid,
     pub(super) action: EntityUid,
     pub(super) resource: EntityUid,
@@ -47,6 +48,8 @@ pub(super) struct Resource<'a> {
     pub(super) names: &'a Arc<[Arc<str>]>,
     /// The tool; none for a model.
     pub(super) tool: Option<&'a Arc<str>>,
+    /// The tool as the source server behind a virtual one names it, where that differs.
+    pub(super) source_tool: Option<&'a Arc<str>>,
 }
 
 /// Remembers callers and resources.
@@ -74,6 +77,7 @@ impl Memory {
             && known.caller == call.caller
             && known.names == *resource.names
             && known.tool.as_ref() == resource.tool
+            && known.source_tool.as_ref() == resource.source_tool
         {
             return Ok(Arc::clone(known));
         }
@@ -94,6 +98,7 @@ impl Memory {
         caller.roles.hash(&mut hash);
         resource.names.hash(&mut hash);
         resource.tool.hash(&mut hash);
+        resource.source_tool.hash(&mut hash);
         hash.finish()
     }
 
@@ -108,7 +113,7 @@ impl Memory {
         let (action, uid) = match resource.tool {
             Some(tool) => (
                 "MCPToolInvoke",
-                tool_entities(resource.names, tool, &mut entities)?,
+                tool_entities(resource, tool, &mut entities)?,
             ),
             None => (
                 "ModelInvoke",
@@ -128,6 +133,7 @@ impl Memory {
             caller: caller.clone(),
             names: resource.names.clone(),
             tool: resource.tool.cloned(),
+            source_tool: resource.source_tool.cloned(),
             principal,
             action,
             resource: uid,
@@ -196,16 +202,18 @@ fn principal(caller: &Caller, entities: &mut Vec<Entity>) -> Result<EntityUid, S
 }
 
 fn tool_entities(
-    servers: &[Arc<str>],
+    resource: Resource<'_>,
     tool: &str,
     entities: &mut Vec<Entity>,
 ) -> Result<EntityUid, String> {
-    let asked = servers.first().map_or("", |name| name);
+    let asked = resource.names.first().map_or("", |name| name);
     let uid = uid_of("Tool", &format!("{asked}:{tool}"))?;
     let mut parents = HashSet::new();
-    for server in servers {
+    let source_tool = resource.source_tool.map(|tool| &**tool);
+    for (server, named) in tools_by_server(resource.names, Some(tool), source_tool) {
         parents.insert(uid_of("MCPServer", server)?);
-        parents.insert(uid_of("Tool", &format!("{server}:{tool}"))?);
+        let named = named.unwrap_or(tool);
+        parents.insert(uid_of("Tool", &format!("{server}:{named}"))?);
     }
     parents.remove(&uid);
     let attributes = [("name", text(tool)), ("server", text(asked))];

@@ -88,6 +88,7 @@ fn tool(subject: &str, tool: &str, arguments: &str) -> Call {
         mcp: Some(McpCall {
             servers: names(servers),
             tool: Some(tool.into()),
+            source_tool: None,
             arguments: Some(Bytes::copy_from_slice(arguments.as_bytes())),
             hints: ToolHints::default(),
         }),
@@ -214,6 +215,40 @@ fn judges_tool_calls() {
         let found = categories(POLICIES, &tool(subject, called, arguments));
         assert_eq!(found, expected, "{subject} {called} {arguments}");
     }
+}
+
+#[test]
+fn a_policy_about_a_tool_holds_behind_a_virtual_server_that_names_it_otherwise() {
+    let behind = |asked: &str, own: &str, amount: u32| {
+        let arguments = json!({"amount": amount}).to_string();
+        let mut call = tool("user:ada team:engineering", asked, &arguments);
+        call.mcp.as_mut().unwrap().source_tool = Some(own.into());
+        categories(POLICIES, &call)
+    };
+    let rows: [(&str, &str, u32, &[&str]); 5] = [
+        ("suite github:gh_get", "get", 1, &[]),
+        // By what the tool is called where it is.
+        (
+            "suite github:gh_remove",
+            "delete_repo",
+            1,
+            &["forbidden:no-deletes"],
+        ),
+        ("suite github:delete_gh", "get", 1, &[]),
+        // By what it is called here.
+        ("shop github:refund", "pay", 101, &["forbidden:refunds"]),
+        ("suite github:refund", "pay", 101, &[]),
+    ];
+    for (asked, own, amount, expected) in rows {
+        assert_eq!(behind(asked, own, amount), expected, "{asked} {own}");
+    }
+    let all = "permit(principal, action, resource);";
+    let source = r#"forbid(principal, action, resource in Tool::"github:get");"#;
+    let mut call = tool("user:ada", "suite github:gh_get", "{}");
+    let policies = format!("{all}{source}");
+    assert!(judge(&policies, &call).is_ok());
+    call.mcp.as_mut().unwrap().source_tool = Some("get".into());
+    assert!(judge(&policies, &call).is_err());
 }
 
 #[test]
