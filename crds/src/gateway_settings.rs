@@ -82,6 +82,10 @@ pub struct McpEndpoint {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_origins: Vec<String>,
+    /// After so long without an event a client is sent a comment, so that nothing on the way takes its stream for dead:
+    /// while a server is silent, and while guardrails judge. At least a second. Default `15s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<HumanDuration>,
 }
 
 /// Who calls when no token comes. It is a user like any other: in `team:everyone`, and let in wherever a resource lists

@@ -126,6 +126,14 @@ pub struct McpMessage {
     pub from: McpSide,
     /// Whether the answer was an error of the protocol, or a result that says that the tool failed.
     pub failed: bool,
+    /// Tools that were left out of a list because their annotations are wrong.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub dropped: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none_of_them(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A side of an MCP connection.

@@ -1,17 +1,21 @@
 //! Headers that repeat parts of a message (2026-07-28): checked when it comes in, made anew when it goes out.
 //!
-//! A parameter that is repeated as `Mcp-Param-*` is known by its value: a header whose value is no argument of the
-//! call would be text that goes on unjudged, so it is refused. Which header belongs to which argument the server checks, who
-//! has the schema.
+//! Where the tool's schema is known, it says which header repeats which argument. A header that it does not speak of, and
+//! every one where it is not known, is known by its value: one whose value is no argument of the call would be text that
+//! goes on unjudged, so it is refused.
 
 use http::{HeaderMap, HeaderName};
 
 use super::envelope::{Kind, Message};
 use super::error::RpcError;
+use super::surfaces::Parsed;
 
+pub(crate) mod annotations;
 mod arguments;
+pub(crate) mod memory;
 mod value;
 
+use annotations::{Annotation, annotations};
 use arguments::{Argument, arguments};
 
 /// The header that repeats the method.
@@ -29,11 +33,16 @@ pub(crate) struct Mirrored {
     params: Vec<(HeaderName, Vec<String>)>,
 }
 
-/// Checks that the headers of a request or notification repeat what its body says.
+/// Checks that the headers of a request or notification repeat what its body says. `definition`: of the tool that it
+/// calls, as its server listed it.
 ///
 /// # Errors
 /// A header that is missing, that cannot be read or that says something else.
-pub(crate) fn check(headers: &HeaderMap, message: &Message) -> Result<Mirrored, RpcError> {
+pub(crate) fn check(
+    headers: &HeaderMap,
+    message: &Message,
+    definition: Option<&Parsed>,
+) -> Result<Mirrored, RpcError> {
     let method = one(headers, METHOD)?;
     match method {
         Some(method) if method == message.method() => {}
@@ -53,15 +62,21 @@ pub(crate) fn check(headers: &HeaderMap, message: &Message) -> Result<Mirrored, 
         // What the protocol does not repeat says nothing that anybody may rely on.
         (Some(_), None) => return Err(RpcError::mismatch("the body names nothing for Mcp-Name")),
     }
-    params(headers, message)
+    // Of what is annotated wrongly nobody can say which header repeats what: it is not listed either.
+    let annotated = definition.and_then(|definition| annotations(definition.root()).ok());
+    params(headers, message, &annotated.unwrap_or_default())
 }
 
-fn params(headers: &HeaderMap, message: &Message) -> Result<Mirrored, RpcError> {
+fn params(
+    headers: &HeaderMap,
+    message: &Message,
+    annotated: &[Annotation],
+) -> Result<Mirrored, RpcError> {
     let names: Vec<&HeaderName> = headers
         .keys()
         .filter(|name| name.as_str().starts_with(PARAM))
         .collect();
-    if names.is_empty() {
+    if names.is_empty() && annotated.is_empty() {
         return Ok(Mirrored::default());
     }
     if names.len() > MAX_PARAMS {
@@ -69,7 +84,30 @@ fn params(headers: &HeaderMap, message: &Message) -> Result<Mirrored, RpcError> 
     }
     let arguments = arguments(message);
     let mut mirrored = Vec::with_capacity(names.len());
+    for Annotation { header, path } in annotated {
+        let argument = arguments.iter().find(|argument| argument.path == *path);
+        match (one(headers, header.as_str())?, argument) {
+            (None, None) => {}
+            (Some(value), Some(argument)) if argument.reads(&value) => {
+                mirrored.push((header.clone(), path.clone()));
+            }
+            (None, Some(_)) => {
+                let message = format!("the header {header} is missing: the tool asks for it");
+                return Err(RpcError::mismatch(message));
+            }
+            (Some(_), _) => {
+                let message = format!("the header {header} is not the argument that it repeats");
+                return Err(RpcError::mismatch(message));
+            }
+        }
+    }
     for name in names {
+        if annotated
+            .iter()
+            .any(|annotation| annotation.header == *name)
+        {
+            continue;
+        }
         let value = one(headers, name.as_str())?.unwrap_or_default();
         let wanted = name.as_str().strip_prefix(PARAM).unwrap_or_default();
         // Of several with one value the one of the same name is meant.

@@ -12,6 +12,7 @@ use parapet_policy::subject::Subjects;
 
 use super::backend::Backend;
 use super::definitions::Definitions;
+use super::mirror::memory::Memory;
 use super::surfaces::Parsed;
 
 /// The servers of one policy revision, by name.
@@ -56,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) tools: HashMap<String, McpTool, RandomState>,
     /// Tools as the server listed them.
     pub(crate) definitions: Definitions,
+    /// About the annotations of its tools.
+    pub(crate) annotations: Memory,
 }
 
 impl Server {
@@ -75,6 +78,7 @@ impl Server {
                 .map(|tool| (tool.name.clone(), tool))
                 .collect(),
             definitions: Definitions::default(),
+            annotations: Memory::default(),
         }
     }
 

@@ -5,8 +5,33 @@ use std::ops::Range;
 use parapet_crds::mcp_server::McpTool;
 
 use super::envelope::Message;
+use super::method::is_tool_name;
+use super::mirror::annotations::Invalid;
 use super::server::Server;
 use crate::llm::json::{Kind, Value, escape_into};
+
+/// Tells of the tools that are left out of a list because of their annotations: how many there are.
+pub(crate) fn tell_dropped(answer: &Message, server: &Server, invalid: &[(usize, Invalid)]) -> u32 {
+    let tools = answer
+        .root()
+        .get("result")
+        .and_then(|result| result.get("tools"));
+    let names: Vec<_> = tools
+        .into_iter()
+        .flat_map(Value::items)
+        .map(|tool| tool.get_str("name"))
+        .collect();
+    for (index, why) in invalid {
+        let name = names.get(*index).and_then(Option::as_deref);
+        // Anything else may be somebody's text.
+        let name = name.filter(|name| is_tool_name(name)).unwrap_or("?");
+        if server.annotations.is_news(name) {
+            let server = &*server.name;
+            tracing::warn!(server, tool = name, %why, "a tool is left out of lists");
+        }
+    }
+    u32::try_from(invalid.len()).unwrap_or(u32::MAX)
+}
 
 /// A replacement for a part of the message.
 struct Edit {
@@ -14,11 +39,13 @@ struct Edit {
     text: String,
 }
 
-/// The answer to `tools/list` with the settings of the server's resource; none when nothing is to be changed.
-pub(crate) fn with_settings(answer: &Message, server: &Server) -> Option<String> {
-    if server.tools.is_empty() {
-        return None;
-    }
+/// The answer to `tools/list` with the settings of the server's resource, and without the tools that are `left_out` by their
+/// places; none when nothing is to be changed.
+pub(crate) fn with_settings(
+    answer: &Message,
+    server: &Server,
+    left_out: impl Fn(usize) -> bool,
+) -> Option<String> {
     let tools = answer.root().get("result")?.get("tools")?;
     let mut edits = Vec::new();
     let mut shown = 0;
@@ -26,16 +53,14 @@ pub(crate) fn with_settings(answer: &Message, server: &Server) -> Option<String>
         let said = tool
             .get_str("name")
             .and_then(|name| server.tools.get(&*name));
-        let Some(said) = said else {
-            shown += 1;
-            continue;
-        };
-        if said.disabled {
+        if left_out(index) || said.is_some_and(|said| said.disabled) {
             edits.push(removal(tools, index, shown == 0));
             continue;
         }
         shown += 1;
-        describe(tool, said, &mut edits);
+        if let Some(said) = said {
+            describe(tool, said, &mut edits);
+        }
     }
     (!edits.is_empty()).then(|| spliced(answer.text(), edits))
 }
@@ -154,6 +179,10 @@ mod tests {
         Server::for_tests(tools)
     }
 
+    fn nobody(_: usize) -> bool {
+        false
+    }
+
     fn list(tools: &str) -> Message {
         let text =
             format!(r#"{{"jsonrpc":"2.0", "id":1,"result":{{ "tools": [ {tools} ] ,"x":1e2}}}}"#);
@@ -177,7 +206,7 @@ mod tests {
                 .map(|index| json!({"name": names[index], "disabled": true}))
                 .collect();
             let message = list(&all.join(" , "));
-            let changed = with_settings(&message, &server(settings.into())).unwrap();
+            let changed = with_settings(&message, &server(settings.into()), nobody).unwrap();
             let read: Json = serde_json::from_str(&changed).unwrap();
             let left: Vec<&str> = read["result"]["tools"]
                 .as_array()
@@ -206,7 +235,7 @@ mod tests {
             {"name": "a", "description": "says \"hi\"", "readOnly": false, "destructive": true},
             {"name": "b", "description": "B", "readOnly": true, "destructive": false},
         ]);
-        let changed = with_settings(&message, &server(settings)).unwrap();
+        let changed = with_settings(&message, &server(settings), nobody).unwrap();
         let read: Json = serde_json::from_str(&changed).unwrap();
         assert_eq!(
             read["result"]["tools"],
@@ -222,14 +251,31 @@ mod tests {
     #[test]
     fn what_nobody_speaks_of_is_not_touched() {
         let message = list(r#"{"name":"a"}"#);
-        assert_eq!(with_settings(&message, &server(json!([]))), None);
+        assert_eq!(with_settings(&message, &server(json!([])), nobody), None);
         assert_eq!(
-            with_settings(&message, &server(json!([{"name": "z", "disabled": true}]))),
+            with_settings(
+                &message,
+                &server(json!([{"name": "z", "disabled": true}])),
+                nobody
+            ),
             None
         );
         let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#;
         let error = Message::parse(error.to_owned()).unwrap();
         let settings = server(json!([{"name": "a", "disabled": true}]));
-        assert_eq!(with_settings(&error, &settings), None);
+        assert_eq!(with_settings(&error, &settings, nobody), None);
+    }
+
+    #[test]
+    fn tools_are_left_out_by_their_places() {
+        let message = list(r#"{"name":"a"}, {"name":"b"} ,{"name":"a"}"#);
+        let settings = server(json!([{"name": "b", "disabled": true}]));
+        let changed = with_settings(&message, &settings, |index| index == 0).unwrap();
+        assert!(
+            changed.contains(r#""tools": [ {"name":"a"} ]"#),
+            "{changed}"
+        );
+        let invalid = [(0, Invalid::Type), (2, Invalid::Name)];
+        assert_eq!(tell_dropped(&message, &settings, &invalid), 2);
     }
 }

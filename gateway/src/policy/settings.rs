@@ -119,7 +119,7 @@ impl Settings {
 }
 
 /// How MCP clients reach the gateway.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct McpSettings {
     /// Scheme, host and port; none: what a request came by.
     pub public_url: Option<String>,
@@ -127,6 +127,17 @@ pub struct McpSettings {
     pub allowed_hosts: Vec<String>,
     /// In lower case.
     pub allowed_origins: Vec<String>,
+    /// How long a client's stream may have no event before it gets a comment.
+    pub keep_alive: Duration,
+}
+
+/// The default of [`McpSettings::keep_alive`]: half of what proxies commonly wait.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+impl Default for McpSettings {
+    fn default() -> Self {
+        Self::new(&McpEndpoint::default())
+    }
 }
 
 impl McpSettings {
@@ -136,6 +147,10 @@ impl McpSettings {
             public_url: spec.public_url.clone(),
             allowed_hosts: lower(&spec.allowed_hosts),
             allowed_origins: lower(&spec.allowed_origins),
+            keep_alive: spec
+                .keep_alive
+                .as_ref()
+                .map_or(KEEP_ALIVE, |time| time.0.max(Duration::from_secs(1))),
         }
     }
 }

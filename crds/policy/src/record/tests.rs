@@ -30,6 +30,7 @@ fn full() -> Record {
             version: "2026-07-28",
             from: McpSide::Client,
             failed: true,
+            dropped: 0,
         }),
         stream: true,
         parameters: Parameters {

@@ -196,6 +196,7 @@ impl Exchange {
             version: self.version.name,
             from,
             failed: false,
+            dropped: 0,
         };
         recording.with(|record| record.mcp = Some(noted));
     }

@@ -82,7 +82,7 @@ impl Gateway {
         let tool = asked.tool.clone();
         exchange.note(recording, &message, McpSide::Client, tool.as_deref());
         let mirrored = match version.era {
-            Era::Modern => mirror::check(&exchange.headers, &message)?,
+            Era::Modern => mirrored(&exchange, &message, tool.as_deref())?,
             Era::Legacy => Mirrored::default(),
         };
         let session = session(&exchange, &message.method())?;
@@ -229,6 +229,24 @@ fn check_status(status: StatusCode, has_session: bool) -> Result<(), RpcError> {
         )),
         _ => Ok(()),
     }
+}
+
+/// What the headers of a message repeat of it. Where they do not fit what is known of the tool, that may be what is old.
+fn mirrored(
+    exchange: &Exchange,
+    message: &Message,
+    tool: Option<&str>,
+) -> Result<Mirrored, RpcError> {
+    let server = &exchange.server;
+    let tool = tool.filter(|tool| !server.annotations.doubts(tool));
+    let definition = tool.and_then(|tool| server.definition(tool));
+    let result = mirror::check(&exchange.headers, message, definition.as_ref());
+    if let (Err(_), Some(_), Some(tool)) = (&result, definition, tool)
+        && mirror::check(&exchange.headers, message, None).is_ok()
+    {
+        server.annotations.doubt(tool);
+    }
+    result
 }
 
 /// A failure of the server as clients of an era live with it: in a session, any other status than 200 ends it for some.

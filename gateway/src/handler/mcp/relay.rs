@@ -1,6 +1,7 @@
 //! What a server sends, on its way to the client: one message, or a stream of events that is relayed event by event.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::llm::sse::{self, Decoder, EventTooLong, Frame};
 use crate::mcp::envelope::{Kind, Message, same_id};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::{self, Judged, Planned, Subject};
-use crate::mcp::mirror::Mirrored;
+use crate::mcp::mirror::{Mirrored, annotations};
 use crate::mcp::surfaces::{Direction, Parsed};
 use crate::mcp::tools;
 use crate::mcp::version::Era;
@@ -28,8 +29,7 @@ mod event_id;
 
 pub(super) use event_id::{EVENT_PURPOSE, EventId};
 
-/// After so long without an event the client is sent a comment, so that nothing on the way takes the stream for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What says that a stream lives while there is no event.
 const ALIVE: &[u8] = b": keep-alive\n\n";
 /// How long the end of a stream may take after its answer, and an answer that nobody waits for.
 const LAST_BYTES: Duration = Duration::from_secs(1);
@@ -124,6 +124,7 @@ impl Relay {
         let server = &self.exchange.server;
         if self.asked.method == "tools/list" {
             server.definitions.learn(&message);
+            server.annotations.listed();
         }
         let Some(planned) = &self.planned else {
             return Ok((self.as_shown(message), End::Allowed));
@@ -144,12 +145,27 @@ impl Relay {
         }
     }
 
-    /// An answer as clients see it: lists of tools have the settings of the server's resource.
+    /// An answer as clients see it: lists of tools have the settings of the server's resource, and of a stateless server
+    /// no tools with annotations that no header can follow.
     fn as_shown(&self, message: Message) -> String {
-        let settings = (self.asked.method == "tools/list")
-            .then(|| tools::with_settings(&message, &self.exchange.server))
-            .flatten();
-        settings.unwrap_or_else(|| message.into_text())
+        if self.asked.method != "tools/list" {
+            return message.into_text();
+        }
+        let server = &self.exchange.server;
+        let invalid = match self.exchange.version.era {
+            Era::Modern => annotations::invalid(&message),
+            Era::Legacy => Vec::new(),
+        };
+        if !invalid.is_empty() {
+            let dropped = tools::tell_dropped(&message, server, &invalid);
+            self.recording.with(|record| {
+                if let Some(mcp) = &mut record.mcp {
+                    mcp.dropped = dropped;
+                }
+            });
+        }
+        let left_out = |index| invalid.iter().any(|(at, _)| *at == index);
+        tools::with_settings(&message, server, left_out).unwrap_or_else(|| message.into_text())
     }
 
     fn subject<'a>(&'a self, method: &'a str, definition: Option<&'a Parsed>) -> Subject<'a> {
@@ -200,15 +216,16 @@ impl Relay {
 
     async fn events(&self, source: &mut Source, frames: &Frames) -> Result<End, RpcError> {
         let limit = self.exchange.snapshot.settings.stream_event_bytes;
+        let every = self.exchange.snapshot.settings.mcp.keep_alive;
         let mut decoder = Decoder::new(limit);
         let too_long = |_: EventTooLong| RpcError::upstream("the MCP server's event is too long");
         loop {
-            let Some(chunk) = source.next(frames).await? else {
+            let Some(chunk) = alive(frames, every, source.next()).await? else {
                 break;
             };
             decoder.push(chunk);
             while let Some(frame) = decoder.next_frame().map_err(too_long)? {
-                match self.event(frame).await? {
+                match alive(frames, every, self.event(frame)).await? {
                     Next::Send(bytes) => frames.send(bytes).await,
                     Next::Drop => {}
                     Next::Last(bytes, end) => {
@@ -220,7 +237,7 @@ impl Relay {
         }
         match decoder.finish() {
             None => {}
-            Some(frame) => match self.event(frame).await? {
+            Some(frame) => match alive(frames, every, self.event(frame)).await? {
                 Next::Send(bytes) => frames.send(bytes).await,
                 Next::Drop => {}
                 Next::Last(bytes, end) => {
@@ -315,6 +332,17 @@ impl Relay {
     }
 }
 
+/// Waits for something, and tells the client meanwhile that its stream lives.
+async fn alive<T>(frames: &Frames, every: Duration, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        match timer::timeout(every, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(timer::Elapsed) => frames.send(Bytes::from_static(ALIVE)).await,
+        }
+    }
+}
+
 /// The event as it came, or with a changed message in it.
 fn in_frame(frame: &Frame, text: String) -> Bytes {
     if frame.data.as_deref() == Some(&text) {
@@ -361,16 +389,11 @@ impl Source {
         }
     }
 
-    /// The next piece. While there is none, the client is told that the stream lives.
-    async fn next(&mut self, frames: &Frames) -> Result<Option<Bytes>, UpstreamError> {
-        loop {
-            let Some(body) = &mut self.body else {
-                return Ok(None);
-            };
-            match timer::timeout(KEEP_ALIVE, body.chunk()).await {
-                Ok(chunk) => return chunk,
-                Err(timer::Elapsed) => frames.send(Bytes::from_static(ALIVE)).await,
-            }
+    /// The next piece.
+    async fn next(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        match &mut self.body {
+            None => Ok(None),
+            Some(body) => body.chunk().await,
         }
     }
 

@@ -97,6 +97,7 @@ impl Gateway {
                 version: version.name,
                 from: McpSide::Client,
                 failed: false,
+                dropped: 0,
             });
         });
         let session = session(&exchange, "")?;

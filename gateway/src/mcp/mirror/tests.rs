@@ -51,7 +51,7 @@ fn headers_repeat_the_body_or_the_request_is_refused() {
         ),
     ];
     for (given, fits) in rows {
-        let result = check(&headers(given), &call(arguments));
+        let result = check(&headers(given), &call(arguments), None);
         assert_eq!(result.is_ok(), fits, "{given:?}");
         if let Err(error) = result {
             assert_eq!((error.code, error.status.as_u16()), (-32020, 400));
@@ -63,7 +63,7 @@ fn headers_repeat_the_body_or_the_request_is_refused() {
 fn a_header_that_comes_twice_is_refused() {
     let mut twice = headers(&CALL);
     twice.append("mcp-name", HeaderValue::from_static("get"));
-    assert!(check(&twice, &call("{}")).is_err());
+    assert!(check(&twice, &call("{}"), None).is_err());
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_a_mutator_changed_is_changed_in_the_headers_too() {
         ("mcp-param-id", "7"),
         ("mcp-param-gone", "x"),
     ]);
-    let mirrored = check(&given, &before).unwrap();
+    let mirrored = check(&given, &before, None).unwrap();
     let mut out = HeaderMap::new();
     mirrored.write(&before, &mut out);
     assert_eq!(out, given, "nothing changed");
@@ -94,8 +94,72 @@ fn what_a_mutator_changed_is_changed_in_the_headers_too() {
 fn of_two_arguments_with_one_value_the_one_of_the_headers_name_is_meant() {
     let before = call(r#"{"a":"same","b":"same"}"#);
     let given = headers(&[CALL[0], CALL[1], ("mcp-param-b", "same")]);
-    let mirrored = check(&given, &before).unwrap();
+    let mirrored = check(&given, &before, None).unwrap();
     let mut out = HeaderMap::new();
     mirrored.write(&call(r#"{"a":"1","b":"2"}"#), &mut out);
     assert_eq!(out["mcp-param-b"], "2");
+}
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+#[test]
+fn the_schema_says_which_header_repeats_what() {
+    let definition = r#"{"name":"get","inputSchema":{"properties":{
+        "region":{"type":"string","x-mcp-header":"Region"},
+        "place":{"properties":{"zone":{"type":"integer","x-mcp-header":"Zone"}}},"query":{"type":"string"}}}}"#;
+    let definition = Parsed::read(std::sync::Arc::new(definition.to_owned()), 1 << 20).unwrap();
+    let body = r#"{"region":"us","query":"eu","place":{"zone":7}}"#;
+    let rows: [(&str, Pairs, bool); 10] = [
+        (
+            body,
+            &[("mcp-param-region", "us"), ("mcp-param-zone", "7")],
+            true,
+        ),
+        (
+            body,
+            &[("mcp-param-region", "us"), ("mcp-param-zone", "7.0")],
+            true,
+        ),
+        // The value of another argument.
+        (
+            body,
+            &[("mcp-param-region", "eu"), ("mcp-param-zone", "7")],
+            false,
+        ),
+        (body, &[("mcp-param-zone", "7")], false),
+        (body, &[("mcp-param-region", "us")], false),
+        // A header that the schema does not know is known by its value.
+        (
+            body,
+            &[
+                ("mcp-param-region", "us"),
+                ("mcp-param-zone", "7"),
+                ("mcp-param-more", "eu"),
+            ],
+            true,
+        ),
+        (
+            body,
+            &[
+                ("mcp-param-region", "us"),
+                ("mcp-param-zone", "7"),
+                ("mcp-param-more", "as"),
+            ],
+            false,
+        ),
+        // What is not there, or null, has no header.
+        (r#"{"query":"eu","region":null}"#, &[], true),
+        (r#"{"query":"eu"}"#, &[("mcp-param-region", "eu")], false),
+        (
+            r#"{"region":"K\u00f6ln"}"#,
+            &[("mcp-param-region", "=?base64?S8O2bG4=?=")],
+            true,
+        ),
+    ];
+    for (body, given, fits) in rows {
+        let mut all = headers(&CALL);
+        all.extend(headers(given));
+        let result = check(&all, &call(body), Some(&definition));
+        assert_eq!(result.is_ok(), fits, "{body} {given:?}");
+    }
 }

@@ -34,6 +34,7 @@ pub(super) fn server(
         user_headers: Vec::new(),
         tools: Default::default(),
         definitions: Default::default(),
+        annotations: Default::default(),
     };
     let mut say = |path: &str, message: String| {
         said.push(error(entry.source.clone(), path, message));

@@ -15,6 +15,7 @@ const BUCKETS: [f64; 12] = [
 pub(super) struct McpMetrics {
     messages: IntCounterVec,
     seconds: HistogramVec,
+    dropped: IntCounterVec,
 }
 
 impl McpMetrics {
@@ -31,6 +32,11 @@ impl McpMetrics {
                 &["mcp_method_name", "error_type"],
                 &BUCKETS,
             )?,
+            dropped: make.counter(
+                "parapet_mcp_tools_dropped_total",
+                "Tools that were left out of lists because their annotations are wrong.",
+                &["server"],
+            )?,
         })
     }
 
@@ -38,6 +44,11 @@ impl McpMetrics {
     pub(super) fn count(&self, record: &Record, message: &McpMessage) {
         let labels = [&*message.server, message.method, record.end.as_str()];
         self.messages.with_label_values(&labels).inc();
+        if message.dropped > 0 {
+            self.dropped
+                .with_label_values(&[&*message.server])
+                .inc_by(message.dropped.into());
+        }
         for attempt in &record.attempts {
             let failed = if message.failed { "tool_error" } else { "" };
             let error = attempt.error.unwrap_or(failed);

@@ -83,6 +83,7 @@ mod tests {
             version: "2026-07-28",
             from: McpSide::Client,
             failed: true,
+            dropped: 0,
         });
         record.attempts = vec![Attempt {
             provider: "github".into(),
