@@ -44,6 +44,10 @@ impl Payload for Located {
         self.0.place(segment)
     }
 
+    fn public_place(&self, segment: usize) -> String {
+        self.0.public_place(segment)
+    }
+
     fn leaf_of_raw(&self, segment: usize, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         self.0.leaf_of_raw(segment, range)
     }
