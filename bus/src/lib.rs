@@ -13,3 +13,4 @@ pub mod nats;
 pub mod plain;
 pub mod report;
 mod seal;
+pub mod tools;

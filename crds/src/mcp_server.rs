@@ -15,7 +15,7 @@ mod problems;
 mod tool;
 
 pub use openapi::{OpenApi, OperationSelector};
-pub use pinning::{ApprovedTool, Pinning, PinningMode};
+pub use pinning::{ApprovedTool, MAX_AGE, Pinning, PinningMode};
 pub use tool::McpTool;
 
 /// An MCP server. `metadata.name` is the name in `/mcp/<name>`.

@@ -1,15 +1,14 @@
 //! What a list of 200 tools costs: milliseconds to scan and pin it, microseconds when it has not changed.
 //! `cargo run --release -p parapet-gateway --example definitions_cost [ROUNDS]`.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 use parapet_crds::mcp_server::{ApprovedTool, Pinning, PinningMode};
+use parapet_gateway::mcp::pinning::held::Held;
 use parapet_gateway::mcp::pinning::pin::{Pins, Treatment};
-use parapet_gateway::mcp::pinning::{List, Seen};
+use parapet_gateway::mcp::pinning::{List, Names};
 use serde_json::{Value, json};
 
 /// Tools of the list.
@@ -19,7 +18,7 @@ fn main() -> Result<()> {
     let rounds = std::env::args().nth(1).map_or(Ok(200), |n| n.parse())?;
     let tools: Vec<Value> = (0..TOOLS).map(tool).collect();
     let text = Value::from(tools).to_string();
-    let foreign: Arc<HashSet<Box<str>>> = Arc::new(
+    let foreign: Arc<Names> = Arc::new(
         (0..1_000)
             .map(|n| format!("other_tool_{n}").into())
             .collect(),
@@ -35,6 +34,7 @@ fn main() -> Result<()> {
                 digest: tool.digest.to_string(),
             })
             .collect(),
+        ..Pinning::default()
     });
     println!("{TOOLS} tools, {} KiB", text.len() / 1024);
     let began = Instant::now();
@@ -42,13 +42,17 @@ fn main() -> Result<()> {
         shown(&List::read(&text, &foreign)?, &pins)?;
     }
     let read = began.elapsed().as_secs_f64() * 1e3 / f64::from(rounds);
-    let seen = Seen::default();
-    let bytes = Bytes::from(text.clone());
-    seen.read(&bytes, &foreign)?;
-    let again = Bytes::from(text);
+    let held = Held::new(Arc::new(pins));
+    held.read(&text, &foreign)?;
+    let again = text.clone();
     let began = Instant::now();
     for _ in 0..rounds {
-        seen.read(&again, &foreign)?;
+        let judged = held.read(&again, &foreign)?;
+        judged
+            .withheld
+            .is_empty()
+            .then_some(())
+            .context("a tool that was approved is withheld")?;
     }
     let unchanged = began.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
     println!("scanned and pinned {read:.2} ms, unchanged {unchanged:.1} µs");

@@ -23,6 +23,7 @@ use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
 use crate::identity::Refresher;
+use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
@@ -207,7 +208,13 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         },
         shared.take_traces(),
     );
-    let server = start_traffic(args, threads, limits, &live, &connector, (records, head))?;
+    let sightings = Arc::clone(stage.sightings());
+    live.on_change({
+        let sightings = Arc::clone(&sightings);
+        move |snapshot: &Snapshot| sightings.follow(snapshot.mcp.followed())
+    });
+    let to = (records, head, sightings);
+    let server = start_traffic(args, threads, limits, &live, &connector, to)?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({
         let in_flight = Arc::clone(&in_flight);
@@ -277,7 +284,7 @@ fn start_traffic(
     limits: EdgeLimits,
     live: &LivePolicy,
     connector: &Connector,
-    (records, head): (Records, Option<Head>),
+    (records, head, sightings): (Records, Option<Head>, Arc<Sightings>),
 ) -> anyhow::Result<Server> {
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -309,6 +316,7 @@ fn start_traffic(
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
         sealer: Arc::clone(&sealer),
+        sightings: Arc::clone(&sightings),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,

@@ -23,6 +23,7 @@ use parapet_policy::record::End;
 
 use crate::edge::{Body, Handler};
 use crate::llm::Dialect;
+use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub upstreams: Upstreams,
     /// Seals what MCP clients bring back.
     pub(crate) sealer: Arc<Sealer>,
+    /// What was seen of MCP servers' tools.
+    pub(crate) sightings: Arc<Sightings>,
     /// The way to guardrail services.
     pub client: Arc<dyn HttpClient>,
     /// Where records go.

@@ -8,6 +8,7 @@ mod hooks;
 mod keep_alive;
 mod leaving;
 mod mirrored;
+mod pinning;
 mod policies;
 mod sessions;
 mod settings;

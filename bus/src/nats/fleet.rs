@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 
 use super::connect::{Connection, LinkState};
 use super::subjects::{self, CONTROL_STATUS};
+use super::tools::HeardTools;
 use crate::report::{REPORT_VERSION, Report};
+use crate::tools::ToolsReport;
 
 /// A gateway that was not heard of for so long has fallen silent. They report every 4 to 5 s, so two reports are lost
 /// by then; and a status should tell it within 15 s.
@@ -49,10 +51,11 @@ impl Fleet {
     ) -> Result<Self, async_nats::SubscribeError> {
         let client = connection.client().clone();
         let subscriber = client.subscribe(subjects::status_of_class(class)).await?;
+        let tools = client.subscribe(subjects::tools_of_class(class)).await?;
         let heard = Arc::<Mutex<Heard>>::default();
         let (send, changed) = watch::channel(0);
         let link = connection.state().clone();
-        let task = follow(subscriber, link.clone(), Arc::clone(&heard), send);
+        let task = follow((subscriber, tools), link.clone(), Arc::clone(&heard), send);
         let task = tokio::spawn(task);
         let fleet = Self {
             client,
@@ -77,6 +80,11 @@ impl Fleet {
         lock(&self.heard).lately(Instant::now(), is_up)
     }
 
+    /// The last report of each gateway about the tools of each server.
+    pub fn tools(&self) -> Vec<ToolsReport> {
+        lock(&self.heard).tools.reports()
+    }
+
     /// Changes whenever a gateway says something else than before, or is heard of for the first time.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
@@ -84,7 +92,7 @@ impl Fleet {
 }
 
 async fn follow(
-    mut subscriber: Subscriber,
+    (mut subscriber, mut tools): (Subscriber, Subscriber),
     mut link: watch::Receiver<LinkState>,
     heard: Arc<Mutex<Heard>>,
     changed: watch::Sender<u64>,
@@ -93,6 +101,15 @@ async fn follow(
     loop {
         let message = tokio::select! {
             message = subscriber.next() => message,
+            message = tools.next() => {
+                let Some(message) = message else { return };
+                let uid = message.subject.rsplit('.').nth(1).unwrap_or_default();
+                let news = lock(&heard).tools.take(uid, &message.payload, Instant::now());
+                if news {
+                    changed.send_modify(|count| *count += 1);
+                }
+                continue;
+            }
             up = link.wait_for(|state| state.connected && state.connects > connects) => {
                 let Ok(up) = up.map(|state| state.connects) else { return };
                 connects = up;
@@ -122,6 +139,7 @@ fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
 #[derive(Debug, Default)]
 struct Heard {
     reports: BTreeMap<String, (Report, Instant)>,
+    tools: HeardTools,
     /// Since when anything can be heard.
     up_since: Option<Instant>,
 }

@@ -61,6 +61,17 @@ pub(super) fn forwarders_of_class(class: &str) -> String {
     format!("forwarders-{class}")
 }
 
+/// Where one gateway reports the tools of servers. Nobody who waits for a report hears it, and whoever may send one may
+/// send this.
+pub(super) fn tools_subject(class: &str, pod_uid: &str) -> String {
+    format!("gw.status.{class}.{pod_uid}.tools")
+}
+
+/// Where the gateways of a class report the tools of servers.
+pub(super) fn tools_of_class(class: &str) -> String {
+    format!("gw.status.{class}.*.tools")
+}
+
 /// Where the gateways of a class report.
 pub(super) fn status_of_class(class: &str) -> String {
     format!("gw.status.{class}.*")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AUTH_MEMBERS, MEMBERS, McpServerSpec, PinningMode, is_of_protocol, refused_header};
+use super::{AUTH_MEMBERS, MEMBERS, McpServerSpec, is_of_protocol, refused_header};
 
 impl McpServerSpec {
     /// What is wrong with it, as (path, message).
@@ -38,11 +38,9 @@ impl McpServerSpec {
                 }
             }
         }
-        let mode = self.pinning.as_ref().map(|pinning| pinning.mode);
-        if matches!(mode, Some(PinningMode::Observe | PinningMode::Enforce)) {
-            let message =
-                "this version does not pin tools: what the server offers would go on unchecked";
-            found.push(("spec.pinning.mode".to_owned(), message.to_owned()));
+        if let Some(pinning) = &self.pinning {
+            let below = pinning.problems().into_iter();
+            found.extend(below.map(|(path, message)| (format!("spec.pinning.{path}"), message)));
         }
         found
     }

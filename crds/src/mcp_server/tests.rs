@@ -8,6 +8,10 @@ fn problems(spec: Value) -> Vec<(String, String)> {
         .problems()
 }
 
+fn digest(digit: char) -> String {
+    format!("sha256:{}", String::from(digit).repeat(64))
+}
+
 #[test]
 fn a_whole_server_is_read_and_written_back() {
     let spec = json!({
@@ -24,7 +28,10 @@ fn a_whole_server_is_read_and_written_back() {
             {"name": "send", "description": "Sends.", "readOnly": false, "destructive": true, "egress": true},
         ],
         "trust": "untrusted",
-        "pinning": {"mode": "off", "approved": [{"name": "send", "digest": format!("sha256:{}", "0".repeat(64))}]},
+        "pinning": {
+            "mode": "enforce", "approved": [{"name": "send", "digest": digest('0')}],
+            "approvedInstructions": [digest('f')], "maxAge": "30s",
+        },
     });
     let read: McpServerSpec = serde_json::from_value(spec.clone()).unwrap();
     assert_eq!(read.problems(), []);
@@ -50,8 +57,23 @@ fn what_a_schema_cannot_say_is_said() {
             "spec.auth.perUser.headers[1]",
         ),
         (
-            json!({"url": url, "pinning": {"mode": "enforce"}}),
-            "spec.pinning.mode",
+            json!({"url": url, "pinning": {"approved": [{"name": "a", "digest": "sha256:0"}]}}),
+            "spec.pinning.approved[0].digest",
+        ),
+        (
+            json!({"url": url, "pinning": {"approved": [
+                {"name": "a", "digest": digest('0')}, {"name": "a", "digest": digest('1')},
+                {"name": "a", "digest": digest('0')},
+            ]}}),
+            "spec.pinning.approved[2]",
+        ),
+        (
+            json!({"url": url, "pinning": {"approvedInstructions": [digest('a'), digest('A')]}}),
+            "spec.pinning.approvedInstructions[1]",
+        ),
+        (
+            json!({"url": url, "pinning": {"mode": "enforce", "maxAge": "999ms"}}),
+            "spec.pinning.maxAge",
         ),
     ];
     for (spec, path) in rows {

@@ -12,6 +12,7 @@ use crate::args::BusArgs;
 use crate::policy::live::LivePolicy;
 use crate::policy::remote::follow::{First, Following, follow as follow_operator};
 use crate::policy::remote::status::SharedStatus;
+use crate::policy::remote::tools::report_tools;
 use crate::policy::remote::{Pod, RemoteConfig};
 
 /// Begins to follow the operator.
@@ -55,6 +56,8 @@ pub(super) async fn follow(
     );
     let name = config.pod.name.clone();
     let connection = nats::connect(&args.nats.connect_config(Role::Gateway, name)).await?;
+    let sightings = Arc::clone(stage.sightings());
+    tokio::spawn(report_tools(connection.clone(), config.clone(), sightings));
     Ok(follow_operator(connection, config, status))
 }
 

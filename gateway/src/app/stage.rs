@@ -6,6 +6,7 @@ use parapet_bus::nats::RecordCounts;
 
 use crate::admin::Admin;
 use crate::edge::{InFlight, Readiness};
+use crate::mcp::pinning::sightings::Sightings;
 use crate::policy::live::{LivePolicy, PolicyStatus};
 use crate::policy::remote::status::SharedStatus;
 use crate::telemetry::metrics::{Metrics, Now};
@@ -18,6 +19,7 @@ pub(super) struct Stage {
     readiness: Readiness,
     serving: OnceLock<(Arc<LivePolicy>, Arc<InFlight>)>,
     remote: OnceLock<SharedStatus>,
+    sightings: Arc<Sightings>,
 }
 
 /// What is counted, and where.
@@ -32,6 +34,11 @@ pub(super) struct Shown {
 impl Stage {
     pub(super) const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// What was seen of MCP servers' tools.
+    pub(super) const fn sightings(&self) -> &Arc<Sightings> {
+        &self.sightings
     }
 
     /// From now on traffic is served.
@@ -62,6 +69,7 @@ impl Stage {
                 shared: shown.shared.as_deref(),
                 policy: serving.map(|(live, _)| &**live),
                 remote: self.remote.get().map(|status| status.numbers()),
+                tools: Some(&self.sightings),
             },
         )
     }

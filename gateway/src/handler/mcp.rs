@@ -20,11 +20,13 @@ use crate::pipeline::recording::Recording;
 use crate::policy::ready::Snapshot;
 
 mod answer;
+mod ask;
 mod asked;
 mod backend;
 mod exchange;
 mod gate;
 mod metadata;
+mod pinning;
 mod post;
 mod relay;
 mod stream;

@@ -13,6 +13,8 @@ use parapet_policy::subject::Subjects;
 use super::backend::Backend;
 use super::definitions::Definitions;
 use super::mirror::memory::Memory;
+use super::pinning::pinned::Pinned;
+use super::pinning::sightings::Followed;
 use super::surfaces::Parsed;
 
 /// The servers of one policy revision, by name.
@@ -28,6 +30,17 @@ impl Servers {
             .map(|server| (server.name.clone(), Arc::new(server)))
             .collect();
         Self { by_name }
+    }
+
+    /// All servers, as far as their tools are looked at.
+    pub(crate) fn followed(&self) -> impl Iterator<Item = Followed> {
+        self.by_name.values().map(|server| Followed {
+            name: server.name.clone(),
+            namespace: server.namespace.clone(),
+            place: server.pinned.place.clone(),
+            pins: Arc::clone(server.pinned.pins()),
+            per_caller: server.pinned.per_caller,
+        })
     }
 
     /// The server of this name.
@@ -59,6 +72,8 @@ pub(crate) struct Server {
     pub(crate) definitions: Definitions,
     /// About the annotations of its tools.
     pub(crate) annotations: Memory,
+    /// What was approved of its tools.
+    pub(crate) pinned: Pinned,
 }
 
 impl Server {
@@ -79,6 +94,7 @@ impl Server {
                 .collect(),
             definitions: Definitions::default(),
             annotations: Memory::default(),
+            pinned: Pinned::default(),
         }
     }
 

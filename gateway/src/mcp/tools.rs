@@ -65,6 +65,35 @@ pub(crate) fn with_settings(
     (!edits.is_empty()).then(|| spliced(answer.text(), edits))
 }
 
+/// The answer to `tools/list` without the entries at these places, which are in order.
+pub(crate) fn without(answer: &Message, places: &[usize]) -> Option<String> {
+    let tools = answer.root().get("result")?.get("tools")?;
+    let mut places = places.iter().peekable();
+    let kept = tools
+        .items()
+        .enumerate()
+        .filter(|(place, _)| places.next_if_eq(&place).is_none())
+        .map(|(_, entry)| entry.raw());
+    let text = format!("[{}]", kept.collect::<Vec<_>>().join(","));
+    let range = range(tools);
+    Some(spliced(answer.text(), vec![Edit { range, text }]))
+}
+
+/// The answer without the `instructions` in its result.
+pub(crate) fn without_instructions(answer: &Message) -> Option<String> {
+    let result = answer.root().get("result")?;
+    let kept = result
+        .members()
+        .filter(|(key, _)| key != "instructions")
+        .map(|(_, value)| {
+            let key = value.raw_key().map_or("", |key| key.raw);
+            format!("\"{key}\":{}", value.raw())
+        });
+    let text = format!("{{{}}}", kept.collect::<Vec<_>>().join(","));
+    let range = range(result);
+    Some(spliced(answer.text(), vec![Edit { range, text }]))
+}
+
 fn range(value: Value<'_>) -> Range<usize> {
     let range = value.range();
     range.start as usize..range.end as usize
@@ -246,6 +275,25 @@ mod tests {
             ])
         );
         assert!(!changed.contains("evil"));
+    }
+
+    #[test]
+    fn entries_and_instructions_can_be_left_out() {
+        let message = list(r#"{"name":"a"} , 7, {"name":"b"}"#);
+        let left = |places: &[usize]| {
+            let read: Json = serde_json::from_str(&without(&message, places).unwrap()).unwrap();
+            assert_eq!(read["result"]["x"], 1e2);
+            read["result"]["tools"].clone()
+        };
+        assert_eq!(left(&[0, 1, 2]), json!([]));
+        assert_eq!(left(&[1]), json!([{"name": "a"}, {"name": "b"}]));
+        assert_eq!(left(&[0, 2]), json!([7]));
+        let text = r#"{"jsonrpc":"2.0","id":1,"result":{"a":1,"instructions":"do","b":{"instructions":"x"}}}"#;
+        let message = Message::parse(text.to_owned()).unwrap();
+        assert_eq!(
+            without_instructions(&message).unwrap(),
+            r#"{"jsonrpc":"2.0","id":1,"result":{"a":1,"b":{"instructions":"x"}}}"#
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod follow;
 pub mod prepare;
 pub mod status;
+pub mod tools;
 
 use std::path::PathBuf;
 use std::sync::Arc;

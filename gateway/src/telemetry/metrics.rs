@@ -15,6 +15,7 @@ use prometheus::{
 
 use super::otlp as export;
 use super::queue::Counts;
+use crate::mcp::pinning::sightings::Sightings;
 use crate::policy::live::LivePolicy;
 use crate::policy::remote::status::Numbers;
 
@@ -23,12 +24,14 @@ mod make;
 mod mcp;
 mod models;
 mod remote;
+mod tools;
 
 use issuers::IssuerMetrics;
 use make::Make;
 use mcp::McpMetrics;
 use models::{KnownModels, ModelMetrics};
 use remote::RemoteMetrics;
+use tools::ToolMetrics;
 
 /// Seconds: a gateway's own work takes microseconds, a model's answer minutes.
 const REQUEST_BUCKETS: [f64; 14] = [
@@ -60,6 +63,7 @@ pub struct Metrics {
     unjudged: IntCounterVec,
     models: ModelMetrics,
     mcp: McpMetrics,
+    tools: ToolMetrics,
     attempts: IntCounterVec,
     first_text_seconds: HistogramVec,
     tokens: IntCounterVec,
@@ -199,6 +203,7 @@ impl Metrics {
             )?,
             remote: RemoteMetrics::new()?,
             mcp: McpMetrics::new(&make)?,
+            tools: ToolMetrics::new(&make, &registry)?,
             issuers: IssuerMetrics::new(&registry)?,
             known: Mutex::default(),
             registry,
@@ -286,6 +291,9 @@ impl Metrics {
         ];
         for (why, count) in lost {
             raise(&self.records_lost.with_label_values(&[why]), count);
+        }
+        if let Some(sightings) = now.tools {
+            self.tools.set(sightings);
         }
         if let Some(policy) = now.policy {
             let loads = policy.counts();
@@ -451,6 +459,8 @@ pub struct Now<'a> {
     pub policy: Option<&'a LivePolicy>,
     /// The way from the operator, when there is one.
     pub remote: Option<Numbers>,
+    /// What was seen of MCP servers' tools.
+    pub tools: Option<&'a Sightings>,
 }
 
 /// Brings a counter to a value that is counted elsewhere and only grows.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::mcp::envelope::{Kind, Message};
+use crate::mcp::pinning::known::Moment;
 
 /// A message of a client, and of a request what its answer is judged by.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub(super) struct Asked {
     pub(super) arguments: Option<Bytes>,
     /// The task that is asked about.
     pub(super) task: Option<String>,
+    /// When a list of tools was asked for from its beginning: what is known of the tools counts from then.
+    pub(super) whole_list: Option<Moment>,
     /// What services are shown of the request.
     pub(super) shown: Bytes,
 }
@@ -33,6 +36,7 @@ impl Asked {
             arguments: arguments.map(|value| Bytes::copy_from_slice(value.raw().as_bytes())),
             tool,
             task: text("taskId"),
+            whole_list: None,
             shown: Bytes::new(),
         }
     }

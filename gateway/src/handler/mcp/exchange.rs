@@ -23,6 +23,7 @@ use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::Planned;
 use crate::mcp::method;
+use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::{Scope, Sealer};
 use crate::mcp::server::Server;
 use crate::mcp::user_headers;
@@ -42,6 +43,8 @@ pub(super) struct Exchange {
     sealer: Arc<Sealer>,
     /// The connections of this thread.
     pub(super) pool: Rc<Pool>,
+    /// What was seen of servers' tools.
+    pub(super) sightings: Arc<Sightings>,
     identity: Arc<Identity>,
     pub(super) server: Arc<Server>,
     pub(super) version: Version,
@@ -68,6 +71,7 @@ impl Exchange {
             sink: gateway.sink.clone(),
             sealer: gateway.sealer.clone(),
             pool: gateway.upstreams.pool().clone(),
+            sightings: gateway.sightings.clone(),
             identity: admitted.identity,
             server: admitted.server,
             version,
@@ -146,6 +150,16 @@ impl Exchange {
         let expose = self.snapshot.settings.expose_guardrails;
         crate::handler::answer::tell(response.headers_mut(), expose, recording);
         response
+    }
+
+    /// Who calls.
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where records go.
+    pub(super) const fn sink(&self) -> &Sink {
+        &self.sink
     }
 
     /// The policy as it is now: for a message that comes later than the request.

@@ -92,6 +92,15 @@ impl Gateway {
         {
             return Err(RpcError::unknown_tool().into());
         }
+        if asked.method == "tools/call" {
+            exchange
+                .hold_call(session.as_deref(), tool.as_deref(), recording)
+                .await
+                .map_err(|error| for_era(error, version.era))?;
+        }
+        if asked.method == "tools/list" && message.param("cursor").is_none() {
+            asked.whole_list = Some(exchange.server.pinned.known.now());
+        }
         let planned = exchange.plan(&exchange.snapshot, &asked, recording)?;
         let definition = tool
             .as_deref()
@@ -216,7 +225,7 @@ fn taken(
 }
 
 /// Statuses that are the gateway's own business, or that clients understand by themselves.
-fn check_status(status: StatusCode, has_session: bool) -> Result<(), RpcError> {
+pub(super) fn check_status(status: StatusCode, has_session: bool) -> Result<(), RpcError> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RpcError::upstream(format!(
             "the MCP server refused the credentials that it was shown ({}): those of its resource, or the caller's in \

@@ -122,10 +122,16 @@ impl Relay {
             }
         });
         let server = &self.exchange.server;
-        if self.asked.method == "tools/list" {
-            server.definitions.learn(&message);
-            server.annotations.listed();
-        }
+        let message = match &*self.asked.method {
+            "tools/list" => {
+                let message = self.exchange.hold_list(&self.asked, message)?;
+                server.definitions.learn(&message);
+                server.annotations.listed();
+                message
+            }
+            "initialize" | "server/discover" => self.exchange.hold_instructions(message)?,
+            _ => message,
+        };
         let Some(planned) = &self.planned else {
             return Ok((self.as_shown(message), End::Allowed));
         };
@@ -299,6 +305,9 @@ impl Relay {
             return Next::Drop;
         };
         let method = message.method().into_owned();
+        if method == "notifications/tools/list_changed" {
+            self.exchange.forget_tools();
+        }
         let subject = self.subject(&method, None);
         match guard::judge(&planned, &subject, message).await {
             Ok(Judged::Passed(message, _)) => {

@@ -1,7 +1,8 @@
 //! Digests of definitions, and what becomes of a tool whose definition is not the approved one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use parapet_crds::mcp_server::{Pinning, PinningMode};
 use sha2::{Digest as _, Sha256};
 
@@ -9,7 +10,7 @@ use super::{Definition, canonical};
 use crate::llm::json::Value;
 
 /// The SHA-256 of a definition's canonical JSON.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -32,6 +33,13 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// As bytes.
+    pub const fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("sha256:")?;
@@ -44,6 +52,11 @@ pub(super) fn digest(definition: Value<'_>, scratch: &mut Vec<u8>) -> Digest {
     scratch.clear();
     canonical::write(definition, scratch);
     Digest(Sha256::digest(&scratch).into())
+}
+
+/// The digest of a server's instructions: of the JSON string.
+pub fn digest_of_instructions(instructions: Value<'_>) -> Digest {
+    digest(instructions, &mut Vec::new())
 }
 
 /// How a definition stands to what was approved.
@@ -97,19 +110,31 @@ pub const fn treat(mode: PinningMode, state: State) -> Treatment {
 #[derive(Clone, Debug, Default)]
 pub struct Pins {
     mode: PinningMode,
-    approved: HashMap<Box<str>, Option<Digest>>,
+    approved: HashMap<Box<str>, Vec<Digest>, RandomState>,
+    instructions: Vec<Digest>,
 }
 
 impl Pins {
     /// What a resource says. A digest that cannot be read approves nothing, and its tool counts as changed.
     pub fn new(pinning: &Pinning) -> Self {
-        let approved = pinning.approved.iter();
+        let mut approved = HashMap::<Box<str>, Vec<Digest>, RandomState>::default();
+        for tool in &pinning.approved {
+            let digests = approved.entry(tool.name.as_str().into()).or_default();
+            digests.extend(Digest::parse(&tool.digest));
+        }
+        let instructions = pinning.approved_instructions.iter();
         Self {
             mode: pinning.mode,
-            approved: approved
-                .map(|tool| (tool.name.as_str().into(), Digest::parse(&tool.digest)))
+            approved,
+            instructions: instructions
+                .filter_map(|text| Digest::parse(text))
                 .collect(),
         }
+    }
+
+    /// What happens to what was not approved.
+    pub const fn mode(&self) -> PinningMode {
+        self.mode
     }
 
     /// How a definition stands to what was approved.
@@ -119,7 +144,7 @@ impl Pins {
         }
         match self.approved.get(&definition.name) {
             None => State::New,
-            Some(digest) if *digest == Some(definition.digest) => State::Approved,
+            Some(digests) if digests.contains(&definition.digest) => State::Approved,
             Some(_) => State::Changed,
         }
     }
@@ -134,9 +159,32 @@ impl Pins {
         treat(self.mode, State::New)
     }
 
+    /// How a server's instructions stand to what was approved.
+    pub fn state_of_instructions(&self, digest: Digest) -> State {
+        match &*self.instructions {
+            [] => State::New,
+            approved if approved.contains(&digest) => State::Approved,
+            _ => State::Changed,
+        }
+    }
+
+    /// Whether any definition of this name was approved.
+    pub fn names(&self, tool: &str) -> bool {
+        self.approved.contains_key(tool)
+    }
+
+    /// Whether nothing was approved.
+    pub fn is_empty(&self) -> bool {
+        self.approved.is_empty()
+    }
+
     /// Names that were approved and that a complete list does not have.
-    pub fn missing<'a>(&'a self, seen: &'a [Definition]) -> impl Iterator<Item = &'a str> {
+    pub fn missing<'a>(
+        &'a self,
+        seen: impl Iterator<Item = &'a str>,
+    ) -> impl Iterator<Item = &'a str> {
+        let seen: HashSet<&str, RandomState> = seen.collect();
         let names = self.approved.keys().map(|name| &**name);
-        names.filter(|name| !seen.iter().any(|definition| *definition.name == **name))
+        names.filter(move |name| !seen.contains(name))
     }
 }

@@ -34,6 +34,17 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// Every one of them.
+    pub const ALL: [Self; 7] = [
+        Self::HiddenInstructions,
+        Self::OtherTool,
+        Self::InvisibleCharacters,
+        Self::CredentialHeader,
+        Self::AsksForContext,
+        Self::ContradictsName,
+        Self::OddName,
+    ];
+
     /// In statuses, events and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -186,6 +197,22 @@ pub(super) fn find(tool: Value<'_>, name: &str, is_tool: impl Fn(&str) -> bool) 
         search.member = "annotations".into();
         search.add(Sort::ContradictsName);
     }
+    search.found
+}
+
+/// Looks through a server's account of itself. `is_tool` tells whether something is the name of a tool of another server:
+/// its own it has to explain.
+pub fn find_in_instructions(
+    instructions: Value<'_>,
+    is_tool: impl Fn(&str) -> bool,
+) -> Vec<Suspicion> {
+    let mut search = Search {
+        name: "",
+        is_tool: &is_tool,
+        member: Cow::Borrowed("instructions"),
+        found: Vec::new(),
+    };
+    search.value(instructions, "");
     search.found
 }
 

@@ -1,15 +1,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parapet_crds::mcp_server::{ApprovedTool, Pinning, PinningMode};
 use serde_json::{Value, json};
 
+use super::held::{Held, may_be_called};
 use super::pin::{Digest, Pins, State, Treatment, treat};
 use super::*;
 
 fn read(tools: &Value) -> Vec<Definition> {
-    let foreign = HashSet::from(["send_mail".into()]);
+    let foreign = Names::from_iter(["send_mail".into()]);
     List::read(&tools.to_string(), &foreign).unwrap().tools
 }
 
@@ -52,7 +52,7 @@ fn everything_that_is_said_counts_and_how_it_is_written_does_not() {
         r#"[ {"n": [1.0, {"b": 2e0, "a": "é"}], "name": "re\u0061d"} ]"#,
     ];
     let digests: HashSet<Digest> = spellings
-        .map(|text| List::read(text, &HashSet::new()).unwrap().tools[0].digest)
+        .map(|text| List::read(text, &Names::default()).unwrap().tools[0].digest)
         .into();
     assert_eq!(digests.len(), 1);
 }
@@ -110,6 +110,7 @@ fn tools_are_held_to_what_was_approved() {
             approved("list", "sha256:nonsense".into()),
             approved("gone", list[0].digest.to_string()),
         ],
+        ..Pinning::default()
     });
     assert_eq!(pins.state(&list[0]), State::Approved);
     assert_eq!(pins.state(&list[1]), State::Changed);
@@ -118,7 +119,11 @@ fn tools_are_held_to_what_was_approved() {
     assert_eq!(pins.state(new), State::New);
     assert_eq!(pins.treat(new), Treatment::Hidden);
     assert_eq!(pins.treat_unknown(), Treatment::Hidden);
-    assert_eq!(pins.missing(&list).collect::<Vec<_>>(), ["gone"]);
+    assert_eq!(
+        pins.missing(list.iter().map(|tool| &*tool.name))
+            .collect::<Vec<_>>(),
+        ["gone"]
+    );
     // The approved definition beside another one of the same name: a call may reach either.
     let twice = read(&json!([good, bad]));
     assert!(
@@ -138,7 +143,7 @@ fn what_no_one_can_call_is_left_out() {
     ]));
     assert_eq!(list.len(), 1);
     for wrong in ["", "[", "[{\"name\":\"a\",\"name\":\"b\"}]"] {
-        assert!(List::read(wrong, &HashSet::new()).is_err());
+        assert!(List::read(wrong, &Names::default()).is_err());
     }
 }
 
@@ -269,29 +274,109 @@ fn finds_what_has_no_business_in_a_definition() {
 
 #[test]
 fn a_list_is_read_once_and_never_taken_for_another() {
-    let seen = Seen::default();
-    let none = Arc::new(HashSet::new());
-    let list = |description: &str| {
-        Bytes::from(json!([{"name": "a", "description": description}]).to_string())
-    };
-    let first = seen.read(&list("x"), &none).unwrap();
-    assert!(Arc::ptr_eq(&first, &seen.read(&list("x"), &none).unwrap()));
+    let held = Held::default();
+    let none = Arc::new(Names::default());
+    let list = |description: &str| json!([{"name": "a", "description": description}]).to_string();
+    let first = held.read(&list("x"), &none).unwrap();
+    assert!(Arc::ptr_eq(&first, &held.read(&list("x"), &none).unwrap()));
     // As long, and another one.
-    let other = seen.read(&list("y"), &none).unwrap();
-    assert_ne!(first.tools[0].digest, other.tools[0].digest);
-    assert!(Arc::ptr_eq(&first, &seen.read(&list("x"), &none).unwrap()));
+    let other = held.read(&list("y"), &none).unwrap();
+    assert_ne!(first.list.tools[0].digest, other.list.tools[0].digest);
+    assert!(Arc::ptr_eq(&first, &held.read(&list("x"), &none).unwrap()));
     // Other servers have other tools now.
-    let foreign = Arc::new(HashSet::from(["x".into()]));
+    let foreign = Arc::new(Names::from_iter(["x".into()]));
     assert!(!Arc::ptr_eq(
         &first,
-        &seen.read(&list("x"), &foreign).unwrap()
+        &held.read(&list("x"), &foreign).unwrap()
     ));
     for number in 0..20 {
-        seen.read(&list(&number.to_string()), &none).unwrap();
+        held.read(&list(&number.to_string()), &none).unwrap();
     }
-    assert!(!Arc::ptr_eq(&first, &seen.read(&list("x"), &none).unwrap()));
-    assert!(
-        seen.read(&Bytes::from_static(b"[\"\xff\"]"), &none)
-            .is_err()
-    );
+    assert!(!Arc::ptr_eq(&first, &held.read(&list("x"), &none).unwrap()));
+    assert!(held.read("[\"", &none).is_err());
+}
+
+/// A list with an approved tool, a changed one, two of one name, a new one, and entries that nobody can call.
+fn mixed(mode: PinningMode) -> (Held, Value) {
+    let good = tool("good", json!({}));
+    let old = tool("changed", json!({"title": "before"}));
+    let of = |tool: &Value| ApprovedTool {
+        name: tool["name"].as_str().unwrap().into(),
+        digest: digest(tool).to_string(),
+    };
+    let twice = tool("twice", json!({}));
+    let pinning = Pinning {
+        mode,
+        approved: vec![of(&good), of(&old), of(&twice)],
+        ..Pinning::default()
+    };
+    let changed = tool("changed", json!({"title": "after"}));
+    let tools = json!([7, twice, changed, good, {"title": "x"}, twice, tool("new", json!({}))]);
+    (Held::new(Arc::new(Pins::new(&pinning))), tools)
+}
+
+#[test]
+fn what_clients_do_not_see_and_what_they_may_call() {
+    use PinningMode::{Enforce, Observe, Off};
+    let names = ["good", "changed", "twice", "new", "gone", ""];
+    for (mode, withheld, callable) in [
+        (Off, &[][..], &names[..]),
+        (Observe, &[][..], &names[..]),
+        (Enforce, &[0, 1, 2, 4, 5, 6][..], &names[..1]),
+    ] {
+        let (held, tools) = mixed(mode);
+        let judged = held.read(&tools.to_string(), &Arc::default()).unwrap();
+        assert_eq!(judged.withheld, withheld, "{mode:?}");
+        for name in names {
+            assert_eq!(
+                may_be_called(held.pins(), &judged.list, name),
+                callable.contains(&name),
+                "{mode:?} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_on_two_pages_is_ambiguous() {
+    let good = tool("good", json!({}));
+    let evil = tool("good", json!({"title": "evil"}));
+    let page = |tools: Value| Arc::new(List::read(&tools.to_string(), &Names::default()).unwrap());
+    let pins = Pins::new(&Pinning {
+        mode: PinningMode::Enforce,
+        approved: vec![ApprovedTool {
+            name: "good".into(),
+            digest: digest(&good).to_string(),
+        }],
+        ..Pinning::default()
+    });
+    let first = page(json!([good, 7]));
+    let joined = List::joined(&[
+        Arc::clone(&first),
+        page(json!([tool("b", json!({})), evil])),
+    ]);
+    assert_eq!(joined.entries, 4);
+    let places: Vec<usize> = joined.tools.iter().map(|tool| tool.place).collect();
+    assert_eq!(places, [0, 2, 3]);
+    assert!(may_be_called(&pins, &first, "good"));
+    assert!(!may_be_called(&pins, &joined, "good"));
+}
+
+#[test]
+fn several_definitions_of_a_name_can_be_approved() {
+    let (one, other) = (tool("a", json!({})), tool("a", json!({"title": "A"})));
+    let of = |tool: &Value| ApprovedTool {
+        name: "a".into(),
+        digest: digest(tool).to_string(),
+    };
+    let pins = Pins::new(&Pinning {
+        mode: PinningMode::Enforce,
+        approved: vec![of(&one), of(&other)],
+        ..Pinning::default()
+    });
+    for tool in [&one, &other] {
+        assert_eq!(pins.state(&read(&json!([tool]))[0]), State::Approved);
+    }
+    let third = tool("a", json!({"title": "B"}));
+    assert_eq!(pins.state(&read(&json!([third]))[0]), State::Changed);
 }

@@ -1,7 +1,7 @@
 //! MCP servers: from their written `spec` to where to send and with which credentials.
 
 use http::HeaderName;
-use parapet_crds::mcp_server::McpServerSpec;
+use parapet_crds::mcp_server::{MEMBERS, McpServerSpec};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::{McpServerEntry, SecretId};
 use parapet_policy::diagnostic::Diagnostic;
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::error;
 use crate::mcp::backend::{Backend, Http};
+use crate::mcp::pinning::pinned::Pinned;
 use crate::mcp::server::Server;
 use crate::upstream::{Location, named_value};
 
@@ -35,6 +36,7 @@ pub(super) fn server(
         tools: Default::default(),
         definitions: Default::default(),
         annotations: Default::default(),
+        pinned: Default::default(),
     };
     let mut say = |path: &str, message: String| {
         said.push(error(entry.source.clone(), path, message));
@@ -72,6 +74,9 @@ pub(super) fn server(
             }
         }
     }
+    let per_caller = spec.auth.is_some() || !spec.pass_headers.is_empty();
+    let pinning = spec.pinning.clone().unwrap_or_default();
+    server.pinned = Pinned::new(&pinning, place(entry), per_caller);
     server.tools = spec
         .tools
         .into_iter()
@@ -84,6 +89,13 @@ pub(super) fn server(
         None => {}
     }
     server
+}
+
+/// What the resource says of where the server is. It is compared, and never shown.
+fn place(entry: &McpServerEntry) -> String {
+    let members = MEMBERS.iter().map(|member| entry.spec.get(*member));
+    let said: Vec<_> = members.flatten().map(ToString::to_string).collect();
+    said.join(" ")
 }
 
 type Headers = Vec<(HeaderName, http::HeaderValue)>;

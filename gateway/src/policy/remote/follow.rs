@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-mod jitter;
+pub(super) mod jitter;
 mod preparing;
 
 use jitter::Jitter;

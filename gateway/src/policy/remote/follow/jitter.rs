@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 /// Spreads what many gateways do at the same interval. It need not be hard to guess.
-pub(super) struct Jitter(u64);
+pub(in crate::policy::remote) struct Jitter(u64);
 
 impl Jitter {
-    pub(super) fn new() -> Self {
+    pub(in crate::policy::remote) fn new() -> Self {
         use std::hash::{BuildHasher as _, RandomState};
         Self(RandomState::new().hash_one(0) | 1)
     }
 
     /// `least`, and up to `more` on top.
-    pub(super) fn add(&mut self, least: Duration, more: Duration) -> Duration {
+    pub(in crate::policy::remote) fn add(&mut self, least: Duration, more: Duration) -> Duration {
         // xorshift
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
