@@ -11,6 +11,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -24,6 +27,7 @@ use super::address::AddressRules;
 use super::error::UpstreamError;
 use super::origin::Origin;
 use super::outgoing::Outgoing;
+use super::peer::PeerTls;
 
 /// What the connector needs to know.
 #[derive(Clone, Debug)]
@@ -69,6 +73,8 @@ pub enum ConnectorError {
 #[derive(Clone)]
 pub struct Connector {
     tls: Arc<Trust>,
+    /// Takes the place of `tls`, for origins that have no peer of their own.
+    peer: Option<PeerTls>,
     settings: Arc<ArcSwap<Settings>>,
 }
 
@@ -93,6 +99,7 @@ impl Connector {
             .map_or_else(|| Ok(Vec::new()), authorities)?;
         Ok(Self {
             tls: Arc::new(trust(extra, None)),
+            peer: None,
             settings: Arc::new(ArcSwap::from_pointee(Settings {
                 rules: AddressRules::default(),
                 timeout: config.timeout,
@@ -116,6 +123,7 @@ impl Connector {
             .transpose()?;
         Ok(Self {
             tls: Arc::new(trust(extra, identity)),
+            peer: None,
             settings: Arc::clone(&self.settings),
         })
     }
@@ -131,9 +139,19 @@ impl Connector {
     /// In words, when they can't be read.
     pub fn trusting_only(&self, pem: &[u8]) -> Result<Self, String> {
         Ok(Self {
-            tls: Arc::new(Ok(only(pem)?)),
+            tls: Arc::new(Ok(client_config(only(certificates(pem)?)?, None)?)),
+            peer: None,
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// The same way out, under the same rules, for a peer with which TLS is special.
+    #[must_use]
+    pub fn to_peer(&self, peer: PeerTls) -> Self {
+        Self {
+            peer: Some(peer),
+            ..self.clone()
+        }
     }
 
     /// Connects.
@@ -169,13 +187,16 @@ impl Connector {
         if !origin.tls() {
             return Ok(Outgoing::plain(stream));
         }
-        let tls = self
-            .tls
-            .as_ref()
-            .as_ref()
+        let peer = origin.peer().or(self.peer.as_ref());
+        let usual = || self.tls.as_ref().as_ref();
+        let tls = peer
+            .map_or_else(usual, |peer| Ok(peer.connector()))
             .map_err(|reason| unreachable(reason.clone()))?;
-        let name = ServerName::try_from(origin.host().to_owned())
-            .map_err(|e| unreachable(e.to_string()))?;
+        let name = match peer.and_then(PeerTls::server_name) {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(origin.host().to_owned())
+                .map_err(|e| unreachable(e.to_string()))?,
+        };
         let stream = tls
             .connect(name, stream)
             .await
@@ -247,7 +268,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectorErr
     certificates(&pem).map_err(fail)
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| e.to_string())?;
@@ -262,7 +283,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// A certificate chain and its key.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn read_identity(chain: &Path, key: &Path) -> Result<Identity, ConnectorError> {
     let fail = |path: &Path, reason: String| ConnectorError::Identity {
@@ -280,36 +301,45 @@ fn read_identity(chain: &Path, key: &Path) -> Result<Identity, ConnectorError> {
 }
 
 fn trust(extra: Vec<CertificateDer<'static>>, identity: Option<Identity>) -> Trust {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier =
-        Verifier::new_with_extra_roots(extra, Arc::clone(&provider)).map_err(|e| e.to_string())?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    client_config(system(extra)?, identity)
+}
+
+type Verifies = Arc<dyn ServerCertVerifier>;
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// Trust in the system's authorities and in these.
+pub(super) fn system(extra: Vec<CertificateDer<'static>>) -> Result<Verifies, String> {
+    let verifier = Verifier::new_with_extra_roots(extra, provider()).map_err(|e| e.to_string())?;
+    Ok(Arc::new(verifier))
+}
+
+/// Trust in these authorities and in no other.
+pub(super) fn only(authorities: Vec<CertificateDer<'static>>) -> Result<Verifies, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in authorities {
+        roots.add(certificate).map_err(|e| e.to_string())?;
+    }
+    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+    let verifier = builder.build().map_err(|e| e.to_string())?;
+    Ok(verifier)
+}
+
+/// TLS with a peer that is verified like this, and shown this.
+pub(super) fn client_config(verifier: Verifies, identity: Option<Identity>) -> Trust {
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(verifier);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder
             .with_client_auth_cert(chain, key)
             .map_err(|e| e.to_string())?,
     };
-    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Trust in these authorities and in no other.
-fn only(pem: &[u8]) -> Trust {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
-        roots.add(certificate).map_err(|e| e.to_string())?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(TlsConnector::from(Arc::new(config)))
 }

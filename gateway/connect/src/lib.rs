@@ -11,6 +11,7 @@ mod decode;
 mod error;
 mod origin;
 mod outgoing;
+mod peer;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use decode::{DecodeError, Decoder};
 pub use error::{UpstreamError, cut};
 pub use origin::{Origin, OriginError};
 pub use outgoing::Outgoing;
+pub use peer::{PeerError, PeerSettings, PeerTls};
 
 /// When the kernel asks a silent peer whether it still lives, and how often before it gives up: within a minute
 /// a client whose machine is gone no longer holds an upstream call.

@@ -6,9 +6,14 @@ use std::sync::Arc;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 
-/// Scheme, host and port. Cheap to clone; equal origins share connections.
+use super::peer::PeerTls;
+
+/// Scheme, host and port, and what is special about TLS there. Cheap to clone; equal origins share connections.
 #[derive(Clone, Debug)]
-pub struct Origin(Arc<Inner>);
+pub struct Origin {
+    inner: Arc<Inner>,
+    peer: Option<PeerTls>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -64,55 +69,69 @@ impl Origin {
         let port = authority.port_u16().unwrap_or(default);
         let header = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
         let name = format!("{}:{port}", authority.host()).into();
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             tls,
             host,
             port,
             authority: authority.clone(),
             header,
             name,
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            peer: None,
+        })
+    }
+
+    /// The same place, where TLS is special.
+    #[must_use]
+    pub fn with_peer(self, peer: Option<PeerTls>) -> Self {
+        Self { peer, ..self }
+    }
+
+    pub(super) const fn peer(&self) -> Option<&PeerTls> {
+        self.peer.as_ref()
     }
 
     /// Whether it is `https`.
     pub fn tls(&self) -> bool {
-        self.0.tls
+        self.inner.tls
     }
 
     /// The host without brackets.
     pub fn host(&self) -> &str {
-        &self.0.host
+        &self.inner.host
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.0.port
+        self.inner.port
     }
 
     /// Host and port, for messages.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.inner.name
     }
 
     /// The same, to be kept.
     pub fn shared_name(&self) -> Arc<str> {
-        Arc::clone(&self.0.name)
+        Arc::clone(&self.inner.name)
     }
 
     /// The value of the `host` header.
     pub fn host_header(&self) -> HeaderValue {
-        self.0.header.clone()
+        self.inner.header.clone()
     }
 
     /// The whole URL of a path here, as HTTP/2 wants it.
     pub fn absolute(&self, path: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(if self.0.tls {
+        parts.scheme = Some(if self.inner.tls {
             Scheme::HTTPS
         } else {
             Scheme::HTTP
         });
-        parts.authority = Some(self.0.authority.clone());
+        parts.authority = Some(self.inner.authority.clone());
         parts.path_and_query = Some(path);
         // All three parts are there, which is all that is asked.
         Uri::from_parts(parts).unwrap_or_default()
@@ -121,10 +140,11 @@ impl Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.tls == other.0.tls
-                && self.0.port == other.0.port
-                && self.0.host == other.0.host)
+        let same_place = Arc::ptr_eq(&self.inner, &other.inner)
+            || (self.inner.tls == other.inner.tls
+                && self.inner.port == other.inner.port
+                && self.inner.host == other.inner.host);
+        same_place && self.peer == other.peer
     }
 }
 
@@ -132,9 +152,9 @@ impl Eq for Origin {}
 
 impl Hash for Origin {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.host.hash(state);
-        self.0.port.hash(state);
-        self.0.tls.hash(state);
+        self.inner.host.hash(state);
+        self.inner.port.hash(state);
+        self.inner.tls.hash(state);
     }
 }
 
