@@ -27,6 +27,7 @@ pub mod read;
 pub mod resource;
 #[cfg(feature = "kube")]
 pub mod status;
+pub mod tls;
 pub mod virtual_account;
 
 /// The API group of every resource.

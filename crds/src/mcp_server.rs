@@ -8,12 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::collaborator::Collaborator;
 use crate::resource::Spec;
+use crate::tls::Tls;
 
+mod auth;
 mod openapi;
 mod pinning;
 mod problems;
 mod tool;
 
+pub use auth::{
+    AUTH_MEMBERS, ClientAuth, ClientCredentials, McpAuth, PerUser, TokenExchange, TokenType,
+};
 pub use openapi::{OpenApi, OperationSelector};
 pub use pinning::{ApprovedTool, MAX_AGE, Pinning, PinningMode};
 pub use tool::McpTool;
@@ -33,11 +38,14 @@ pub struct McpServerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = "^https?://"))]
     pub url: Option<String>,
+    /// How the server is known at an `https` URL, and what it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Sent to the server with every request. The caller's own `Authorization` never is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub headers: BTreeMap<String, PlainOrSecret>,
-    /// How callers show the server who they are, beside `headers`.
+    /// How the server is shown who calls, beside `headers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<McpAuth>,
     /// Headers of the caller's request that go on to the server. Not for credentials of the gateway's own.
@@ -62,30 +70,6 @@ pub const MEMBERS: &[&str] = &["url"];
 
 impl Spec for McpServerSpec {
     const KIND: &'static str = "MCPServer";
-}
-
-/// How callers show a server who they are.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "kube", derive(kube::KubeSchema))]
-#[cfg_attr(feature = "kube", x_kube(cel, validation = crate::status::exactly_one(AUTH_MEMBERS, "way")))]
-#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct McpAuth {
-    /// Each caller sends credentials of their own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_user: Option<PerUser>,
-}
-
-/// The members of [`McpAuth`], exactly one of which is given. Sorted.
-pub const AUTH_MEMBERS: &[&str] = &["perUser"];
-
-/// Each caller sends credentials of their own, in the header `x-tfy-mcp-headers`: `{"server": {"Header": "value"}}`.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PerUser {
-    /// The headers that callers may give there. They win over `headers`.
-    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
-    pub headers: Vec<String>,
 }
 
 /// Whether what a server returns may steer an agent.

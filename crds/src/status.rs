@@ -76,6 +76,12 @@ pub(crate) fn one_authority() -> Rule {
     Rule::new("!has(self.ca) || !has(self.caFile)").message("give ca or caFile, not both")
 }
 
+/// Neither is of any use alone.
+pub(crate) fn certificate_with_key() -> Rule {
+    Rule::new("has(self.clientCertificate) == has(self.clientKey)")
+        .message("clientCertificate and clientKey belong together")
+}
+
 /// Adds to the schema of a list of rules what only admission needs: the published short names, which a server would
 /// silently drop otherwise, and what a rule must say.
 pub(crate) fn admit_rules(list: &mut schemars::Schema) {

@@ -15,6 +15,7 @@ use parapet_bus::nats::RecordQueue;
 use parapet_console::Console;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::diagnostic::Severity;
+use prometheus::IntCounterVec;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -23,6 +24,7 @@ use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
 use crate::identity::Refresher;
+use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::policy::live::LivePolicy;
@@ -148,6 +150,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         sharing.records(),
         page,
     )?;
+    let token_calls = metrics.token_calls();
     let shown = Shown {
         metrics,
         records: counts,
@@ -213,7 +216,12 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         let sightings = Arc::clone(&sightings);
         move |snapshot: &Snapshot| sightings.follow(snapshot.mcp.followed())
     });
-    let to = (records, head, sightings);
+    let to = ForTraffic {
+        records,
+        head,
+        sightings,
+        token_calls,
+    };
     let server = start_traffic(args, threads, limits, &live, &connector, to)?;
     let in_flight = Arc::clone(server.in_flight());
     live.on_change({
@@ -277,6 +285,14 @@ enum KeptUp {
     Bus(Following),
 }
 
+/// What traffic threads get beside policy and the way out.
+struct ForTraffic {
+    records: Records,
+    head: Option<Head>,
+    sightings: Arc<Sightings>,
+    token_calls: IntCounterVec,
+}
+
 /// Starts the traffic threads. What they hold of the records' queue goes with them.
 fn start_traffic(
     args: &Serve,
@@ -284,8 +300,14 @@ fn start_traffic(
     limits: EdgeLimits,
     live: &LivePolicy,
     connector: &Connector,
-    (records, head, sightings): (Records, Option<Head>, Arc<Sightings>),
+    shared: ForTraffic,
 ) -> anyhow::Result<Server> {
+    let ForTraffic {
+        records,
+        head,
+        sightings,
+        token_calls,
+    } = shared;
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
             certificate: certificate.clone(),
@@ -305,6 +327,12 @@ fn start_traffic(
         connector.clone(),
         tokio::runtime::Handle::current(),
     ));
+    let tokens = Arc::new(Tokens::new(
+        Arc::clone(&client),
+        connector.clone(),
+        tokio::runtime::Handle::current(),
+        token_calls,
+    ));
     let trace_content = args.trace_content as usize;
     let session_keys = args.session_keys.as_ref();
     let sealer = match session_keys.or(args.policy.bus.gateway_keys.as_ref()) {
@@ -317,6 +345,7 @@ fn start_traffic(
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
         sealer: Arc::clone(&sealer),
         sightings: Arc::clone(&sightings),
+        tokens: Arc::clone(&tokens),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,

@@ -23,6 +23,7 @@ use parapet_policy::record::End;
 
 use crate::edge::{Body, Handler};
 use crate::llm::Dialect;
+use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::pipeline::recording::{Recording, Sink};
@@ -43,6 +44,8 @@ pub struct Gateway {
     pub(crate) sealer: Arc<Sealer>,
     /// What was seen of MCP servers' tools.
     pub(crate) sightings: Arc<Sightings>,
+    /// Tokens for MCP servers.
+    pub(crate) tokens: Arc<Tokens>,
     /// The way to guardrail services.
     pub client: Arc<dyn HttpClient>,
     /// Where records go.

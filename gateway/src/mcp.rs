@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod method;
 pub(crate) mod mirror;
+pub(crate) mod oauth;
 #[cfg_attr(
     not(test),
     expect(

@@ -21,9 +21,10 @@ pub use demo::{Demo, Step, ToolCall};
 pub(crate) use location::{Location, Sent, named_value, send};
 pub use parapet_connect::{
     AddressRules, Cidr, CidrError, Connector, ConnectorConfig, ConnectorError, Dial, Origin,
-    OriginError, SharedClient, UpstreamError,
+    OriginError, PeerTls, SharedClient, UpstreamError,
 };
 pub use pool::{Pool, PoolLimits};
+pub(crate) use provider::secret_value;
 pub use provider::{
     ANTHROPIC_BASE, ANTHROPIC_VERSION, Dialect, Endpoint, HttpAccount, OPENAI_BASE, ProviderError,
     ReadyProvider,

@@ -2,15 +2,18 @@
 
 mod access;
 mod bad_input;
+mod exchange;
 mod guarded;
 mod guarded_sessions;
 mod hooks;
 mod keep_alive;
 mod leaving;
 mod mirrored;
+mod oauth;
 mod pinning;
 mod policies;
 mod sessions;
 mod settings;
 mod stateless;
 mod support;
+mod tls;

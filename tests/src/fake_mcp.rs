@@ -116,6 +116,17 @@ impl FakeMcp {
         Ok(Self { fake, state })
     }
 
+    /// Starts a server behind TLS.
+    ///
+    /// # Errors
+    /// When no local port can be had.
+    pub async fn start_tls(config: rustls::ServerConfig) -> Result<Self> {
+        let state = Arc::new(State::new(Manner::default()));
+        let answering = Arc::clone(&state);
+        let fake = Fake::start_tls(config, move |call| answer(&answering, call)).await?;
+        Ok(Self { fake, state })
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         format!("http://{}/mcp", self.fake.addr())

@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer that signs with real keys, rotates them, and misbehaves when told to.
+//! An OpenID Connect issuer that signs with real keys, rotates them, gives clients tokens, and misbehaves when told to.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +16,10 @@ use rcgen::{
 use serde_json::{Value, json};
 
 use crate::fake::{Call, Fake, Reply, Step};
+
+mod token;
+
+pub use token::{TokenMood, TokenRequest};
 
 /// The audience of [`claims`].
 pub const AUDIENCE: &str = "parapet";
@@ -165,6 +169,7 @@ struct Realm {
     keys: Vec<SigningKey>,
     mood: Mood,
     cache_control: Option<String>,
+    desk: token::Desk,
 }
 
 /// A running issuer with several realms, each an issuer of its own below its path. It stops when dropped.
@@ -220,6 +225,35 @@ impl Issuer {
         self.with(realm, |realm| realm.cache_control = Some(value.to_owned()));
     }
 
+    /// Where a realm's clients get tokens.
+    pub fn token_url(&self, realm: &str) -> String {
+        format!("{}/token", self.name(realm))
+    }
+
+    /// A realm knows this client from now on.
+    pub fn add_client(&self, realm: &str, id: &str, secret: &str) {
+        self.with(realm, |realm| {
+            realm.desk.clients.insert(id.to_owned(), secret.to_owned());
+        });
+    }
+
+    /// A realm's tokens hold for so many seconds.
+    pub fn token_lifetime(&self, realm: &str, seconds: u64) {
+        self.with(realm, |realm| realm.desk.lifetime = Some(seconds));
+    }
+
+    /// A realm's token endpoint behaves like this from now on.
+    pub fn token_mood(&self, realm: &str, mood: TokenMood) {
+        self.with(realm, |realm| realm.desk.mood = mood);
+    }
+
+    /// The requests for tokens that came to a realm.
+    pub fn token_requests(&self, realm: &str) -> Vec<TokenRequest> {
+        let mut found = Vec::new();
+        self.with(realm, |realm| found.clone_from(&realm.desk.requests));
+        found
+    }
+
     /// How often a realm's keys were asked for.
     pub fn fetches(&self, realm: &str) -> usize {
         let path = format!("/{realm}/keys");
@@ -239,16 +273,19 @@ pub fn name(addr: SocketAddr, realm: &str) -> String {
 }
 
 fn answer(realms: &Mutex<BTreeMap<String, Realm>>, call: &Call) -> Reply {
-    let realms = realms.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut realms = realms.lock().unwrap_or_else(PoisonError::into_inner);
     let host = call.header("host").unwrap_or_default();
     let mut parts = call.path.trim_start_matches('/').splitn(2, '/');
     let (Some(name), Some(document)) = (parts.next(), parts.next()) else {
         return Reply::json(404, &json!({}));
     };
-    let Some(realm) = realms.get(name) else {
+    let Some(realm) = realms.get_mut(name) else {
         return Reply::json(404, &json!({}));
     };
     let issuer = format!("http://{host}/{name}");
+    if document == "token" {
+        return realm.desk.answer(call, &realm.keys, &issuer);
+    }
     match (document, &realm.mood) {
         (_, Mood::Broken) => Reply::new(500, "text/plain", "SECRET-DOCUMENT"),
         (_, Mood::Redirect(to)) => Reply::new(302, "text/plain", "").header("location", to),

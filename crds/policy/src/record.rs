@@ -237,15 +237,15 @@ pub struct GuardrailRecord {
     pub calls: Vec<NetworkCall>,
 }
 
-/// One call of a guardrail to its service.
+/// One call over the network: of a guardrail to its service, or for a token.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct NetworkCall {
     /// Host and port.
     pub server: Arc<str>,
     /// The status, when an answer arrived.
     pub status: Option<u16>,
-    /// Why there was none, as a fixed word: `unavailable`, `address_refused`, `too_large`, `bad_answer`, or `dropped` when
-    /// nobody waited any longer.
+    /// Why there was none, or none of use, as a fixed word: `unavailable`, `address_refused`, `too_large`, `bad_answer`, or
+    /// `dropped` when nobody waited any longer; of a token endpoint also `timeout`, `refused` and `failed`.
     #[serde(default, deserialize_with = "word::read_optional")]
     pub error: Option<Word>,
     /// When it began, microseconds since the request's start.
@@ -303,12 +303,15 @@ pub struct Attempt {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub finish_reasons: Vec<Word>,
-    /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`, or `dropped` when a guardrail or the
-    /// client ended it before its answer began.
+    /// Why it failed, as a fixed word: `refused`, `timeout`, `cut`, `bad_answer`, `no_token` when no token for it could be
+    /// had, or `dropped` when a guardrail or the client ended it before its answer began.
     #[serde(default, deserialize_with = "word::read_optional")]
     pub error: Option<Word>,
     /// Whether its answer was read to the end.
     pub complete: bool,
+    /// The calls that had to be made before it: to a token endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<NetworkCall>,
     /// The number of its span.
     #[serde(skip)]
     pub span: u32,

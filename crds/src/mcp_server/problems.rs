@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AUTH_MEMBERS, MEMBERS, McpServerSpec, is_of_protocol, refused_header};
+use super::{MEMBERS, McpServerSpec, refused_header};
 
 impl McpServerSpec {
     /// What is wrong with it, as (path, message).
@@ -26,17 +26,11 @@ impl McpServerSpec {
             }
         }
         if let Some(auth) = &self.auth {
-            if auth.per_user.is_none() {
-                let message = format!("give exactly one way: {}", AUTH_MEMBERS.join(", "));
-                found.push(("spec.auth".to_owned(), message));
-            }
-            let per_user = auth.per_user.iter().flat_map(|per_user| &per_user.headers);
-            for (index, name) in per_user.enumerate() {
-                if is_of_protocol(name) {
-                    let message = format!("{name:?} belongs to the protocol or to the gateway");
-                    found.push((format!("spec.auth.perUser.headers[{index}]"), message));
-                }
-            }
+            found.extend(auth.problems(self.headers.keys()));
+        }
+        if let Some(tls) = &self.tls {
+            let problems = tls.problems(self.url.as_deref()).into_iter();
+            found.extend(problems.map(|message| ("spec.tls".to_owned(), message.to_owned())));
         }
         if let Some(pinning) = &self.pinning {
             let below = pinning.problems().into_iter();

@@ -272,6 +272,17 @@ impl Identities {
         Ok(identity)
     }
 
+    /// The token that a request is let in by, when an identity provider has issued it. A machine's own token is none: it is
+    /// between the machine and the gateway.
+    pub fn issued_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let token = token(headers)?;
+        if self.token(&self.hasher.digest(token)).is_some() {
+            return None;
+        }
+        self.authenticate(headers).ok()?;
+        std::str::from_utf8(token).ok()
+    }
+
     /// Whether the keys that a token was verified with are still its issuer's.
     fn is_current(&self, entry: &Entry) -> bool {
         let issuer = self.issuers.get(entry.by.issuer);

@@ -30,6 +30,7 @@ mod pinning;
 mod post;
 mod relay;
 mod stream;
+mod token;
 mod upstream;
 
 /// A request that was let in.

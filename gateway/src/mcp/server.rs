@@ -13,6 +13,7 @@ use parapet_policy::subject::Subjects;
 use super::backend::Backend;
 use super::definitions::Definitions;
 use super::mirror::memory::Memory;
+use super::oauth::OAuth;
 use super::pinning::pinned::Pinned;
 use super::pinning::sightings::Followed;
 use super::surfaces::Parsed;
@@ -60,6 +61,8 @@ pub(crate) struct Server {
     pub(crate) collaborators: Option<Subjects>,
     /// What answers its clients; none when the resource cannot be made ready.
     pub(crate) backend: Option<Backend>,
+    /// Tokens that it is shown; none when they are not got from an authorization server.
+    pub(crate) oauth: Option<Arc<OAuth>>,
     /// Sent with every request.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers of the caller's request that go on.
@@ -85,6 +88,7 @@ impl Server {
             namespace: "default".into(),
             collaborators: None,
             backend: None,
+            oauth: None,
             headers: Vec::new(),
             pass_headers: Vec::new(),
             user_headers: Vec::new(),

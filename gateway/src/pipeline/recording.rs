@@ -140,6 +140,11 @@ impl Recording {
         first
     }
 
+    /// Reserves a number for the span of a call.
+    pub(crate) fn number(&self) -> u32 {
+        self.numbers(1)
+    }
+
     /// Notes the calls of one guardrail.
     pub(super) fn calls(&self) -> Calls {
         let trace = self.with(|record| record.trace.clone());

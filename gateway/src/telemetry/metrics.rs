@@ -275,6 +275,11 @@ impl Metrics {
         }
     }
 
+    /// Counts calls of token endpoints.
+    pub(crate) fn token_calls(&self) -> IntCounterVec {
+        self.mcp.token_calls.clone()
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self, now: &Now<'_>) -> String {
         TextEncoder::new()

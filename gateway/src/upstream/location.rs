@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use parapet_connect::{Origin, UpstreamError};
+use parapet_connect::{Origin, PeerTls, UpstreamError};
 use zeroize::Zeroizing;
 
 use super::call::{CallLimits, UpstreamResponse, exchange};
@@ -36,6 +36,14 @@ impl Location {
         Ok(Self { origin, target })
     }
 
+    /// The same place, where TLS is special.
+    pub(crate) fn with_tls(self, tls: Option<PeerTls>) -> Self {
+        Self {
+            origin: self.origin.with_peer(tls),
+            ..self
+        }
+    }
+
     /// Host and port.
     pub(crate) fn server(&self) -> Arc<str> {
         self.origin.shared_name()
@@ -51,6 +59,7 @@ impl std::fmt::Debug for Location {
 }
 
 /// What is sent.
+#[derive(Clone)]
 pub(crate) struct Sent {
     /// The method.
     pub(crate) method: Method,

@@ -266,7 +266,7 @@ impl HttpBackend {
 }
 
 /// A header value that never shows in `Debug` and whose memory is wiped when the last copy is dropped.
-pub(super) fn secret_value(secret: Zeroizing<String>) -> Option<HeaderValue> {
+pub(crate) fn secret_value(secret: Zeroizing<String>) -> Option<HeaderValue> {
     struct Owner(Zeroizing<String>);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {

@@ -23,6 +23,7 @@ use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::Planned;
 use crate::mcp::method;
+use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::{Scope, Sealer};
 use crate::mcp::server::Server;
@@ -45,6 +46,8 @@ pub(super) struct Exchange {
     pub(super) pool: Rc<Pool>,
     /// What was seen of servers' tools.
     pub(super) sightings: Arc<Sightings>,
+    /// Tokens for servers.
+    pub(super) tokens: Arc<Tokens>,
     identity: Arc<Identity>,
     pub(super) server: Arc<Server>,
     pub(super) version: Version,
@@ -72,6 +75,7 @@ impl Exchange {
             sealer: gateway.sealer.clone(),
             pool: gateway.upstreams.pool().clone(),
             sightings: gateway.sightings.clone(),
+            tokens: gateway.tokens.clone(),
             identity: admitted.identity,
             server: admitted.server,
             version,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use parapet_policy::record::Attempt;
 use tokio::sync::oneshot;
 
 use super::backend::Wanted;
 use super::exchange::Exchange;
+use super::token;
 use crate::mcp::envelope::Kind;
 use crate::mcp::error::RpcError;
 use crate::mcp::method;
@@ -124,22 +125,58 @@ pub(super) async fn call(
         });
         (recording, attempt, start_us)
     });
-    let call = send(exchange.pool.clone(), location.clone(), sent, limits);
-    let result = match exchange.version.era {
-        Era::Modern => call.await,
-        Era::Legacy => going_on(call).await,
+    let place = noted.map(|(recording, attempt, _)| (recording, attempt));
+    let result = match &exchange.server.oauth {
+        None => Ok(once(exchange, location, sent, limits).await),
+        // Away from the frame of those that need no token.
+        Some(_) => Box::pin(with_token(exchange, location, (sent, limits), place)).await,
     };
     if let Some((recording, attempt, start_us)) = noted {
         let took_us = recording.now_us() - start_us;
         recording.with(|record| {
             if let Some(attempt) = record.attempts.get_mut(attempt) {
                 attempt.took_us = took_us;
-                attempt.status = result.as_ref().ok().map(|answer| answer.status.as_u16());
-                attempt.error = result.as_ref().err().map(UpstreamError::word);
+                match &result {
+                    Ok(Ok(answer)) => attempt.status = Some(answer.status.as_u16()),
+                    Ok(Err(error)) => attempt.error = Some(error.word()),
+                    Err(_) => attempt.error = Some("no_token"),
+                }
             }
         });
     }
-    Ok(result?)
+    Ok(result??)
+}
+
+/// What came of one sending.
+type Answered = Result<UpstreamResponse, UpstreamError>;
+
+async fn once(exchange: &Exchange, to: &Location, sent: Sent, limits: CallLimits) -> Answered {
+    let call = send(exchange.pool.clone(), to.clone(), sent, limits);
+    match exchange.version.era {
+        Era::Modern => call.await,
+        Era::Legacy => going_on(call).await,
+    }
+}
+
+/// Sends with a token, and once more with another one when the server refuses it. The error is that there is no token.
+async fn with_token(
+    exchange: &Exchange,
+    to: &Location,
+    (mut sent, limits): (Sent, CallLimits),
+    noted: Option<(&Recording, usize)>,
+) -> Result<Answered, RpcError> {
+    let mut shown = token::show(exchange, &mut sent.headers, noted).await?;
+    let mut again = sent.clone();
+    let answered = once(exchange, to, sent, limits).await;
+    match (&mut shown, &answered) {
+        (Some(shown), Ok(answer)) if answer.status == StatusCode::UNAUTHORIZED => {
+            if !shown.again(&mut again.headers).await? {
+                return Ok(answered);
+            }
+        }
+        (Some(_) | None, Ok(_) | Err(_)) => return Ok(answered),
+    }
+    Ok(once(exchange, to, again, limits).await)
 }
 
 /// How long a server may take to answer one message, and be silent in the middle: a tool may work, and a person may be

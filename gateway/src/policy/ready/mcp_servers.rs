@@ -3,17 +3,19 @@
 use http::HeaderName;
 use parapet_crds::mcp_server::{MEMBERS, McpServerSpec};
 use parapet_crds::read::Secrets;
-use parapet_policy::bundle::{McpServerEntry, SecretId};
+use parapet_policy::bundle::McpServerEntry;
 use parapet_policy::diagnostic::Diagnostic;
-use parapet_policy::secret::PlainOrSecret;
 use parapet_policy::subject::Subjects;
-use zeroize::Zeroizing;
 
 use super::error;
 use crate::mcp::backend::{Backend, Http};
 use crate::mcp::pinning::pinned::Pinned;
 use crate::mcp::server::Server;
 use crate::upstream::{Location, named_value};
+
+mod access;
+
+use access::{Access, Missing};
 
 /// Makes a server ready. One that cannot be called is there all the same: callers are told so, and nobody else gets its
 /// name.
@@ -30,6 +32,7 @@ pub(super) fn server(
             .as_ref()
             .map(|subjects| Subjects::new(subjects)),
         backend: None,
+        oauth: None,
         headers: Vec::new(),
         pass_headers: Vec::new(),
         user_headers: Vec::new(),
@@ -45,11 +48,25 @@ pub(super) fn server(
         say("spec", "this server is not of this version".to_owned());
         return server;
     };
-    // A Secret that does not exist is the compiler's to say; without it the server is not called.
-    let Some(headers) = headers(&spec, entry, secrets, &mut say) else {
-        return server;
+    let access = Access { entry, secrets };
+    // What callers and servers are to know each other by is there as a whole, or the server is not called.
+    let known = headers(&spec, access).and_then(|headers| {
+        let tls = access.tls(spec.tls.as_ref(), "spec.tls")?;
+        Ok((headers, tls, access.oauth(spec.auth.as_ref())?))
+    });
+    let tls = match known {
+        Ok((headers, tls, oauth)) => {
+            server.headers = headers;
+            server.oauth = oauth.map(Into::into);
+            tls
+        }
+        // A Secret that does not exist is the compiler's to say.
+        Err(Missing::Secret) => return server,
+        Err(Missing::Unusable(path, reason)) => {
+            say(&path, reason);
+            return server;
+        }
     };
-    server.headers = headers;
     let per_user = spec.auth.as_ref().and_then(|auth| auth.per_user.as_ref());
     let per_user = per_user.map_or(&[][..], |per_user| &per_user.headers);
     for (path, names, into) in [
@@ -74,7 +91,10 @@ pub(super) fn server(
             }
         }
     }
-    let per_caller = spec.auth.is_some() || !spec.pass_headers.is_empty();
+    // A token of the gateway's own is the same for all callers.
+    let auth = spec.auth.as_ref();
+    let own = auth.is_some_and(|auth| auth.client_credentials.is_none());
+    let per_caller = own || !spec.pass_headers.is_empty();
     let pinning = spec.pinning.clone().unwrap_or_default();
     server.pinned = Pinned::new(&pinning, place(entry), per_caller);
     server.tools = spec
@@ -83,7 +103,10 @@ pub(super) fn server(
         .map(|tool| (tool.name.clone(), tool))
         .collect();
     match spec.url.as_deref().map(Location::parse) {
-        Some(Ok(location)) => server.backend = Some(Backend::Http(Http { location })),
+        Some(Ok(location)) => {
+            let location = location.with_tls(tls);
+            server.backend = Some(Backend::Http(Http { location }));
+        }
         Some(Err(reason)) => say("spec.url", reason),
         // The reader has said that there is none.
         None => {}
@@ -100,34 +123,13 @@ fn place(entry: &McpServerEntry) -> String {
 
 type Headers = Vec<(HeaderName, http::HeaderValue)>;
 
-fn headers(
-    spec: &McpServerSpec,
-    entry: &McpServerEntry,
-    secrets: &Secrets,
-    say: &mut impl FnMut(&str, String),
-) -> Option<Headers> {
-    let mut headers = Vec::with_capacity(spec.headers.len());
-    for (name, value) in &spec.headers {
-        let value = match value {
-            PlainOrSecret::Plain(text) => text.clone(),
-            PlainOrSecret::Secret(value) => {
-                let id = SecretId {
-                    namespace: entry.source.namespace.clone(),
-                    name: value.secret_key_ref.name.as_str().into(),
-                    key: value.secret_key_ref.key.as_str().into(),
-                };
-                secrets.get(&id)?.to_owned()
-            }
-        };
-        match named_value(name, Zeroizing::new(value)) {
-            Ok(header) => headers.push(header),
-            Err(_) => {
-                let message =
-                    format!("the header {name:?} has a name or a value that HTTP does not allow");
-                say("spec.headers", message);
-                return None;
-            }
-        }
-    }
-    Some(headers)
+fn headers(spec: &McpServerSpec, access: Access<'_>) -> Result<Headers, Missing> {
+    let header = |(name, value): (&String, _)| {
+        named_value(name, access.value(value)?).map_err(|_| {
+            let message =
+                format!("the header {name:?} has a name or a value that HTTP does not allow");
+            Missing::Unusable("spec.headers".to_owned(), message)
+        })
+    };
+    spec.headers.iter().map(header).collect()
 }

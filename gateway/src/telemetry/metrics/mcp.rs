@@ -16,6 +16,8 @@ pub(super) struct McpMetrics {
     messages: IntCounterVec,
     seconds: HistogramVec,
     dropped: IntCounterVec,
+    /// Counted by whoever calls.
+    pub(super) token_calls: IntCounterVec,
 }
 
 impl McpMetrics {
@@ -36,6 +38,11 @@ impl McpMetrics {
                 "parapet_mcp_tools_dropped_total",
                 "Tools that were left out of lists because their annotations are wrong.",
                 &["server"],
+            )?,
+            token_calls: make.counter(
+                "parapet_mcp_token_calls_total",
+                "Calls of MCP servers' token endpoints, by server and how they ended.",
+                &["server", "result"],
             )?,
         })
     }

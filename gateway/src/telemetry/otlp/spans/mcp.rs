@@ -5,6 +5,9 @@ use parapet_policy::record::{Attempt, McpMessage};
 use super::values::put_server;
 use super::{Kind, MODELS, Span, Spans, attempt_error, names, network_name};
 
+/// What an attempt is called that had no token.
+const NO_TOKEN: &str = "no_token";
+
 /// What a result that says that the tool failed is called.
 const TOOL_ERROR: &str = "tool_error";
 
@@ -42,6 +45,13 @@ impl Spans<'_> {
                 None => attributes,
             };
         });
+        for call in &attempt.calls {
+            self.call(id, call);
+        }
+        // Without a token nothing was sent.
+        if attempt.error == Some(NO_TOKEN) {
+            return;
+        }
         span.id = self.trace.span(attempt.span);
         span.parent = Some(id);
         span.name = network_name(published);
@@ -71,6 +81,56 @@ mod tests {
     use super::super::tests::read;
     use super::super::*;
     use crate::telemetry::queue::tests::record;
+
+    #[test]
+    fn the_call_for_a_token_stands_below_the_message_that_needs_it() {
+        let mut record = record("r");
+        record.model = None;
+        record.mcp = Some(McpMessage {
+            server: "github".into(),
+            method: "tools/call",
+            tool: None,
+            version: "2026-07-28",
+            from: McpSide::Client,
+            failed: false,
+            dropped: 0,
+        });
+        let call = parapet_policy::record::NetworkCall {
+            server: "id.example:443".into(),
+            status: Some(400),
+            error: Some("refused"),
+            start_us: 1,
+            took_us: 2,
+            span: 2,
+        };
+        let attempt = Attempt {
+            provider: "github".into(),
+            kind: "mcp",
+            server: Some("mcp.example:443".into()),
+            error: Some("no_token"),
+            span: 1,
+            calls: vec![call],
+            ..Attempt::default()
+        };
+        // The request, the message, the endpoint; the server was not called.
+        for (error, count) in [(Some("no_token"), 3), (None, 4)] {
+            record.attempts = vec![Attempt {
+                error,
+                ..attempt.clone()
+            }];
+            let spans = read(&record, Names::Standard);
+            assert_eq!(spans.len(), count, "{error:?}");
+            let of = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
+            let message = of("tools/call");
+            let endpoint = spans
+                .iter()
+                .find(|span| format!("{:?}", span.attributes).contains("id.example"));
+            let endpoint = endpoint.unwrap();
+            assert_eq!(endpoint.parent_span_id, message.span_id);
+            assert_eq!(endpoint.name, "POST");
+            assert!(format!("{:?}", endpoint.attributes).contains("refused"));
+        }
+    }
 
     #[test]
     fn a_tool_call_has_the_names_of_the_conventions() {
