@@ -14,6 +14,7 @@ mod auth;
 mod openapi;
 mod pinning;
 mod problems;
+mod protocol;
 mod tool;
 
 pub use auth::{
@@ -21,6 +22,7 @@ pub use auth::{
 };
 pub use openapi::{OpenApi, OperationSelector};
 pub use pinning::{ApprovedTool, MAX_AGE, Pinning, PinningMode};
+pub use protocol::Protocol;
 pub use tool::McpTool;
 
 /// An MCP server. `metadata.name` is the name in `/mcp/<name>`.
@@ -38,6 +40,9 @@ pub struct McpServerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = "^https?://"))]
     pub url: Option<String>,
+    /// Which revisions of the protocol the server speaks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
     /// How the server is known at an `https` URL, and what it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,

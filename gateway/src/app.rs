@@ -340,9 +340,11 @@ fn start_traffic(
         None => Sealer::random()?,
     };
     let sealer = Arc::new(sealer);
+    let bridge = Arc::default();
     let server = Server::start(config, move |_thread| Gateway {
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
+        bridge: Arc::clone(&bridge),
         sealer: Arc::clone(&sealer),
         sightings: Arc::clone(&sightings),
         tokens: Arc::clone(&tokens),

@@ -23,6 +23,7 @@ use parapet_policy::record::End;
 
 use crate::edge::{Body, Handler};
 use crate::llm::Dialect;
+use crate::mcp::bridge::Bridge;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub policy: Arc<ArcSwap<Snapshot>>,
     /// The way to models.
     pub upstreams: Upstreams,
+    /// What is shared for MCP clients and servers of different eras.
+    pub(crate) bridge: Arc<Bridge>,
     /// Seals what MCP clients bring back.
     pub(crate) sealer: Arc<Sealer>,
     /// What was seen of MCP servers' tools.

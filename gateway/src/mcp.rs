@@ -4,6 +4,7 @@
 //! what is not changed is relayed as it came. [`guard`] is the one place where a message meets the guardrails.
 
 pub(crate) mod backend;
+pub(crate) mod bridge;
 pub(crate) mod definitions;
 pub(crate) mod envelope;
 pub(crate) mod error;

@@ -2,6 +2,8 @@
 
 mod access;
 mod bad_input;
+mod bridge;
+mod bridge_sessions;
 mod exchange;
 mod guarded;
 mod guarded_sessions;

@@ -23,6 +23,7 @@ mod answer;
 mod ask;
 mod asked;
 mod backend;
+mod bridge;
 mod exchange;
 mod gate;
 mod metadata;

@@ -1,17 +1,20 @@
 //! What answers for a server.
 
+use super::bridge::era::Speaks;
 use crate::upstream::Location;
 
 /// Where the messages of a server's clients go.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Backend {
     /// A server that is reached over Streamable HTTP.
     Http(Http),
 }
 
 /// A server that is reached over Streamable HTTP.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Http {
     /// Where it is.
     pub(crate) location: Location,
+    /// Which eras it speaks.
+    pub(crate) speaks: Speaks,
 }

@@ -20,8 +20,12 @@ pub(crate) struct RpcError {
 
 /// Header and body disagree (2026-07-28).
 pub(crate) const HEADER_MISMATCH: i32 = -32020;
+/// The client did not declare what the answer needs (2026-07-28).
+pub(crate) const MISSING_CAPABILITY: i32 = -32021;
 /// The protocol version is not served (2026-07-28).
 pub(crate) const UNSUPPORTED_VERSION: i32 = -32022;
+/// There is no such method.
+pub(crate) const UNKNOWN_METHOD: i32 = -32601;
 /// Parameters are wrong, or name what there is not.
 pub(crate) const INVALID_PARAMS: i32 = -32602;
 /// Something inside failed.

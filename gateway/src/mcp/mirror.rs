@@ -9,13 +9,14 @@ use http::{HeaderMap, HeaderName};
 use super::envelope::{Kind, Message};
 use super::error::RpcError;
 use super::surfaces::Parsed;
+use crate::llm::json::Value;
 
 pub(crate) mod annotations;
 mod arguments;
 pub(crate) mod memory;
 mod value;
 
-use annotations::{Annotation, annotations};
+use annotations::{Annotation, Invalid, annotations};
 use arguments::{Argument, arguments};
 
 /// The header that repeats the method.
@@ -128,6 +129,18 @@ fn params(
 }
 
 impl Mirrored {
+    /// The headers that repeat arguments of a tool, for a call that came without any.
+    ///
+    /// # Errors
+    /// When the tool's annotations are wrong.
+    pub(crate) fn annotated(definition: Value<'_>) -> Result<Self, Invalid> {
+        let params = annotations(definition)?;
+        let params = params.into_iter().map(|found| (found.header, found.path));
+        Ok(Self {
+            params: params.collect(),
+        })
+    }
+
     /// Puts the headers that repeat this message into what goes out. It may have been changed since it was checked: an
     /// argument that is gone, or no single value any more, has no header then, and the server refuses the call.
     pub(crate) fn write(&self, message: &Message, out: &mut HeaderMap) {

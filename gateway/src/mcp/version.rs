@@ -28,6 +28,15 @@ pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of `_meta` with what the client can do.
 pub(crate) const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// The member of `_meta` with who the client is.
+pub(crate) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+/// The member of `_meta` with the level of the log that the client wants.
+pub(crate) const META_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// The member of `_meta` with who the server is.
+pub(crate) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
+/// The member of `_meta` with the stream that a notification belongs to.
+pub(crate) const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+
 /// The two ways of the protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Era {
@@ -127,6 +136,11 @@ pub(crate) fn negotiated(initialize: &Message) -> &'static str {
     let asked = initialize.param("protocolVersion");
     let asked = asked.and_then(|asked| asked.as_str()).unwrap_or_default();
     legacy(&asked).map_or(NEWEST_LEGACY, |version| version.name)
+}
+
+/// A revision with sessions by its name; none when it is not served.
+pub(crate) fn of_session(name: &str) -> Option<&'static str> {
+    legacy(name).ok().map(|version| version.name)
 }
 
 fn of_headers(headers: &HeaderMap) -> Result<Option<&str>, RpcError> {

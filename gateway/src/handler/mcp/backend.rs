@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::bridge;
 use super::exchange::Exchange;
-use super::upstream;
 use crate::mcp::backend::Backend;
 use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
@@ -42,10 +42,7 @@ pub(super) async fn dispatch(
     recording: Option<&Recording>,
 ) -> Result<UpstreamResponse, RpcError> {
     match &exchange.server.backend {
-        Some(Backend::Http(http)) => {
-            let sent = upstream::sent(exchange, wanted, session);
-            upstream::call(exchange, &http.location, sent, recording).await
-        }
+        Some(Backend::Http(_)) => bridge::answer(exchange, wanted, session, recording).await,
         None => Err(RpcError::upstream(
             "this MCP server is not usable: its resource says why",
         )),
@@ -53,10 +50,6 @@ pub(super) async fn dispatch(
 }
 
 /// An answer that is one message; empty for a message that wants no answer (status 202).
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "backends inside the process come next")
-)]
 pub(super) fn whole(status: StatusCode, message: String) -> UpstreamResponse {
     response(
         status,
@@ -67,10 +60,6 @@ pub(super) fn whole(status: StatusCode, message: String) -> UpstreamResponse {
 
 /// An answer that is a stream of events, as [`crate::llm::sse::encode`] makes them. The future puts them into its feed; it is
 /// dropped when nobody reads any more.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "backends inside the process come next")
-)]
 pub(super) fn events<F>(produce: impl FnOnce(Feed) -> F) -> UpstreamResponse
 where
     F: Future<Output = Result<(), UpstreamError>> + 'static,

@@ -19,6 +19,7 @@ use crate::handler::Gateway;
 use crate::handler::error::Failure;
 use crate::handler::resolve::{merged, read_overrides};
 use crate::identity::Identity;
+use crate::mcp::bridge::Bridge;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::Planned;
@@ -42,6 +43,7 @@ pub(super) struct Exchange {
     client: Arc<dyn HttpClient>,
     sink: Sink,
     sealer: Arc<Sealer>,
+    pub(super) bridge: Arc<Bridge>,
     /// The connections of this thread.
     pub(super) pool: Rc<Pool>,
     /// What was seen of servers' tools.
@@ -73,6 +75,7 @@ impl Exchange {
             client: gateway.client.clone(),
             sink: gateway.sink.clone(),
             sealer: gateway.sealer.clone(),
+            bridge: gateway.bridge.clone(),
             pool: gateway.upstreams.pool().clone(),
             sightings: gateway.sightings.clone(),
             tokens: gateway.tokens.clone(),
@@ -235,6 +238,11 @@ impl Exchange {
         text: &str,
     ) -> Option<T> {
         self.sealer.open(self.scope(purpose), text)
+    }
+
+    /// Who calls, as text.
+    pub(super) fn caller(&self) -> String {
+        self.identity.caller.subject.to_string()
     }
 
     fn scope(&self, purpose: &'static str) -> Scope<'_> {

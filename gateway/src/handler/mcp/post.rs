@@ -107,7 +107,7 @@ impl Gateway {
             .and_then(|tool| exchange.server.definition(tool));
         let subject = Subject {
             direction: Direction::ToServer,
-            method: &asked.method,
+            method: about(&message, &asked.method),
             definition: definition.as_ref(),
             request: None,
             task: asked.task.as_deref(),
@@ -207,6 +207,17 @@ async fn whole(
     }
     let (text, end) = relay.judge_response(message).await?;
     Ok(answer::json(status, text, recording, end))
+}
+
+/// The method that a message is judged by. Which question a response answers is the server's to know; only what a form was
+/// filled in with says what its sender wants to do.
+fn about<'a>(message: &Message, method: &'a str) -> &'a str {
+    let result = message.root().get("result");
+    let action = result.filter(|_| message.kind() == Kind::Response);
+    match action.and_then(|result| result.get("action")) {
+        Some(_) => "elicitation/create",
+        None => method,
+    }
 }
 
 /// What became of a message that wants no answer.

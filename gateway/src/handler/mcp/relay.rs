@@ -198,7 +198,8 @@ impl Relay {
 
     /// Relays a stream to its end.
     pub(super) async fn run(self, body: UpstreamBody, frames: Frames) -> Result<(), Cut> {
-        let mut source = Source::new(body, self.exchange.version.era);
+        let goes_on = self.exchange.version.era == Era::Legacy && self.asked.id.is_some();
+        let mut source = Source::new(body, goes_on);
         let result = self.events(&mut source, &frames).await;
         let error = match result {
             Ok(end) => {
@@ -384,17 +385,18 @@ impl Back {
     }
 }
 
-/// A stream's bytes. In a session a server goes on when its client has left: it is read to the end all the same.
+/// A stream's bytes. In a session a server goes on with an answer when its client has left: it is read to the end all the
+/// same.
 struct Source {
     body: Option<UpstreamBody>,
-    era: Era,
+    goes_on: bool,
 }
 
 impl Source {
-    const fn new(body: UpstreamBody, era: Era) -> Self {
+    const fn new(body: UpstreamBody, goes_on: bool) -> Self {
         Self {
             body: Some(body),
-            era,
+            goes_on,
         }
     }
 
@@ -418,7 +420,7 @@ impl Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if self.era == Era::Legacy
+        if self.goes_on
             && let Some(body) = self.body.take()
         {
             tokio::task::spawn_local(read_to_the_end(body));

@@ -35,11 +35,31 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 /// The headers of a request to the server: what the protocol demands, what the resource says, and nothing else of the
 /// client's.
 fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> HeaderMap {
+    let version = match exchange.version.era {
+        Era::Modern => Some(HeaderValue::from_static(exchange.version.name)),
+        // A session's first message has none.
+        Era::Legacy => exchange.headers.get(VERSION_HEADER).cloned(),
+    };
+    with_protocol(signed(exchange), method, version, session)
+}
+
+/// What every request to the server says for this caller: what the resource says, and what of the caller's goes on.
+pub(super) fn signed(exchange: &Exchange) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     exchange.server.sign(&exchange.headers, &mut headers);
     for (name, value) in &*exchange.own {
         headers.insert(name.clone(), value.clone());
     }
+    headers
+}
+
+/// The same with what the protocol demands.
+pub(super) fn with_protocol(
+    mut headers: HeaderMap,
+    method: &Method,
+    version: Option<HeaderValue>,
+    session: Option<&str>,
+) -> HeaderMap {
     match *method {
         Method::GET => headers.insert(ACCEPT, EVENTS),
         _ => headers.insert(ACCEPT, EITHER),
@@ -47,11 +67,6 @@ fn headers(exchange: &Exchange, method: &Method, session: Option<&str>) -> Heade
     if *method == Method::POST {
         headers.insert(CONTENT_TYPE, JSON);
     }
-    let version = match exchange.version.era {
-        Era::Modern => Some(HeaderValue::from_static(exchange.version.name)),
-        // A session's first message has none.
-        Era::Legacy => exchange.headers.get(VERSION_HEADER).cloned(),
-    };
     if let Some(version) = version {
         headers.insert(HeaderName::from_static(VERSION_HEADER), version);
     }
@@ -100,9 +115,6 @@ pub(super) fn sent(
 }
 
 /// Sends a request to a server and waits for the head of the answer. The record, if there is one, tells of it.
-///
-/// A client that goes away ends the call of a stateless server, which is how the protocol says it. In a session it does
-/// not: there a client cancels by a message, and the answer is read to its end whoever waits for it.
 pub(super) async fn call(
     exchange: &Exchange,
     location: &Location,
@@ -151,11 +163,7 @@ pub(super) async fn call(
 type Answered = Result<UpstreamResponse, UpstreamError>;
 
 async fn once(exchange: &Exchange, to: &Location, sent: Sent, limits: CallLimits) -> Answered {
-    let call = send(exchange.pool.clone(), to.clone(), sent, limits);
-    match exchange.version.era {
-        Era::Modern => call.await,
-        Era::Legacy => going_on(call).await,
-    }
+    send(exchange.pool.clone(), to.clone(), sent, limits).await
 }
 
 /// Sends with a token, and once more with another one when the server refuses it. The error is that there is no token.
@@ -194,18 +202,18 @@ pub(super) fn limits(exchange: &Exchange, method: &str) -> CallLimits {
 }
 
 /// Runs a call that goes on when nobody waits for it any more.
-async fn going_on(
-    call: impl Future<Output = Result<UpstreamResponse, UpstreamError>> + 'static,
-) -> Result<UpstreamResponse, UpstreamError> {
+///
+/// A client that goes away ends the call of a stateless server, which is how the protocol says it. In a session it does
+/// not: there a client cancels by a message, and the answer is read to its end whoever waits for it.
+pub(super) async fn going_on(
+    call: impl Future<Output = Result<UpstreamResponse, RpcError>> + 'static,
+) -> Result<UpstreamResponse, RpcError> {
     let (tell, told) = oneshot::channel();
     tokio::task::spawn_local(async move {
         if let Err(Ok(unwanted)) = tell.send(call.await) {
             super::relay::read_to_the_end(unwanted.body).await;
         }
     });
-    let ended = |_| UpstreamError::Cut {
-        host: "the MCP server".to_owned(),
-        reason: "the gateway is shutting down".to_owned(),
-    };
+    let ended = |_| RpcError::upstream("the gateway is shutting down");
     told.await.map_err(ended)?
 }

@@ -1,7 +1,7 @@
 //! MCP servers: from their written `spec` to where to send and with which credentials.
 
 use http::HeaderName;
-use parapet_crds::mcp_server::{MEMBERS, McpServerSpec};
+use parapet_crds::mcp_server::{MEMBERS, McpServerSpec, Protocol};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::McpServerEntry;
 use parapet_policy::diagnostic::Diagnostic;
@@ -9,6 +9,7 @@ use parapet_policy::subject::Subjects;
 
 use super::error;
 use crate::mcp::backend::{Backend, Http};
+use crate::mcp::bridge::era::{Known, Speaks};
 use crate::mcp::pinning::pinned::Pinned;
 use crate::mcp::server::Server;
 use crate::upstream::{Location, named_value};
@@ -105,7 +106,12 @@ pub(super) fn server(
     match spec.url.as_deref().map(Location::parse) {
         Some(Ok(location)) => {
             let location = location.with_tls(tls);
-            server.backend = Some(Backend::Http(Http { location }));
+            let speaks = match spec.protocol {
+                Protocol::Auto => Speaks::default(),
+                Protocol::Modern => Speaks::said(Known::ModernOnly),
+                Protocol::Legacy => Speaks::said(Known::LegacyOnly),
+            };
+            server.backend = Some(Backend::Http(Http { location, speaks }));
         }
         Some(Err(reason)) => say("spec.url", reason),
         // The reader has said that there is none.
