@@ -97,12 +97,24 @@ pub fn all() -> Result<Vec<CustomResourceDefinition>, CrdError> {
         path: ".spec.expiresAt",
         wide: false,
     };
+    let column = |name, of, path| Column {
+        name,
+        of,
+        path,
+        wide: false,
+    };
+    let pins = [
+        column("Pinning", "string", ".spec.pinning.mode"),
+        column("Tools", "integer", ".status.pinning.tools"),
+        column("Approved Tools", "integer", ".status.pinning.approved"),
+        column("Drift", "string", ".status.pinning.drift"),
+    ];
     Ok(vec![
         definition::<GatewaySettingsSpec>(SETTINGS, &[], &["exposeGuardrails"])?,
         definition::<GuardrailConfigSpec>(CONFIG, &[], &[])?,
         definition::<GuardrailIntegrationSpec>(INTEGRATION, &[], &[])?,
         definition::<IdentityProviderSpec>(IDENTITY_PROVIDER, &[issuer], &["issuer"])?,
-        definition::<McpServerSpec>(MCP_SERVER, &[], &[])?,
+        definition::<McpServerSpec>(MCP_SERVER, &pins, &[])?,
         definition::<ModelProviderSpec>(PROVIDER, &[], &[])?,
         definition::<VirtualAccountSpec>(ACCOUNT, &[expires], &[])?,
     ])

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::Rule;
 use serde::{Deserialize, Serialize};
 
+pub mod pinning;
+
 /// What the operator says about a resource.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, kube::KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -20,6 +22,10 @@ pub struct ResourceStatus {
     /// How many gateways enforce it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateways: Option<Gateways>,
+    /// Only of an `MCPServer`: how its tools stand to what was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub pinning: Option<Box<pinning::PinningStatus>>,
 }
 
 /// How many gateways enforce a resource.
@@ -74,12 +80,6 @@ pub(crate) fn issuer_stays() -> Rule {
 /// Two answers to one question are a mistake.
 pub(crate) fn one_authority() -> Rule {
     Rule::new("!has(self.ca) || !has(self.caFile)").message("give ca or caFile, not both")
-}
-
-/// Neither is of any use alone.
-pub(crate) fn certificate_with_key() -> Rule {
-    Rule::new("has(self.clientCertificate) == has(self.clientKey)")
-        .message("clientCertificate and clientKey belong together")
 }
 
 /// Adds to the schema of a list of rules what only admission needs: the published short names, which a server would

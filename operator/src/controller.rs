@@ -26,6 +26,7 @@ pub mod credentials;
 pub mod object;
 pub mod reasons;
 pub mod report;
+pub mod tools;
 pub mod watch_all;
 
 use accept::{Acceptor, Round};

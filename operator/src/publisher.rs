@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use parapet_bus::report::HeldKeys;
+use parapet_bus::tools::ToolsReport;
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::{Bundle, Revision};
 use serde_json::Value as Json;
@@ -82,6 +83,8 @@ pub struct Fleet {
     pub reachable: bool,
     /// By the uid of their pod. Those that have fallen silent are not in it.
     pub gateways: BTreeMap<String, GatewayReport>,
+    /// What they have seen of MCP servers' tools.
+    pub tools: Vec<Arc<ToolsReport>>,
 }
 
 /// What one gateway says.

@@ -19,6 +19,7 @@ mod outages;
 mod rotation;
 mod service_accounts;
 mod support;
+mod tools;
 mod truth;
 mod whole;
 mod world;

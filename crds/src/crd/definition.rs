@@ -7,8 +7,10 @@ use schemars::transform::AddNullable;
 use serde_json::{Value, json};
 
 use super::{CrdError, Names};
+use crate::mcp_server::McpServerSpec;
 use crate::resource::Spec;
 use crate::status::ResourceStatus;
+use crate::status::pinning::PinningStatus;
 
 /// A column of `kubectl get`.
 pub(super) struct Column {
@@ -69,6 +71,10 @@ pub(super) fn definition<S: Spec>(
     selectable: &[&str],
 ) -> Result<CustomResourceDefinition, CrdError> {
     let spec = schema::<S>();
+    let mut status = schema::<ResourceStatus>();
+    if S::KIND == McpServerSpec::KIND {
+        status["properties"]["pinning"] = schema::<PinningStatus>();
+    }
     let description = spec.get("description").cloned().unwrap_or_default();
     let columns = columns.iter().chain(COLUMNS).map(|column| {
         let priority = column.wide.then_some(1);
@@ -89,7 +95,7 @@ pub(super) fn definition<S: Spec>(
             "type": "object",
             "description": description,
             "required": ["spec"],
-            "properties": {"spec": spec, "status": schema::<ResourceStatus>()},
+            "properties": {"spec": spec, "status": status},
         }},
     });
     let crd = json!({

@@ -67,6 +67,7 @@ pub fn status(
         observed_generation: Some(verdict.generation),
         conditions: conditions.collect(),
         gateways: Some(gateways),
+        pinning: None,
     }
 }
 
@@ -204,7 +205,7 @@ fn kept(verdict: &Verdict) -> String {
 }
 
 /// Cuts a message between characters.
-fn cut(mut message: String) -> String {
+pub(super) fn cut(mut message: String) -> String {
     if message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE - 3)
             .rev()

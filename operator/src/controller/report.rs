@@ -10,7 +10,10 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Api, Client, Resource as _};
+use parapet_crds::mcp_server::McpServerSpec;
+use parapet_crds::resource::Spec as _;
 use parapet_crds::status::ResourceStatus;
+use parapet_crds::status::pinning::PinningStatus;
 use parapet_policy::bundle::{Revision, SecretId};
 use parapet_policy::diagnostic::Source;
 use serde_json::{Value as Json, json};
@@ -20,6 +23,7 @@ use tokio::time::Instant;
 use super::accept::Verdict;
 use super::conditions::{self, Context, Distribution, Pod};
 use super::reasons::Kind;
+use super::tools;
 use super::watch_all::{SecretName, Watched};
 use crate::cluster::{CALL_LIMIT, asked_to_wait, within};
 use crate::metrics::Metrics;
@@ -214,7 +218,14 @@ impl Report {
                 labelled: &facts.labelled,
                 named: facts.named.get(source).map_or(&[], Vec::as_slice),
             };
-            let status = conditions::status(verdict, &context, &before, Timestamp::now());
+            let now_is = Timestamp::now();
+            let mut status = conditions::status(verdict, &context, &before, now_is);
+            status.pinning = pinned(source, &seen, &distribution, &before, now_is);
+            status
+                .conditions
+                .extend(status.pinning.as_deref().map(|pinning| {
+                    tools::condition(pinning, verdict.generation, &before.conditions, now_is)
+                }));
             if let Some(late) = late.filter(|late| *late > now) {
                 again = again.min(late);
             }
@@ -277,7 +288,10 @@ impl Report {
         let patch = Patch::Apply(patch);
         within(CALL_LIMIT, api.patch_status(&source.name, &params, &patch)).await?;
         let about = due.seen.object_ref(resource);
-        for event in transitions(&due.before, status, programmed) {
+        let drifted =
+            tools::events::drift(due.before.pinning.as_deref(), status.pinning.as_deref());
+        let events = transitions(&due.before, status, programmed);
+        for event in events.into_iter().chain(drifted) {
             self.tell(&event, &about).await;
         }
         Ok(())
@@ -368,6 +382,32 @@ impl Report {
             .count();
         self.metrics.set_resources(in_force, all - in_force);
     }
+}
+
+/// How the tools of an MCP server stand to what was approved, as the pods that there are say; none for what is none, or is
+/// not looked at.
+fn pinned(
+    source: &Source,
+    seen: &DynamicObject,
+    distribution: &Distribution,
+    before: &ResourceStatus,
+    now: Timestamp,
+) -> Option<Box<PinningStatus>> {
+    if &*source.kind != McpServerSpec::KIND {
+        return None;
+    }
+    let spec = seen.data.get("spec").cloned()?;
+    let spec: McpServerSpec = serde_json::from_value(spec).ok()?;
+    let reports = distribution.fleet.tools.iter().map(|report| &**report);
+    let reports: Vec<_> = reports
+        .filter(|report| {
+            *report.namespace == *source.namespace
+                && *report.server == *source.name
+                && distribution.pods.contains_key(&report.uid)
+        })
+        .collect();
+    let before = before.pinning.as_deref();
+    tools::status(&spec, &reports, before, now).map(Box::new)
 }
 
 /// The status that a resource has; an empty one when it has none that can be read.

@@ -123,6 +123,7 @@ mod tests {
         Fleet {
             reachable: true,
             gateways: gateways.collect(),
+            ..Fleet::default()
         }
     }
 

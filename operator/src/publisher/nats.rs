@@ -319,6 +319,7 @@ async fn listen(nats: std::sync::Weak<Nats>, heard: Heard) {
         let fleet = Fleet {
             reachable: last_up.is_some_and(|at| at.elapsed() < OUT_OF_REACH_AFTER),
             gateways: heard.reports().into_iter().map(said).collect(),
+            tools: heard.tools().into_iter().map(Arc::new).collect(),
         };
         nats.fleet.send_if_modified(|known| {
             let is_news = **known != fleet;

@@ -7,6 +7,7 @@ use parapet_crds::status::ResourceStatus;
 
 use crate::controller::conditions::Distribution;
 use crate::controller::reasons::{Kind, Programmed};
+use crate::controller::tools;
 use crate::publisher::PublishError;
 
 /// Bytes of an event's note, by the API's rules.
@@ -28,6 +29,10 @@ pub(super) fn transitions(
     let mut events = Vec::new();
     for now in &after.conditions {
         if now.type_ == Kind::Programmed.as_str() && !programmed {
+            continue;
+        }
+        // Which tools it is about says an event of its own.
+        if now.type_ == tools::CONDITION {
             continue;
         }
         let earlier = before.conditions.iter().find(|one| one.type_ == now.type_);
