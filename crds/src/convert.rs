@@ -30,11 +30,25 @@ pub struct Said<'a> {
 
 impl Said<'_> {
     fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.say(Severity::Error, Reason::Invalid, path, message);
+    }
+
+    fn warning(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.say(Severity::Warning, Reason::Suspicious, path, message);
+    }
+
+    fn say(
+        &mut self,
+        severity: Severity,
+        reason: Reason,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) {
         self.diagnostics.push(Diagnostic {
             source: self.source.clone(),
             path: path.into(),
-            severity: Severity::Error,
-            reason: Reason::Invalid,
+            severity,
+            reason,
             message: message.into(),
         });
     }
@@ -155,6 +169,13 @@ pub fn provider(
 pub fn mcp_server(spec: &McpServerSpec, created: Created, said: &mut Said<'_>) -> WrittenMcpServer {
     for (path, message) in spec.problems() {
         said.error(path, message);
+    }
+    let (problem, remarks) = spec.openapi_remarks();
+    if let Some((path, message)) = problem {
+        said.error(path, message);
+    }
+    for (path, message) in remarks {
+        said.warning(path, message);
     }
     let spec_json = json(spec);
     WrittenMcpServer {

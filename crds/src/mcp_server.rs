@@ -46,6 +46,9 @@ pub struct McpServerSpec {
     /// How the server is known at an `https` URL, and what it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// An HTTP API that an OpenAPI document describes, instead of an MCP server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<OpenApi>,
     /// Sent to the server with every request. The caller's own `Authorization` never is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -71,7 +74,7 @@ pub struct McpServerSpec {
 }
 
 /// The members that say where a server is, exactly one of which is given. Sorted.
-pub const MEMBERS: &[&str] = &["url"];
+pub const MEMBERS: &[&str] = &["openapi", "url"];
 
 impl Spec for McpServerSpec {
     const KIND: &'static str = "MCPServer";

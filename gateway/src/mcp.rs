@@ -12,14 +12,7 @@ pub(crate) mod guard;
 pub(crate) mod method;
 pub(crate) mod mirror;
 pub(crate) mod oauth;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "no resource makes such a server yet"
-    )
-)]
+pub(crate) mod openapi;
 pub(crate) mod own;
 pub mod pinning;
 pub(crate) mod seal;

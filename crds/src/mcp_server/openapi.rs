@@ -89,6 +89,21 @@ impl McpServerSpec {
         }
     }
 
+    /// What is wrong in a document that stands in the resource, and what is worth knowing of it.
+    pub(crate) fn openapi_remarks(&self) -> (Option<Said>, Vec<Said>) {
+        let Some(openapi) = &self.openapi else {
+            return (None, Vec::new());
+        };
+        // What a Secret holds is known to gateways only.
+        let PlainOrSecret::Plain(document) = &openapi.document else {
+            return (None, Vec::new());
+        };
+        match self.api(openapi, document) {
+            Ok(api) => (None, self.remarks(&api)),
+            Err(problem) => (Some(problem), Vec::new()),
+        }
+    }
+
     /// What is worth knowing of a document: what is not offered as written, and settings of tools that there are not.
     pub fn remarks(&self, api: &Api) -> Vec<Said> {
         let told = api.remarks.iter().take(MOST_REMARKS);
@@ -118,3 +133,108 @@ impl McpServerSpec {
 }
 
 const DOCUMENT: &str = "spec.openapi.document";
+
+#[cfg(test)]
+mod tests {
+    use parapet_policy::diagnostic::{Diagnostic, Severity, Source};
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::convert::{Said, mcp_server};
+
+    const PETS: &str = "openapi: 3.0.0\npaths: {/pets: {get: {operationId: listPets}, post: {operationId: addPet}}}";
+
+    /// What is said about a server: (severity, path, message).
+    fn said(spec: Json) -> Vec<(Severity, String, String)> {
+        let spec: McpServerSpec = serde_json::from_value(spec).unwrap();
+        let source = Source {
+            kind: "MCPServer".into(),
+            namespace: "default".into(),
+            name: "pets".into(),
+            file: None,
+        };
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        let mut said = Said {
+            source: &source,
+            diagnostics: &mut diagnostics,
+        };
+        mcp_server(&spec, None, &mut said);
+        let each = diagnostics.into_iter();
+        each.map(|one| (one.severity, one.path, one.message))
+            .collect()
+    }
+
+    #[test]
+    fn an_api_is_read_and_written_back() {
+        let spec = json!({"openapi": {
+            "document": PETS, "baseUrl": "https://pets.example.com",
+            "include": [{"operationId": "list*", "tag": "pets", "path": "/pets", "methods": ["GET", "HEAD"]}],
+            "exclude": [{"methods": ["DELETE"]}],
+        }});
+        let read: McpServerSpec = serde_json::from_value(spec.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_document_is_judged_where_the_resource_is() {
+        let base = "https://pets.example.com";
+        let of = |document: &str| json!({"openapi": {"document": document, "baseUrl": base}});
+        let elsewhere =
+            "openapi: 3.0.0\npaths: {/pets: {$ref: 'https://evil.example.com/pets.yaml'}}";
+        let multipart = "openapi: 3.0.0\npaths: {/a: {get: {}, post: {requestBody: {required: true, content: {multipart/form-data: {}}}}}}";
+        let rows = [
+            (of(PETS), None),
+            (
+                json!({"openapi": {"document": {"secretKeyRef": {"name": "a", "key": "b"}}}}),
+                None,
+            ),
+            (
+                of(elsewhere),
+                Some((
+                    Severity::Error,
+                    DOCUMENT,
+                    "#/paths/~1pets: \"https://evil.example.com/pets.yaml\" is not in this document",
+                )),
+            ),
+            (
+                of("a: [b"),
+                Some((Severity::Error, DOCUMENT, "not valid YAML")),
+            ),
+            (
+                of(multipart),
+                Some((Severity::Warning, DOCUMENT, "not offered")),
+            ),
+            (
+                json!({"openapi": {"document": PETS}}),
+                Some((Severity::Error, "spec.openapi.baseUrl", "no server")),
+            ),
+            (
+                json!({"openapi": {"document": PETS, "baseUrl": "https://pets.example.com/v1?key=1"}}),
+                Some((Severity::Error, "spec.openapi.baseUrl", "no query")),
+            ),
+            (
+                json!({"openapi": {"document": PETS, "baseUrl": base}, "tools": [{"name": "addPet"}, {"name": "add_pet"}]}),
+                Some((Severity::Warning, "spec.tools[1].name", "add_pet")),
+            ),
+            (
+                json!({"url": "https://mcp.example.com", "openapi": {"document": PETS, "baseUrl": base}}),
+                Some((Severity::Error, "spec", "exactly one")),
+            ),
+        ];
+        for (spec, expected) in rows {
+            let said = said(spec.clone());
+            match expected {
+                None => assert_eq!(said, [], "{spec}"),
+                Some((severity, path, words)) => {
+                    assert_eq!(said.len(), 1, "{said:?}");
+                    assert_eq!(
+                        (said[0].0, said[0].1.as_str()),
+                        (severity, path),
+                        "{said:?}"
+                    );
+                    assert!(said[0].2.contains(words), "{said:?}");
+                }
+            }
+        }
+    }
+}

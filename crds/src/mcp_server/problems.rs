@@ -8,7 +8,8 @@ impl McpServerSpec {
     /// What is wrong with it, as (path, message).
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        if self.url.is_none() {
+        let given = [self.openapi.is_some(), self.url.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
             let message = format!("give exactly one upstream: {}", MEMBERS.join(", "));
             found.push(("spec".to_owned(), message));
         }
@@ -29,7 +30,9 @@ impl McpServerSpec {
             found.extend(auth.problems(self.headers.keys()));
         }
         if let Some(tls) = &self.tls {
-            let problems = tls.problems(self.url.as_deref()).into_iter();
+            let base = self.openapi.as_ref().and_then(|api| api.base_url.as_ref());
+            let url = self.url.as_ref().or(base).map(String::as_str);
+            let problems = tls.problems(url).into_iter();
             found.extend(problems.map(|message| ("spec.tls".to_owned(), message.to_owned())));
         }
         if let Some(pinning) = &self.pinning {

@@ -131,7 +131,9 @@ pub(super) fn read<'a>(
         "inputSchema": arguments.schema(),
     });
     if let Some(members) = definition.as_object_mut() {
-        if let Some(schema) = response::schema(reader, &written.value, remarks)? {
+        // What answers to HEAD has no body.
+        let has_results = written.method != Method::Head;
+        if has_results && let Some(schema) = response::schema(reader, &written.value, remarks)? {
             members.insert("outputSchema".to_owned(), schema);
         }
         members.insert("annotations".to_owned(), written.method.hints());

@@ -7,6 +7,7 @@ mod bad;
 mod bodies;
 mod definitions;
 mod names;
+mod published;
 mod schemas;
 
 /// A document with these paths and components.

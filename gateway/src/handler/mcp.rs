@@ -27,6 +27,7 @@ mod bridge;
 mod exchange;
 mod gate;
 mod metadata;
+mod openapi;
 mod pinning;
 mod post;
 mod relay;

@@ -1,6 +1,9 @@
 //! What answers for a server.
 
+use std::sync::Arc;
+
 use super::bridge::era::Speaks;
+use super::openapi::OpenApi;
 use crate::upstream::Location;
 
 /// Where the messages of a server's clients go.
@@ -8,6 +11,8 @@ use crate::upstream::Location;
 pub(crate) enum Backend {
     /// A server that is reached over Streamable HTTP.
     Http(Http),
+    /// An HTTP API whose operations are tools.
+    OpenApi(Described),
 }
 
 /// A server that is reached over Streamable HTTP.
@@ -17,4 +22,13 @@ pub(crate) struct Http {
     pub(crate) location: Location,
     /// Which eras it speaks.
     pub(crate) speaks: Speaks,
+}
+
+/// An HTTP API whose operations are tools.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    /// What its document says.
+    pub(crate) api: Arc<OpenApi>,
+    /// Where it is.
+    pub(crate) base: Location,
 }

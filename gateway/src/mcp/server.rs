@@ -115,18 +115,27 @@ impl Server {
     }
 
     /// What a tool does, as the resource says; the server's own word for it is nothing to rely on.
+    ///
+    /// The method of an API's operation is something else: it is what the gateway itself sends.
     pub(crate) fn hints(&self, tool: &str) -> ToolHints {
         let said = self.tools.get(tool);
+        let known = match &self.backend {
+            Some(Backend::OpenApi(server)) => server.api.hints(tool),
+            Some(Backend::Http(_)) | None => ToolHints::default(),
+        };
         ToolHints {
-            read_only: said.and_then(|tool| tool.read_only),
-            destructive: said.and_then(|tool| tool.destructive),
-            ..ToolHints::default()
+            read_only: said.and_then(|tool| tool.read_only).or(known.read_only),
+            destructive: said.and_then(|tool| tool.destructive).or(known.destructive),
+            ..known
         }
     }
 
-    /// The definition of a tool as this gateway saw it last.
+    /// The definition of a tool as this gateway saw it last; of an API's as it is.
     pub(crate) fn definition(&self, tool: &str) -> Option<Parsed> {
-        self.definitions.get(tool)
+        match &self.backend {
+            Some(Backend::OpenApi(server)) => server.api.definition(tool),
+            Some(Backend::Http(_)) | None => self.definitions.get(tool),
+        }
     }
 
     /// Adds what goes out to the server with every request: what callers pass on, and over it what the resource says.

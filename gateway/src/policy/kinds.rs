@@ -14,6 +14,8 @@ use parapet_policy::outcome::Operation;
 use parapet_policy::secret::SecretValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::mcp::openapi::cache::ApiCache;
+
 /// What a build depends on: kind, operation, configuration, and the values of the Secrets it names.
 type Key = [u8; 32];
 
@@ -23,6 +25,7 @@ pub type BuildResult = Arc<Result<Built, Vec<Problem>>>;
 /// Builds guardrails and remembers them by what they were built from.
 #[derive(Debug, Default)]
 pub struct KindCache {
+    apis: ApiCache,
     built: RefCell<HashMap<Key, Remembered>>,
     round: Cell<u64>,
     builds: Cell<u64>,
@@ -40,13 +43,20 @@ impl KindCache {
         self.builds.get()
     }
 
+    /// The APIs that were made ready.
+    pub(crate) const fn apis(&self) -> &ApiCache {
+        &self.apis
+    }
+
     /// Begins a compilation. What the one before it did not use is forgotten at its end.
     pub fn begin(&self) {
+        self.apis.begin();
         self.round.set(self.round.get() + 1);
     }
 
     /// Forgets what was not used since [`KindCache::begin`].
     pub fn forget_unused(&self) {
+        self.apis.forget_unused();
         let round = self.round.get();
         self.built
             .borrow_mut()

@@ -20,6 +20,7 @@ use crate::mcp::server::Servers;
 use crate::upstream::ReadyProvider;
 
 mod mcp_servers;
+mod openapi;
 mod providers;
 
 /// One revision of the policy, ready to run. A request takes one and keeps it to its end.
@@ -70,7 +71,9 @@ pub fn build(
         .map(|entry| providers::provider(entry, secrets, &mut said))
         .collect();
     let mcp = bundle.mcp_servers.iter();
-    let mcp = Servers::new(mcp.map(|entry| mcp_servers::server(entry, secrets, &mut said)));
+    let mcp = Servers::new(
+        mcp.map(|entry| mcp_servers::server(entry, secrets, kinds, compiled, &mut said)),
+    );
     let (identities, problems) = Identities::new(&bundle, secrets);
     said.extend(problems);
     let guardrails = bundle

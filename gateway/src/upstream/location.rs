@@ -44,6 +44,22 @@ impl Location {
         }
     }
 
+    /// Another path, with its query, below this one on the same server. None when it is not usable.
+    pub(crate) fn below(&self, path: &str) -> Option<Self> {
+        let above = self.target.path.path().trim_end_matches('/');
+        let target = Target::new(&self.origin, &format!("{above}{path}"))?;
+        Some(Self {
+            origin: self.origin.clone(),
+            target,
+        })
+    }
+
+    /// Path and query.
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> String {
+        self.target.path.to_string()
+    }
+
     /// Host and port.
     pub(crate) fn server(&self) -> Arc<str> {
         self.origin.shared_name()
@@ -133,6 +149,11 @@ mod tests {
         let location = Location::parse(" https://mcp.example.com:8443/a/mcp?tenant=1 ").unwrap();
         assert_eq!(&*location.server(), "mcp.example.com:8443");
         assert_eq!(location.target.path.to_string(), "/a/mcp?tenant=1");
+        let below = location.below("/b/%2F?q=1").unwrap();
+        assert_eq!(below.path(), "/a/mcp/b/%2F?q=1");
+        let root = Location::parse("https://mcp.example.com/").unwrap();
+        assert_eq!(root.below("/b").unwrap().path(), "/b");
+        assert!(root.below("/b c").is_none());
         for bad in ["", "mcp.example.com/mcp", "ftp://a/", "http://u:p@a/"] {
             assert!(Location::parse(bad).is_err(), "{bad}");
         }

@@ -207,6 +207,18 @@ fn results_have_a_schema_when_there_is_one_kind_of_success() {
 }
 
 #[test]
+fn results_without_a_body_have_no_schema() {
+    let answer = json!({"200": {"description": "ok", "content": {"application/json": {"schema": {"type": "object"}}}}});
+    let paths = json!({"/x": {"get": {"responses": answer}, "head": {"responses": answer}}});
+    let api = all(&document(paths, json!({}))).unwrap();
+    let has = |operation: &Operation| operation.output_schema().is_some();
+    assert_eq!(
+        api.operations.iter().map(has).collect::<Vec<_>>(),
+        [true, false]
+    );
+}
+
+#[test]
 fn servers_say_where_the_api_is() {
     let rows = [
         (

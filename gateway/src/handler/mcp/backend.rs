@@ -12,10 +12,13 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::bridge;
 use super::exchange::Exchange;
+use super::openapi;
+use super::upstream;
 use crate::mcp::backend::Backend;
 use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
 use crate::mcp::mirror::Mirrored;
+use crate::mcp::own::Answer;
 use crate::pipeline::recording::Recording;
 use crate::upstream::{Feed, UpstreamBody, UpstreamError, UpstreamResponse};
 
@@ -43,10 +46,23 @@ pub(super) async fn dispatch(
 ) -> Result<UpstreamResponse, RpcError> {
     match &exchange.server.backend {
         Some(Backend::Http(_)) => bridge::answer(exchange, wanted, session, recording).await,
+        Some(Backend::OpenApi(server)) => {
+            Ok(openapi::answer(exchange, server, wanted, recording).await)
+        }
         None => Err(RpcError::upstream(
             "this MCP server is not usable: its resource says why",
         )),
     }
+}
+
+/// The answer of a server of our own making.
+pub(super) fn own(answer: Answer) -> UpstreamResponse {
+    let mut response = whole(answer.status, answer.body.unwrap_or_default());
+    let session = answer.session.and_then(|session| session.try_into().ok());
+    if let Some(session) = session {
+        response.headers.insert(upstream::SESSION, session);
+    }
+    response
 }
 
 /// An answer that is one message; empty for a message that wants no answer (status 202).

@@ -14,6 +14,8 @@ use crate::llm::json::{Kind, Value};
 
 /// How many schemas are looked at for one value.
 const MAX_STEPS: u32 = 50_000;
+/// How many schemas are looked at for a value that is new as a whole: some 20 ms.
+const WHOLE_STEPS: u32 = 1_000_000;
 /// How deep schemas may lead into each other.
 const MAX_DEPTH: u32 = 200;
 /// What a pattern costs of the steps, because it is compiled.
@@ -67,6 +69,30 @@ pub fn still_fits(schema: Value<'_>, before: Value<'_>, after: Value<'_>) -> boo
         steps: Cell::new(MAX_STEPS),
     };
     check.fits(schema, before, after, Extent::Changed, MAX_DEPTH)
+}
+
+/// Whether a value fits a schema.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fit {
+    /// It does.
+    Fits,
+    /// It does not, or the schema says what is not understood here.
+    Differs,
+    /// Finding out would take too long.
+    Unknown,
+}
+
+/// Whether a value fits a schema.
+pub fn fits(schema: Value<'_>, value: Value<'_>) -> Fit {
+    let check = Check {
+        root: schema,
+        steps: Cell::new(WHOLE_STEPS),
+    };
+    match check.fits(schema, value, value, Extent::Whole, MAX_DEPTH) {
+        true => Fit::Fits,
+        false if check.steps.get() == 0 => Fit::Unknown,
+        false => Fit::Differs,
+    }
 }
 
 /// How much of a value is looked at.

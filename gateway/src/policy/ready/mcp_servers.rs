@@ -7,11 +7,12 @@ use parapet_policy::bundle::McpServerEntry;
 use parapet_policy::diagnostic::Diagnostic;
 use parapet_policy::subject::Subjects;
 
-use super::error;
-use crate::mcp::backend::{Backend, Http};
+use super::{Compiled, error, openapi};
+use crate::mcp::backend::{Backend, Described, Http};
 use crate::mcp::bridge::era::{Known, Speaks};
 use crate::mcp::pinning::pinned::Pinned;
 use crate::mcp::server::Server;
+use crate::policy::kinds::KindCache;
 use crate::upstream::{Location, named_value};
 
 mod access;
@@ -23,6 +24,8 @@ use access::{Access, Missing};
 pub(super) fn server(
     entry: &McpServerEntry,
     secrets: &Secrets,
+    kinds: &KindCache,
+    compiled: Compiled,
     said: &mut Vec<Diagnostic>,
 ) -> Server {
     let mut server = Server {
@@ -98,6 +101,14 @@ pub(super) fn server(
     let per_caller = own || !spec.pass_headers.is_empty();
     let pinning = spec.pinning.clone().unwrap_or_default();
     server.pinned = Pinned::new(&pinning, place(entry), per_caller);
+    if let Some(written) = &spec.openapi {
+        let apis = kinds.apis();
+        let api = openapi::api(entry, &spec, written, secrets, apis, compiled, &mut say);
+        server.backend = api.map(|api| {
+            let base = api.base.clone().with_tls(tls.clone());
+            Backend::OpenApi(Described { api, base })
+        });
+    }
     server.tools = spec
         .tools
         .into_iter()
