@@ -10,6 +10,7 @@
 )]
 
 mod conformance;
+mod openapi;
 mod published;
 mod rust_client;
 mod rust_server;

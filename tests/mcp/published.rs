@@ -34,7 +34,7 @@ fn filesystem(node: &Node, folder: &Path) -> Server {
 }
 
 /// The names of the tools, and what each call gave.
-fn call(node: &Node, url: &str, calls: &Value) -> Vec<Value> {
+pub(crate) fn call(node: &Node, url: &str, calls: &Value) -> Vec<Value> {
     let mut command = node.script("calls.mjs");
     let command = command.args([url, &calls.to_string()]).env("TOKEN", TOKEN);
     let output = command.output().unwrap();

@@ -65,7 +65,7 @@ spec:
 
 /// A gateway before these servers, by name and URL.
 pub(crate) async fn gateway(servers: &BTreeMap<&str, String>, rules: &str) -> Gateway {
-    let mut resources = CALLERS.to_owned();
+    let mut resources = String::new();
     for (name, url) in servers {
         write!(
             resources,
@@ -73,7 +73,12 @@ pub(crate) async fn gateway(servers: &BTreeMap<&str, String>, rules: &str) -> Ga
         )
         .unwrap();
     }
-    let setup = Setup::new(resources);
+    gateway_of(&resources, rules).await
+}
+
+/// A gateway with these servers as resources.
+pub(crate) async fn gateway_of(servers: &str, rules: &str) -> Gateway {
+    let setup = Setup::new(format!("{CALLERS}{servers}"));
     let setup = if rules.is_empty() {
         setup
     } else {
