@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use parapet_crds::status::ResourceStatus;
 use parapet_operator::controller::report::status_of;
 use parapet_tests::control_plane::ControlPlane;
@@ -62,6 +62,23 @@ impl Cluster {
         });
         let params = PatchParams::apply("test").force();
         api.patch(&name, &params, &Patch::Apply(object)).await
+    }
+
+    /// Puts another spec in the place of a resource's. An apply that takes the last member out of an object can leave
+    /// `null` there, which no definition takes: whoever takes something away does it by this.
+    pub(crate) async fn replace(&self, kind: &str, name: &str, spec: &Value) {
+        let (api, params) = (self.api(kind), PostParams::default());
+        until(&format!("{kind} {name} is replaced"), || async {
+            let mut object = api.get(name).await.unwrap();
+            object.data["spec"] = spec.clone();
+            match api.replace(name, &params, &object).await {
+                Ok(_) => Some(()),
+                // A status was written in between.
+                Err(kube::Error::Api(status)) if status.code == 409 => None,
+                Err(error) => panic!("{kind} {name}: {error}"),
+            }
+        })
+        .await;
     }
 
     pub(crate) async fn delete(&self, kind: &str, name: &str) {

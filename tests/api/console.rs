@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use jsonwebtoken::Algorithm;
 use parapet_tests::http_client::{Answered, Client, Outgoing};
 use parapet_tests::installation::Installation;
+use parapet_tests::issuer::{Issuer, SigningKey, claims};
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -127,4 +129,51 @@ async fn every_replica_shows_what_gateways_did_to_readers_alone() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuers_are_fetched_from_where_gateways_may_fetch_from() {
+    let Some(cluster) = Cluster::new("console-egress").await else {
+        return;
+    };
+    let Some(installation) = Installation::start().await.unwrap() else {
+        return;
+    };
+    let mut args = installation.operator_args();
+    args.extend(["--console", "on", "--console-reader", "user:*"].map(str::to_owned));
+    args.extend([
+        "--traces-nkey".to_owned(),
+        installation.file("watcher.nk").display().to_string(),
+    ]);
+    let operator = Operator::start_with(&cluster, args, "operator-1", &[]).await;
+    operator.leads().await;
+    let issuer = Issuer::start().await.unwrap();
+    let key = SigningKey::new(Algorithm::EdDSA, "ed").unwrap();
+    issuer.publish("corp", &[&key]);
+    let name = issuer.name("corp");
+    let settings = |denied: &[&str]| json!({"egress": {"deny": denied}});
+    cluster
+        .apply("GatewaySettings", "settings", settings(&["127.0.0.0/8"]))
+        .await;
+    let provider = json!({"issuer": name, "audiences": ["parapet"], "claims": {"user": "email"}});
+    cluster.apply("IdentityProvider", "corp", provider).await;
+    let token = key.sign(&claims(&name, &json!({}))).unwrap();
+    let bearer = format!("Bearer {token}");
+    // It knows the issuer and has none of its keys.
+    until("its tokens are to come again", || async {
+        let page = page(&operator, "/console/", ("authorization", &bearer)).await;
+        (page.status == 503).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let refused = page(&operator, "/console/", ("authorization", &bearer)).await;
+    assert_eq!((refused.status.as_u16(), issuer.fetches("corp")), (503, 0));
+    cluster
+        .replace("GatewaySettings", "settings", &settings(&[]))
+        .await;
+    until("the keys have come", || async {
+        let page = page(&operator, "/console/", ("authorization", &bearer)).await;
+        (page.status == 200).then_some(())
+    })
+    .await;
 }

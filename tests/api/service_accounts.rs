@@ -139,7 +139,9 @@ async fn pods_call_with_their_service_accounts_tokens() {
     let before = issuers().await["fetched"].clone();
     issuer.as_object_mut().unwrap().remove("token");
     issuer["refreshInterval"] = json!("1s");
-    cluster.apply("IdentityProvider", "cluster", issuer).await;
+    cluster
+        .replace("IdentityProvider", "cluster", &issuer)
+        .await;
     until("the keys have come to somebody without a token", || async {
         let now = issuers().await;
         (now["keys"].as_u64()? > 0 && now["fetched"] != before).then_some(())

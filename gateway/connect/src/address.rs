@@ -138,6 +138,29 @@ pub struct AddressRules {
 }
 
 impl AddressRules {
+    /// Reads what the settings list. A range that cannot be read is left out and told, as (list, index, why).
+    pub fn read(
+        allow: &[String],
+        deny: &[String],
+    ) -> (Self, Vec<(&'static str, usize, CidrError)>) {
+        let mut problems = Vec::new();
+        let mut ranges = |list: &'static str, texts: &[String]| {
+            let mut ranges = Vec::with_capacity(texts.len());
+            for (index, text) in texts.iter().enumerate() {
+                match text.parse() {
+                    Ok(range) => ranges.push(range),
+                    Err(error) => problems.push((list, index, error)),
+                }
+            }
+            ranges
+        };
+        let rules = Self {
+            allow: ranges("allow", allow),
+            deny: ranges("deny", deny),
+        };
+        (rules, problems)
+    }
+
     /// Whether `address` may be called.
     pub fn permits(&self, address: IpAddr) -> bool {
         let number = number(address);

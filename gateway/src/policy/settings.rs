@@ -13,7 +13,7 @@ use parapet_policy::outcome::DEFAULT_TIMEOUT;
 use parapet_policy::plan::PlanDefaults;
 
 use crate::identity::Identity;
-use crate::upstream::{AddressRules, Cidr, CidrError};
+use crate::upstream::AddressRules;
 
 /// What holds for the whole installation.
 #[derive(Clone, Debug)]
@@ -60,11 +60,11 @@ impl Settings {
     /// The settings as written, with the defaults for the rest; and what cannot be used of them, as
     /// (path, message).
     pub fn new(spec: &GatewaySettingsSpec) -> (Self, Vec<(String, String)>) {
-        let mut problems = Vec::new();
-        let egress = AddressRules {
-            allow: ranges("spec.egress.allow", &spec.egress.allow, &mut problems),
-            deny: ranges("spec.egress.deny", &spec.egress.deny, &mut problems),
-        };
+        let (egress, problems) = AddressRules::read(&spec.egress.allow, &spec.egress.deny);
+        let problems = problems
+            .into_iter()
+            .map(|(list, index, error)| (format!("spec.egress.{list}[{index}]"), error.to_string()))
+            .collect();
         // Taken apart, so that a new setting cannot be forgotten here.
         let Limits {
             body_bytes,
@@ -165,17 +165,6 @@ fn anonymous(spec: &Anonymous) -> Arc<Identity> {
         metadata: BTreeMap::new(),
         fixed_metadata: BTreeMap::new(),
     })
-}
-
-fn ranges(path: &str, texts: &[String], problems: &mut Vec<(String, String)>) -> Vec<Cidr> {
-    let mut ranges = Vec::with_capacity(texts.len());
-    for (index, text) in texts.iter().enumerate() {
-        match text.parse() {
-            Ok(range) => ranges.push(range),
-            Err(error) => problems.push((format!("{path}[{index}]"), CidrError::to_string(&error))),
-        }
-    }
-    ranges
 }
 
 impl Default for Settings {
