@@ -18,7 +18,7 @@ const THREADS: usize = 2;
 /// # Errors
 /// When it cannot start. A cluster or a NATS that does not answer is waited for.
 pub fn run(args: &Run) -> anyhow::Result<()> {
-    start_log(&args.log)?;
+    start_log(&args.process.log)?;
     // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -93,7 +93,18 @@ pub struct Run {
     /// The page of what happened.
     #[command(flatten)]
     pub page: PageArgs,
-    /// Where /healthz, /readyz, /metrics and /console/ are.
+    /// What a process says about itself.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+    /// The validating webhook.
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
+}
+
+/// What a process that stays says about itself, and where.
+#[derive(Args, Clone, Debug)]
+pub struct ProcessArgs {
+    /// Where /healthz, /readyz and /metrics are; of `run` also /console/.
     #[arg(
         long,
         env = "PARAPET_ADMIN_LISTEN",
@@ -101,9 +112,6 @@ pub struct Run {
         default_value = "0.0.0.0:9787"
     )]
     pub admin_listen: SocketAddr,
-    /// The validating webhook.
-    #[command(flatten)]
-    pub webhook: WebhookArgs,
     /// What the log says: error, warn, info, debug, or filters by module.
     #[arg(
         long,
@@ -112,6 +120,19 @@ pub struct Run {
         default_value = "info"
     )]
     pub log: String,
+}
+
+/// Copies that NATS keeps.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CopiesArgs {
+    /// Copies that NATS keeps: as many as it has servers, up to three.
+    #[arg(
+        long,
+        env = "PARAPET_NATS_REPLICAS",
+        value_name = "N",
+        default_value_t = 1
+    )]
+    pub nats_replicas: usize,
 }
 
 /// The validating webhook.
@@ -172,7 +193,7 @@ impl Run {
                 gateway_selector: self.gateway_selector.clone(),
             },
             lease: LeaseConfig::new(self.namespace.clone(), self.lease.clone(), identity),
-            admin_listen: self.admin_listen,
+            admin_listen: self.process.admin_listen,
             console: self
                 .page
                 .settings(&self.bus, format!("{}-page", self.identity)),
@@ -187,14 +208,9 @@ pub struct BusArgs {
     /// How NATS is reached.
     #[command(flatten)]
     pub nats: NatsArgs,
-    /// Copies that NATS keeps of what is published: as many as it has servers, up to three.
-    #[arg(
-        long,
-        env = "PARAPET_NATS_REPLICAS",
-        value_name = "N",
-        default_value_t = 1
-    )]
-    pub nats_replicas: usize,
+    /// Of what is published.
+    #[command(flatten)]
+    pub copies: CopiesArgs,
     /// The private key to sign with: a file, or a folder of files of which the first counts.
     #[arg(long, env = "PARAPET_SIGNING_KEY", value_name = "PATH", requires_all = ["urls", "installation"])]
     pub signing_key: PathBuf,
@@ -214,7 +230,7 @@ impl BusArgs {
             // Demanded together with the key to sign with.
             installation: self.nats.installation.as_deref().unwrap_or_default().into(),
             class: self.nats.class.as_str().into(),
-            replicas: self.nats_replicas,
+            replicas: self.copies.nats_replicas,
             signing_key: self.signing_key.clone(),
             sealing_key: self.sealing_key.clone(),
             digest_key: self.digest_key.clone(),

@@ -45,7 +45,7 @@ const AGENT: &str = concat!("parapet-operator/", env!("CARGO_PKG_VERSION"));
 /// When it cannot start: it is not said where to, or a listener or certificate is not to be had. NATS and the collector are
 /// waited for.
 pub fn run(args: &Forward) -> anyhow::Result<()> {
-    start_log(&args.log)?;
+    start_log(&args.process.log)?;
     // Both libraries that could be chosen may be compiled in; an error says that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let signal = destination(Settings::from_env())?;
@@ -81,9 +81,14 @@ async fn forward(args: &Forward, signal: Signal) -> anyhow::Result<()> {
     })?;
     let transport = Transport::new(&connector, signal, AGENT)?;
     let metrics = Metrics::new().context("registering metrics")?;
-    let listener = TcpListener::bind(args.admin_listen)
+    let listener = TcpListener::bind(args.process.admin_listen)
         .await
-        .with_context(|| format!("listening on {} for the admin routes", args.admin_listen))?;
+        .with_context(|| {
+            format!(
+                "listening on {} for the admin routes",
+                args.process.admin_listen
+            )
+        })?;
     let name = args.pod_name.clone().unwrap_or_default();
     let connection = nats::connect(&args.nats.connect_config(Role::Forwarder, name)).await?;
     let reader = TraceReader::new(&connection, args.stream_config());

@@ -1,12 +1,13 @@
 //! The command line of `forward`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use parapet_bus::nats::TraceStreamConfig;
 use parapet_bus::nats::args::NatsArgs;
+
+use crate::args::{CopiesArgs, ProcessArgs};
 
 /// `forward`. Where to is said by the standard OTEL_* variables.
 #[derive(Args, Clone, Debug)]
@@ -27,36 +28,18 @@ pub struct Forward {
     /// How long traces are kept for a collector that does not take them.
     #[arg(long, env = "PARAPET_TRACES_MAX_AGE", value_name = "TIME", default_value = "1h", value_parser = crate::args::duration)]
     pub max_age: Duration,
-    /// Copies of the stream, on as many servers.
-    #[arg(
-        long,
-        env = "PARAPET_NATS_REPLICAS",
-        value_name = "N",
-        default_value_t = 1
-    )]
-    pub nats_replicas: usize,
+    /// Of the stream.
+    #[command(flatten)]
+    pub copies: CopiesArgs,
     /// Who this replica is, for NATS' monitoring; its pod's name.
     #[arg(long, env = "PARAPET_POD_NAME", value_name = "NAME")]
     pub pod_name: Option<String>,
     /// A PEM file with certificate authorities to trust beside the system's.
     #[arg(long, env = "PARAPET_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Where /healthz, /readyz and /metrics are.
-    #[arg(
-        long,
-        env = "PARAPET_ADMIN_LISTEN",
-        value_name = "ADDR",
-        default_value = "0.0.0.0:9787"
-    )]
-    pub admin_listen: SocketAddr,
-    /// What the log says: error, warn, info, debug, or filters by module.
-    #[arg(
-        long,
-        env = "PARAPET_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    pub log: String,
+    /// What the process says about itself.
+    #[command(flatten)]
+    pub process: ProcessArgs,
 }
 
 impl Forward {
@@ -66,7 +49,7 @@ impl Forward {
             class: self.nats.class.clone(),
             max_bytes: self.max_bytes,
             max_age: self.max_age,
-            replicas: self.nats_replicas,
+            replicas: self.copies.nats_replicas,
         }
     }
 }

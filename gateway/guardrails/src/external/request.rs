@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use http::Uri;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use parapet_policy::compile::Problem;
+use parapet_policy::facts::Subject;
 use parapet_policy::outcome::FailureClass;
 use parapet_policy::secret::PlainOrSecret;
+use serde::Serialize;
 
 use crate::client::ClientError;
 use crate::exchange::ServiceError;
@@ -71,11 +73,56 @@ pub(super) fn plain_headers(
     headers
 }
 
+/// Puts credentials into `Authorization`. `value` is none where the Secret at `path` does not give them.
+pub(super) fn authorize(
+    path: &'static str,
+    value: Option<String>,
+    headers: &mut HeaderMap,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(text) = value else {
+        problems.push(problem(path, "the Secret or its key does not exist"));
+        return;
+    };
+    match sensitive(&text) {
+        Some(value) => {
+            headers.insert(AUTHORIZATION, value);
+        }
+        None => problems.push(problem(path, "the value cannot stand in a header")),
+    }
+}
+
 /// A header's value that `Debug` does not show.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text.trim_end_matches(['\r', '\n'])).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Who calls, as services are told it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct User<'a> {
+    subject_id: &'a str,
+    subject_type: &'static str,
+    subject_slug: &'a str,
+    subject_display_name: &'a str,
+}
+
+impl<'a> User<'a> {
+    /// The published names, of which several say the same here.
+    pub(super) fn of(subject: &'a Subject) -> Self {
+        let (subject_type, name) = match subject {
+            Subject::User(name) => ("user", name),
+            Subject::VirtualAccount(name) => ("virtualaccount", name),
+        };
+        Self {
+            subject_id: name,
+            subject_type,
+            subject_slug: name,
+            subject_display_name: name,
+        }
+    }
 }
 
 /// What it means that a service has not answered.

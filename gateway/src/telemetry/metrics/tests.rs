@@ -5,21 +5,19 @@ use parapet_policy::record::Attempt;
 use super::*;
 use crate::telemetry::queue::tests::record;
 
-#[test]
-fn records_are_counted() {
-    let metrics = Metrics::new().unwrap();
-    let mut counted = record("a");
-    counted.guardrails.push(GuardrailRecord {
-        selector: "g/pii".into(),
+/// A guardrail on input that came to something.
+fn guardrail(selector: &str, outcome: &'static str) -> GuardrailRecord {
+    GuardrailRecord {
+        selector: selector.into(),
         kind: "regex",
         hook: Hook::LlmInput,
         operation: Operation::Validate,
         strategy: Strategy::Enforce,
-        outcome: "violation",
+        outcome,
         blocks: false,
         failure: None,
         skipped: None,
-        categories: vec![("us_ssn".into(), 3)],
+        categories: Vec::new(),
         edits: 0,
         places: None,
         start_us: 0,
@@ -27,6 +25,16 @@ fn records_are_counted() {
         cached: false,
         rules: Vec::new().into(),
         calls: Vec::new(),
+    }
+}
+
+#[test]
+fn records_are_counted() {
+    let metrics = Metrics::new().unwrap();
+    let mut counted = record("a");
+    counted.guardrails.push(GuardrailRecord {
+        categories: vec![("us_ssn".into(), 3)],
+        ..guardrail("g/pii", "violation")
     });
     counted.attempts.push(Attempt {
         provider: "demo".into(),
@@ -132,23 +140,8 @@ fn selectors_do_not_make_series_for_ever() {
     let counted = |number: usize| {
         let mut counted = record("a");
         counted.guardrails.push(GuardrailRecord {
-            selector: format!("g/{number}").into(),
-            kind: "regex",
             hook: Hook::LlmOutput,
-            operation: Operation::Validate,
-            strategy: Strategy::Enforce,
-            outcome: "clean",
-            blocks: false,
-            failure: None,
-            skipped: None,
-            categories: Vec::new(),
-            edits: 0,
-            places: None,
-            start_us: 0,
-            took_us: 7,
-            cached: false,
-            rules: Vec::new().into(),
-            calls: Vec::new(),
+            ..guardrail(&format!("g/{number}"), "clean")
         });
         counted
     };
@@ -173,23 +166,8 @@ fn categories_that_services_choose_do_not_make_series_for_ever() {
     let counted = |number: usize| {
         let mut counted = record("a");
         counted.guardrails.push(GuardrailRecord {
-            selector: "g/service".into(),
-            kind: "custom",
-            hook: Hook::LlmInput,
-            operation: Operation::Validate,
-            strategy: Strategy::Enforce,
-            outcome: "violation",
-            blocks: true,
-            failure: None,
-            skipped: None,
             categories: vec![(format!("category-{number}").into(), 1)],
-            edits: 0,
-            places: None,
-            start_us: 0,
-            took_us: 7,
-            cached: false,
-            rules: Vec::new().into(),
-            calls: Vec::new(),
+            ..guardrail("g/service", "violation")
         });
         counted
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::HeaderMap;
 use http::{Method, Uri};
 use parapet_policy::compile::Problem;
 use parapet_policy::outcome::FailureClass;
@@ -13,7 +13,7 @@ use parapet_policy::outcome::FailureClass;
 use super::{Contract, Custom, wire};
 use crate::client::{ClientRequest, HttpClient};
 use crate::exchange::{Exchange, ServiceError, Verdict};
-use crate::external::request::{failure, plain_headers, read_url, sensitive};
+use crate::external::request::{authorize, failure, plain_headers, read_url};
 use crate::guardrail::{BuildContext, Built, Guardrail, ServiceGuardrail, problem};
 use crate::kinds::Kind;
 
@@ -83,15 +83,8 @@ fn read_headers(
         )),
         (None, None) => None,
     };
-    match authorization {
-        Some((path, None)) => problems.push(problem(path, "the Secret or its key does not exist")),
-        Some((path, Some(text))) => match sensitive(&text) {
-            Some(value) => {
-                headers.insert(AUTHORIZATION, value);
-            }
-            None => problems.push(problem(path, "the value cannot stand in a header")),
-        },
-        None => {}
+    if let Some((path, value)) = authorization {
+        authorize(path, value, &mut headers, problems);
     }
     headers
 }

@@ -1,14 +1,13 @@
 //! What goes over the wire to a custom server, and what its answers mean.
 
 use http::StatusCode;
-use parapet_policy::facts::Subject;
 use parapet_policy::outcome::Operation;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Contract;
 use crate::exchange::{Exchange, Verdict};
-use crate::external::request::shown;
+use crate::external::request::{User, shown};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,15 +16,6 @@ struct Context<'a> {
     metadata: &'a std::collections::BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mcp: Option<Mcp<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct User<'a> {
-    subject_id: &'a str,
-    subject_type: &'static str,
-    subject_slug: &'a str,
-    subject_display_name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -38,17 +28,8 @@ struct Mcp<'a> {
 /// The body of the call. The bodies that are judged go in as they stand, without being parsed again.
 pub(super) fn request_body(exchange: &Exchange, config: &str) -> Vec<u8> {
     let call = &exchange.call;
-    let (subject_type, name) = match &call.caller.subject {
-        Subject::User(name) => ("user", name),
-        Subject::VirtualAccount(name) => ("virtualaccount", name),
-    };
     let context = Context {
-        user: User {
-            subject_id: name,
-            subject_type,
-            subject_slug: name,
-            subject_display_name: name,
-        },
+        user: User::of(&call.caller.subject),
         metadata: &call.metadata,
         mcp: call.mcp.as_ref().map(|mcp| Mcp {
             server: mcp.servers.first().map_or("", |name| name),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::HeaderMap;
 use http::{Method, Uri};
 use parapet_policy::compile::Problem;
 use parapet_policy::outcome::FailureClass;
@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Opa, wire};
 use crate::client::{ClientRequest, HttpClient};
 use crate::exchange::{Exchange, ServiceError, Verdict};
-use crate::external::request::{failure, plain_headers, read_url, sensitive};
+use crate::external::request::{authorize, failure, plain_headers, read_url};
 use crate::guardrail::{BuildContext, Built, Guardrail, ServiceGuardrail, problem};
 use crate::kinds::Kind;
 
@@ -43,18 +43,8 @@ pub(super) fn build(config: &Opa, context: &BuildContext<'_>) -> Result<Built, V
     let uri = base.and_then(|base| decision(&base, path, &mut problems));
     let mut headers = plain_headers(&config.headers, context, &mut problems);
     if let Some(token) = &config.bearer_token {
-        match (context.secret)(token).map(|token| sensitive(&format!("Bearer {token}"))) {
-            None => problems.push(problem(
-                "bearerToken",
-                "the Secret or its key does not exist",
-            )),
-            Some(None) => {
-                problems.push(problem("bearerToken", "the value cannot stand in a header"));
-            }
-            Some(Some(value)) => {
-                headers.insert(AUTHORIZATION, value);
-            }
-        }
+        let value = (context.secret)(token).map(|token| format!("Bearer {token}"));
+        authorize("bearerToken", value, &mut headers, &mut problems);
     }
     match uri {
         Some(uri) if problems.is_empty() => Ok(Built {

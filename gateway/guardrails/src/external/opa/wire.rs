@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use parapet_policy::facts::Subject;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::exchange::{Exchange, McpCall, Verdict};
-use crate::external::request::shown;
+use crate::external::request::{User, shown};
 
 /// The decision says no.
 const DENIED: &str = "denied";
@@ -32,7 +31,7 @@ struct Document<'a> {
 struct Input<'a> {
     hook: &'static str,
     request_id: &'a str,
-    user: User<'a>,
+    user: Caller<'a>,
     metadata: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
@@ -47,12 +46,9 @@ struct Input<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct User<'a> {
-    subject_id: &'a str,
-    subject_type: &'static str,
-    subject_slug: &'a str,
-    subject_display_name: &'a str,
+struct Caller<'a> {
+    #[serde(flatten)]
+    user: User<'a>,
     teams: &'a [Arc<str>],
     roles: &'a [Arc<str>],
 }
@@ -86,19 +82,12 @@ struct Hints {
 /// The body of the call. The bodies that are judged go in as they stand.
 pub(super) fn input(exchange: &Exchange) -> Vec<u8> {
     let call = &exchange.call;
-    let (subject_type, name) = match &call.caller.subject {
-        Subject::User(name) => ("user", name),
-        Subject::VirtualAccount(name) => ("virtualaccount", name),
-    };
     let document = Document {
         input: Input {
             hook: call.hook.as_str(),
             request_id: &call.request_id,
-            user: User {
-                subject_id: name,
-                subject_type,
-                subject_slug: name,
-                subject_display_name: name,
+            user: Caller {
+                user: User::of(&call.caller.subject),
                 teams: &call.caller.teams,
                 roles: &call.caller.roles,
             },
