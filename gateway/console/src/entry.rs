@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parapet_policy::outcome::Strategy;
-use parapet_policy::record::{Attempt, End, GuardrailRecord, NetworkCall, Places, Record};
+use parapet_policy::record::{
+    Attempt, End, GuardrailRecord, McpMessage, NetworkCall, Places, Record,
+};
 
 /// Bytes of a name that callers choose freely. No model is called longer.
 const MAX_NAME: usize = 512;
@@ -30,6 +32,10 @@ impl Entry {
         record.content = None;
         record.teams.truncate(MAX_TEAMS);
         record.model = record.model.map(cut);
+        if let Some(message) = &mut record.mcp {
+            message.server = cut(std::mem::take(&mut message.server));
+            message.tool = message.tool.take().map(cut);
+        }
         record.teams.shrink_to_fit();
         record.guardrails.shrink_to_fit();
         let bytes = size_of::<Self>() + heap(&record);
@@ -92,6 +98,12 @@ impl Entry {
     }
 }
 
+/// What a message of MCP was about: the server with its tool, or with the method where no tool is called.
+pub(crate) fn about(message: &McpMessage) -> String {
+    let what = message.tool.as_deref().unwrap_or(message.method);
+    format!("{}/{what}", message.server)
+}
+
 /// Whether this guardrail changed something.
 pub(crate) fn changed(guardrail: &GuardrailRecord) -> bool {
     guardrail.outcome == "changed" && guardrail.strategy != Strategy::Audit
@@ -145,6 +157,10 @@ fn heap(record: &Record) -> usize {
         + size_of::<Arc<str>>() * record.teams.capacity()
         + texts(&record.teams)
         + optional(&record.model)
+        + record
+            .mcp
+            .as_ref()
+            .map_or(0, |message| text(&message.server) + optional(&message.tool))
         + size_of::<GuardrailRecord>() * record.guardrails.capacity()
         + record.guardrails.iter().map(guardrail).sum::<usize>()
         + size_of::<Attempt>() * record.attempts.capacity()

@@ -69,7 +69,7 @@ pub struct Filter {
     pub guardrail: String,
     /// A part of the caller, e.g. `user:alice`.
     pub subject: String,
-    /// A part of the model's name.
+    /// A part of the model's name, or of an MCP server's and its tool's.
     pub model: String,
     /// Only those before this one: where the page before ended.
     pub before: String,
@@ -152,8 +152,15 @@ impl Ready {
                     .iter()
                     .any(|at| contains(&at.model, &self.model))
             };
-            let asked = record.model.as_ref();
-            if !asked.is_some_and(|model| contains(model, &self.model)) && !upstream() {
+            let asked = || {
+                let model = record.model.as_ref();
+                model.is_some_and(|model| contains(model, &self.model))
+            };
+            let called = || {
+                let about = record.mcp.as_ref().map(entry::about);
+                about.is_some_and(|about| contains(&about, &self.model))
+            };
+            if !asked() && !called() && !upstream() {
                 return false;
             }
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use parapet_policy::facts::Subject;
 use parapet_policy::outcome::Strategy;
-use parapet_policy::record::Record;
+use parapet_policy::record::{McpMessage, McpSide, Record};
 
 use super::*;
 use crate::pages::testing::{guardrail, record};
@@ -54,9 +54,25 @@ fn requests() -> Vec<Entry> {
         end: End::UpstreamFailed,
         ..record("down")
     };
-    [clean, blocked, changed, failed, flagged, refused, down]
-        .map(entry)
-        .into()
+    let tool = Record {
+        model: None,
+        mcp: Some(McpMessage {
+            server: "github".into(),
+            method: "tools/call",
+            tool: Some("get_issue".into()),
+            version: "2026-07-28",
+            from: McpSide::Client,
+            failed: false,
+            dropped: 0,
+        }),
+        subject: Some(Subject::User("agent".into())),
+        ..record("tool")
+    };
+    [
+        clean, blocked, changed, failed, flagged, refused, down, tool,
+    ]
+    .map(entry)
+    .into()
 }
 
 #[test]
@@ -69,11 +85,11 @@ fn filters_let_through_what_they_say() {
         model: model.to_owned(),
         before: String::new(),
     };
-    let rows: [(Filter, &[&str]); 15] = [
+    let rows: [(Filter, &[&str]); 17] = [
         (
             Filter::default(),
             &[
-                "clean", "blocked", "changed", "failed", "flagged", "refused", "down",
+                "clean", "blocked", "changed", "failed", "flagged", "refused", "down", "tool",
             ],
         ),
         (filter(Show::Blocked, "", "", ""), &["blocked"]),
@@ -95,6 +111,8 @@ fn filters_let_through_what_they_say() {
             &["clean", "changed", "failed", "flagged", "down"],
         ),
         (filter(Show::All, "", "", "gpt-9"), &["changed"]),
+        (filter(Show::All, "", "", "GitHub/get_"), &["tool"]),
+        (filter(Show::All, "", "", "get_issue2"), &[]),
         (filter(Show::Failed, "remote", "alice", "echo"), &["failed"]),
         (filter(Show::All, "nowhere", "", ""), &[]),
     ];

@@ -4,7 +4,9 @@ use maud::{Markup, html};
 use parapet_policy::facts::Caller;
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, SkipReason, Strategy};
-use parapet_policy::record::{Attempt, GuardrailRecord, NetworkCall, Places, Record};
+use parapet_policy::record::{
+    Attempt, GuardrailRecord, McpMessage, McpSide, NetworkCall, Places, Record,
+};
 
 use super::layout::{self, Here};
 use super::requests::end;
@@ -57,6 +59,7 @@ fn facts(entry: &Entry) -> Markup {
             @if let Some(model) = &record.model {
                 div { dt { "Model" } dd { (visible(model)) @if record.stream { " " span.none { "streamed" } } } }
             }
+            @if let Some(message) = &record.mcp { (of_mcp(message)) }
             div { dt { "Policy" } dd {
                 @match record.revision {
                     Some(revision) => { "revision " (revision) },
@@ -79,6 +82,21 @@ fn facts(entry: &Entry) -> Markup {
                 div { dt { "Trace" } dd { code { (trace.trace_id) } } }
             }
         }
+    }
+}
+
+fn of_mcp(message: &McpMessage) -> Markup {
+    html! {
+        div { dt { "Message" } dd {
+            (message.method)
+            " " span.none { @match message.from { McpSide::Client => "from the agent", McpSide::Server => "from the server" } }
+            @if message.failed { " " span.badge.failed { "answered with an error" } }
+        } }
+        @if message.dropped > 0 {
+            div { dt { "Left out of the list" } dd { (message.dropped) @if message.dropped == 1 { " tool" } @else { " tools" } } }
+        }
+        @if let Some(tool) = &message.tool { div { dt { "Tool" } dd { (visible(tool)) } } }
+        div { dt { "Server" } dd { (visible(&message.server)) " " span.none { "MCP " (message.version) } } }
     }
 }
 
@@ -245,8 +263,8 @@ fn model(one: &Attempt, scale: &Scale) -> Markup {
     html! {
         tr.step.model {
             th scope="row" {
-                span.selector { (visible(&one.provider)) "/" (visible(&one.model)) }
-                small { "model · " (one.kind) @if let Some(server) = &one.server { " · " (visible(server)) } }
+                span.selector { (visible(&one.provider)) @if !one.model.is_empty() { "/" (visible(&one.model)) } }
+                small { @if one.kind != "mcp" { "model · " } (one.kind) @if let Some(server) = &one.server { " · " (visible(server)) } }
             }
             td.bars { (scale.bar(class, one.start_us, one.took_us)) }
             td.number { (duration(one.took_us)) }

@@ -42,7 +42,8 @@ impl List {
             }
             // Only names that exist: what else callers write is not for others to pick.
             if models.len() < MAX_OFFERED && !entry.record.attempts.is_empty() {
-                models.extend(entry.record.model.clone());
+                let about = entry.record.mcp.as_ref().map(entry::about);
+                models.extend(entry.record.model.clone().or(about.map(Arc::from)));
             }
         }
         let ready = filter.ready();
@@ -90,8 +91,8 @@ pub(crate) fn page(list: &List, filter: &Filter, reader: &Caller, console: &Cons
                 input name="guardrail" placeholder="guardrail" value=(visible(&filter.guardrail)) list="guardrails" autocomplete="off" spellcheck="false"; }
             label.field { span.unseen { "Caller" }
                 input name="subject" placeholder="caller" value=(visible(&filter.subject)) autocomplete="off" spellcheck="false"; }
-            label.field { span.unseen { "Model" }
-                input name="model" placeholder="model" value=(visible(&filter.model)) list="models" autocomplete="off" spellcheck="false"; }
+            label.field { span.unseen { "Model or tool" }
+                input name="model" placeholder="model or tool" value=(visible(&filter.model)) list="models" autocomplete="off" spellcheck="false"; }
             datalist #guardrails { @for one in &list.guardrails { option value=(visible(one)) {} } }
             datalist #models { @for one in &list.models { option value=(visible(one)) {} } }
             button.primary type="submit" { "Filter" }
@@ -118,7 +119,7 @@ pub(crate) fn part(list: &List, filter: &Filter) -> Markup {
                     th scope="col" { "Time" small { " UTC" } }
                     th scope="col" { "End" }
                     th scope="col" { "Caller" }
-                    th scope="col" { "Model" }
+                    th scope="col" { "Model or tool" }
                     th scope="col" { "Guardrails" }
                     th.number scope="col" { "Took" }
                 } }
@@ -154,9 +155,10 @@ fn row(entry: &Entry) -> Markup {
                 }
             }
             td.model {
-                @match &record.model {
-                    Some(model) => span title=(visible(model)) { (visible(model)) },
-                    None => span.none { (record.route) },
+                @match (&record.model, record.mcp.as_ref().map(entry::about)) {
+                    (Some(model), _) => span title=(visible(model)) { (visible(model)) },
+                    (None, Some(about)) => span title=(visible(&about)) { (visible(&about)) },
+                    (None, None) => span.none { (record.route) },
                 }
             }
             td.did { (did(record)) }

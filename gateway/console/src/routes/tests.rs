@@ -5,7 +5,7 @@ use http::{Method, Request as HttpRequest};
 use http_body_util::BodyExt as _;
 use parapet_policy::bundle::Bundle;
 use parapet_policy::facts::Subject;
-use parapet_policy::record::{End, Places, Record};
+use parapet_policy::record::{End, McpMessage, McpSide, Places, Record};
 use tower_service::Service as _;
 
 use super::*;
@@ -340,6 +340,15 @@ async fn what_callers_and_models_are_called_is_shown_and_never_obeyed() {
                 subject: Some(Subject::User(name.into())),
                 teams: vec![name.into()],
                 model: Some(name.into()),
+                mcp: Some(McpMessage {
+                    server: name.into(),
+                    method: "tools/call",
+                    tool: Some(name.into()),
+                    version: "2026-07-28",
+                    from: McpSide::Client,
+                    failed: true,
+                    dropped: 2,
+                }),
                 unjudged: vec![(name.into(), 1)],
                 guardrails: vec![one],
                 end: End::BlockedViolation,
