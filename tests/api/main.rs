@@ -13,6 +13,7 @@ mod editors;
 mod handover;
 mod keys;
 mod kubectl;
+mod leaks;
 mod nats_troubles;
 mod operator;
 mod outages;

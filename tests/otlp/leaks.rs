@@ -1,4 +1,5 @@
-//! Everything that a gateway emits, searched for everything that must never leave it.
+//! Everything that a gateway emits, searched for everything that must never leave it. What an operator writes into a cluster,
+//! and its page, is searched in `tests/api`.
 
 use bytes::Bytes;
 use jsonwebtoken::Algorithm;
@@ -6,12 +7,13 @@ use parapet_tests::collector::Collector;
 use parapet_tests::fake::Reply;
 use parapet_tests::fake_guardrail::Judgement;
 use parapet_tests::fake_llm::Turn;
-use parapet_tests::http_client::{Client, Outgoing};
+use parapet_tests::http_client::Outgoing;
 use parapet_tests::issuer::{SigningKey, claims};
 use parapet_tests::world::{TOKEN, World};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use crate::pages::{READERS, pages};
 use crate::support::exporting_with;
 
 /// In everything below that is a text of somebody's.
@@ -243,6 +245,7 @@ async fn nothing_that_is_emitted_holds_what_was_said_or_kept() {
     };
     let key = SigningKey::new(Algorithm::EdDSA, "k").unwrap();
     let more = [
+        READERS,
         ("PARAPET_LOG", "debug"),
         ("PARAPET_TRACE_NAMES", "published"),
         (
@@ -279,22 +282,15 @@ async fn nothing_that_is_emitted_holds_what_was_said_or_kept() {
     println!("{counted} requests, {} spans", collector.spans().len());
 
     let mut emitted = vec![
-        ("the collector", collector.everything()),
-        ("the log", world.gateway.log().lines().join("\n")),
+        ("the collector".to_owned(), collector.everything()),
+        ("the log".to_owned(), world.gateway.log().lines().join("\n")),
     ];
-    let admin = Client::new(world.gateway.admin());
-    for path in [
-        "/metrics",
-        "/policy",
-        "/readyz",
-        "/healthz",
-        "/console/",
-        "/console/policy",
-        "/console/health",
-    ] {
-        let answer = admin.send(Outgoing::get(path).bearer(TOKEN)).await.unwrap();
-        emitted.push((path, String::from_utf8_lossy(&answer.body).into_owned()));
+    for path in ["/metrics", "/policy", "/readyz", "/healthz"] {
+        let (status, text) = world.gateway.admin_get(path).await.unwrap();
+        assert!(status == 200 && !text.is_empty(), "{path}: {status}");
+        emitted.push((path.to_owned(), text));
     }
+    emitted.extend(pages(&world).await);
     let (_, log) = &emitted[1];
     assert!(
         log.contains("DEBUG") || log.contains("\"debug\""),

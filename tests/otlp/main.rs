@@ -10,6 +10,7 @@ mod failing;
 mod forwarding;
 mod leaks;
 mod metrics;
+mod pages;
 mod propagation;
 mod spans;
 mod support;
