@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     .map(|algorithm| SigningKey::new(algorithm, &format!("{algorithm:?}")));
     let keys = keys.into_iter().collect::<Result<Vec<_>>>()?;
     let identities = identities(&keys);
-    println!("{:34}{:>8}{:>10}", "µs", "warm", "cold");
+    println!("{:34}{:>8}{:>10}", "µs (aim, warm: 2)", "warm", "cold");
     let machine = bearer("bot-token")?;
     println!(
         "{:34}{:8.2}",
@@ -40,6 +40,7 @@ fn main() -> Result<()> {
         warm(&identities, &machine)?
     );
     for key in &keys {
+        // The second is of 2.5 to 2.8 KB, which is what large companies' tokens are.
         for (what, groups) in [("", 5), (", 100 teams", 100)] {
             let groups: Vec<_> = (0..groups).map(|n| format!("department-{n}")).collect();
             let sign = |n: usize| key.sign(&claims(ISSUER, &json!({"groups": groups, "jti": n})));

@@ -54,7 +54,7 @@ fn request(number: usize) -> Value {
         json!({
             "selector": format!("my-guardrails/check-{index}"), "kind": "regex", "hook": if index < 4 { "llm_input" } else { "llm_output" },
             "operation": "validate", "strategy": "enforce", "outcome": if found { "violation" } else { "clean" }, "blocks": found,
-            "failure": null, "skipped": null, "categories": if found { json!([["us_ssn", 1]]) } else { json!([]) }, "edits": 0,
+            "failure": null, "skipped": null, "categories": if found { json!([["us_ssn", 1]]) } else { json!([]) }, "edits": 0, "places": if found { json!({"first": ["messages[2].content", "messages[4].content"]}) } else { Value::Null },
             "start_us": 100 + index, "took_us": 20 + number % 50, "cached": false, "rules": ["baseline", "for-all-teams"],
             "calls": if index == 3 { json!([{"server": "guardrail.example.com:443", "status": 200, "error": null, "start_us": 130, "took_us": 9000}]) } else { json!([]) },
         })
@@ -107,10 +107,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         console.add(&gateway, [record]);
     }
     let mib = |bytes: usize| bytes as f64 / 1_048_576.0;
-    println!(
-        "{REQUESTS} requests: {:.1} MiB by its own count, {:.1} MiB more resident",
-        mib(console.bytes()),
-        mib(resident()?.saturating_sub(before))
+    let cell = |what: &str, figure: String, aim: &str| println!("{what:57}{figure:>24}  {aim}");
+    cell("the console", "figure".to_owned(), "aim");
+    let held = format!("{:.1} MiB", mib(resident()?.saturating_sub(before)));
+    cell(&format!("{REQUESTS} requests, resident"), held, "50 MiB");
+    cell(
+        "the same by its own count",
+        format!("{:.1} MiB", mib(console.bytes())),
+        "",
     );
     let mut pages = router(console);
     let pages_of = [
@@ -125,7 +129,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for page in pages_of {
         let mut slowest = Duration::ZERO;
         let begun = Instant::now();
-        let mut bytes = 0;
         for _ in 0..TIMES {
             let once = Instant::now();
             let asked = Request::get(page)
@@ -135,13 +138,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let answer = pages.call(asked).await?;
                 Ok::<_, Box<dyn Error>>(answer.into_body().collect().await?.to_bytes())
             })?;
-            bytes = body.len();
+            if body.is_empty() {
+                return Err(format!("{page} is empty").into());
+            }
             slowest = slowest.max(once.elapsed());
         }
-        println!(
-            "{page}: {:.2?} on average, {slowest:.2?} at most, {bytes} bytes",
-            begun.elapsed() / TIMES
-        );
+        let figure = format!("{:.1?}, at most {slowest:.1?}", begun.elapsed() / TIMES);
+        cell(page, figure, "50 ms");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Measurements in process, which examples print: what policy costs (compiling 5,000 rules, editing one, planning a
-//! request), and what it costs to know who calls.
+//! request), what it costs to know who calls, and what the console holds.
 
 use std::process::Command;
 

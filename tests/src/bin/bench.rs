@@ -26,7 +26,7 @@ struct Args {
     /// Only the floor: whether the rig itself works.
     #[arg(long)]
     only_floor: bool,
-    /// Only what telemetry costs, and what many callers do to memory.
+    /// Only what telemetry and the console cost, what tokens do, and what many callers do to memory.
     #[arg(long)]
     only_telemetry_and_callers: bool,
     /// Different tokens to send for that.
@@ -118,17 +118,17 @@ fn run(args: &Args) -> Result<()> {
         println!("{}", first_texts(&runtime, args, &mock)?);
         println!("{}", memory(&runtime, args, &mock, time)?);
         telemetry_and_callers(&runtime, args, &mock, time)?;
-        for (package, example) in [
-            ("parapet-policy", "plan_cost"),
-            ("parapet-tests", "identity_cost"),
-        ] {
-            match policy::measure(package, example) {
-                Ok(text) => println!("{text}"),
-                Err(error) => eprintln!("SKIPPED: {example}: {error:#}"),
-            }
-        }
+        in_process("parapet-policy", "plan_cost");
     }
     Ok(())
+}
+
+/// Prints what an example measures.
+fn in_process(package: &str, example: &str) {
+    match policy::measure(package, example) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("SKIPPED: {example}: {error:#}"),
+    }
 }
 
 fn telemetry_and_callers(
@@ -140,6 +140,8 @@ fn telemetry_and_callers(
     println!("{}", telemetry(runtime, args, mock, time)?);
     let callers = callers::memory(&args.gateway, args.tokens);
     println!("{}", runtime.block_on(callers)?);
+    in_process("parapet-tests", "identity_cost");
+    in_process("parapet-console", "cost");
     Ok(())
 }
 
