@@ -21,6 +21,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
 ];
 
+/// What runs in the cluster: what is installed, and a collector to send traces to.
+const IMAGES: [&str; 4] = ["parapet-gateway", "parapet-operator", "nats", "otelcol"];
+
 /// Whether a cluster that is there already is to be taken.
 pub(crate) fn is_existing() -> bool {
     std::env::var("CLUSTER").is_ok_and(|cluster| cluster == "existing")
@@ -148,13 +151,13 @@ async fn in_cluster(dir: &Path) -> Result<bool> {
         // The same code as in a release, with a tenth of the time to build it.
         images.env("PROFILE", "dev");
     }
-    succeeds(images.current_dir(root())).await?;
+    succeeds(images.args(IMAGES).current_dir(root())).await?;
     // What a run that was killed has left.
     command("down", dir).await?;
     command("up", dir).await?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    for image in ["parapet-gateway", "parapet-operator", "nats"] {
+    for image in IMAGES {
         let archive = target.join("images").join(format!("{image}.tar"));
         let file = std::fs::File::open(&archive)
             .with_context(|| format!("opening {}", archive.display()))?;

@@ -164,7 +164,13 @@ impl Installed {
             .map(String::as_str)
             .chain(more.iter().copied());
         for value in values {
-            args.extend(["--set", value]);
+            // A list is given whole: an item of it would lose what is a text and looks like a number.
+            let how = if value.ends_with(']') {
+                "--set-json"
+            } else {
+                "--set"
+            };
+            args.extend([how, value]);
         }
         helm(&args).await.map(|_| ())
     }

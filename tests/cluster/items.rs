@@ -8,6 +8,7 @@ mod outages;
 mod rights;
 mod rules;
 mod scale;
+mod traces;
 
 use std::time::Duration;
 
@@ -79,6 +80,7 @@ pub(crate) async fn all() -> Result<bool> {
     scale::items(&world, &mut report).await;
     install::items(&world, &mut report).await;
     outages::items(&world, &mut report).await;
+    traces::items(&world, &mut report).await;
     // These look at all that has happened before.
     leaks::items(&world, &mut report).await;
     life::upgrade(&world, &mut report).await;
@@ -131,6 +133,13 @@ async fn last_words(world: &World) -> String {
             "logs",
             "-l",
             "app.kubernetes.io/component=keys",
+            "--tail=10",
+            "--prefix",
+        ],
+        vec![
+            "logs",
+            "-l",
+            "app.kubernetes.io/component=forwarder",
             "--tail=10",
             "--prefix",
         ],

@@ -153,11 +153,7 @@ impl Node {
     /// When they are refused.
     pub(crate) async fn volumes(&self, count: usize) -> Result<()> {
         for number in 0..count {
-            let path = self.volume(number);
-            std::fs::create_dir_all(&path).context("making a volume")?;
-            // The pods are not root.
-            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777))
-                .context("opening a volume")?;
+            self.share(&number.to_string())?;
             let yaml = format!(
                 "apiVersion: v1\nkind: PersistentVolume\nmetadata: {{name: disk-{number}}}\nspec:\n  capacity: {{storage: 2Gi}}\n  \
                  accessModes: [ReadWriteOnce]\n  hostPath: {{path: /var/volumes/{number}}}\n"
@@ -169,7 +165,24 @@ impl Node {
 
     /// Where a volume lies on this machine.
     pub(crate) fn volume(&self, number: usize) -> PathBuf {
-        self.dir.join("var/volumes").join(number.to_string())
+        self.shared(&number.to_string())
+    }
+
+    /// Makes a folder, `/var/volumes/<name>` on the node, that every pod may write into.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn share(&self, name: &str) -> Result<()> {
+        let path = self.shared(name);
+        std::fs::create_dir_all(&path).context("making a volume")?;
+        // The pods are not root.
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777))
+            .context("opening a volume")
+    }
+
+    /// Where such a folder lies on this machine.
+    pub(crate) fn shared(&self, name: &str) -> PathBuf {
+        self.dir.join("var/volumes").join(name)
     }
 
     /// The API server's audit log.

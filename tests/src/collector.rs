@@ -194,11 +194,7 @@ service:
 
     /// The messages of a signal so far.
     fn messages(&self, name: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.file(name)).unwrap_or_default();
-        // The last line may be half written.
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        messages_in(&std::fs::read_to_string(self.file(name)).unwrap_or_default())
     }
 
     /// The attributes of every `Resource` that spans came with.
@@ -215,11 +211,7 @@ service:
 
     /// All spans so far.
     pub fn spans(&self) -> Vec<Span> {
-        let messages = self.messages("traces.json");
-        inner(&messages, "resourceSpans", "scopeSpans", "spans")
-            .into_iter()
-            .map(Span)
-            .collect()
+        spans_of_messages(&self.messages("traces.json"))
     }
 
     /// The newest state of all metrics, by name.
@@ -269,6 +261,25 @@ service:
         })
         .await
     }
+}
+
+/// All spans in what a collector has written.
+pub fn spans_in(text: &str) -> Vec<Span> {
+    spans_of_messages(&messages_in(text))
+}
+
+fn messages_in(text: &str) -> Vec<Value> {
+    // The last line may be half written.
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn spans_of_messages(messages: &[Value]) -> Vec<Span> {
+    inner(messages, "resourceSpans", "scopeSpans", "spans")
+        .into_iter()
+        .map(Span)
+        .collect()
 }
 
 fn inner(messages: &[Value], outer: &str, scope: &str, leaf: &str) -> Vec<Value> {

@@ -17,7 +17,7 @@ use crate::report::Report;
 use crate::tool::{get, kubectl};
 
 pub(super) async fn items(world: &World, report: &mut Report) {
-    let name = "no secret in logs, statuses, events, /policy, /metrics and NATS";
+    let name = "no secret in logs, statuses, events, /policy, /metrics, NATS and traces";
     // What has leaked does not unleak.
     report.item(name, nowhere(world)).await;
 }
@@ -93,14 +93,14 @@ async fn nowhere(world: &World) -> Result<String> {
         places: 0,
         bytes: 0,
     };
-    for component in ["operator", "gateway", "nats"] {
+    for component in ["operator", "gateway", "nats", "forwarder"] {
         for pod in installed.pods(component).await? {
             let log = kubectl(&["-n", namespace, "logs", &pod.name]).await?;
             ensure!(!log.is_empty(), "{} has said nothing", pod.name);
             search.look(&format!("the log of {}", pod.name), log.as_bytes())?;
             let routes: &[&str] = match component {
                 "gateway" => &["/policy", "/metrics", "/readyz"],
-                "operator" => &["/metrics", "/readyz"],
+                "operator" | "forwarder" => &["/metrics", "/readyz"],
                 _ => &[],
             };
             for route in routes {
@@ -127,6 +127,10 @@ async fn nowhere(world: &World) -> Result<String> {
     if let Some(node) = &world.node {
         files(&node.volume(0), &mut search)?;
         search.look("the audit log", node.audit_log()?.as_bytes())?;
+        search.look(
+            "what a collector got",
+            super::traces::written(node).as_bytes(),
+        )?;
     }
     Ok(format!(
         "{count} needles in {} places, {} KiB",

@@ -142,7 +142,7 @@ async fn uninstalled(world: &World) -> Result<String> {
         "110s",
     ])
     .await?;
-    for component in ["gateway", "operator", "nats", "keys"] {
+    for component in ["gateway", "operator", "nats", "keys", "forwarder"] {
         installed.gone(component, 0).await?;
     }
     let took = begun.elapsed();
