@@ -8,7 +8,7 @@ use std::path::Path;
 use parapet_tests::runtimes::Node;
 use serde_json::Value;
 
-use crate::support::{PASSING, Server, gateway, node};
+use crate::support::{PASSING, Server, gateway, node, speaking};
 
 /// The frozen requirement sets, one for each era.
 const REVISIONS: [&str; 2] = ["2025-11-25", "2026-07-28"];
@@ -128,5 +128,95 @@ async fn compare(rules: &str) {
         let run = |url: &str| tokio::task::block_in_place(|| run(&node, url, revision));
         let difference = difference(&run(&server.url()), &run(&through));
         assert!(difference.is_empty(), "{revision}:\n{difference}");
+    }
+}
+
+/// Scenarios that see another thing when the fixture is called in the other era, and why.
+type Expected = &'static [(&'static str, &'static str)];
+
+/// Clients with sessions, and the fixture called without any.
+const BEFORE_STATELESS: Expected = &[
+    // These tools ask in the way of sessions whoever calls them, and the SDK refuses that of a stateless server.
+    ("elicitation-sep1034-defaults", "asks by a request"),
+    ("elicitation-sep1330-enums", "asks by a request"),
+    ("tools-call-elicitation", "asks by a request"),
+    ("tools-call-sampling", "asks by a request"),
+    // Nobody can end what exists in its id only.
+    ("server-session-lifecycle", "a session goes on after DELETE"),
+    (
+        "server-sse-polling",
+        "streams of stateless servers do not go on",
+    ),
+    (
+        "server-sse-multiple-streams",
+        "answers are whole where they may be streams",
+    ),
+];
+
+/// Stateless clients, and the fixture called in sessions.
+const BEFORE_SESSIONS: Expected = &[
+    // A question in the middle of a call has no way to a stateless client, so nothing is declared that would lead to one.
+    ("input-required-result-basic-elicitation", "no questions"),
+    ("input-required-result-basic-list-roots", "no questions"),
+    ("input-required-result-basic-sampling", "no questions"),
+    ("input-required-result-capability-check", "no questions"),
+    (
+        "input-required-result-missing-input-response",
+        "no questions",
+    ),
+    ("input-required-result-multi-round", "no questions"),
+    (
+        "input-required-result-multiple-input-requests",
+        "no questions",
+    ),
+    ("input-required-result-non-tool-request", "no questions"),
+    ("input-required-result-request-state", "no questions"),
+    ("input-required-result-result-type", "no questions"),
+    ("input-required-result-tampered-state", "no questions"),
+    ("input-required-result-validate-input", "no questions"),
+    // The fixture tells changes to the session that made them only, and a call has a session of its own.
+    (
+        "server-stateless",
+        "missing capabilities are not missed, changes are not heard of",
+    ),
+    (
+        "server-sse-multiple-streams",
+        "answers are streams where they may be whole",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_sees_a_stateless_fixture_as_one_with_sessions() {
+    bridged("modern", "2025-11-25", BEFORE_STATELESS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_sees_a_fixture_with_sessions_as_a_stateless_one() {
+    bridged("legacy", "2026-07-28", BEFORE_SESSIONS).await;
+}
+
+/// Compares what clients of a revision see of the fixture, and what they see when the gateway speaks the other era with it. What is
+/// expected to differ has to.
+async fn bridged(protocol: &str, revision: &str, expected: Expected) {
+    let Some(node) = node() else { return };
+    let server = fixture(&node);
+    let urls = BTreeMap::from([("fixture", server.url())]);
+    let gateway = speaking(protocol, &urls, "").await;
+    let through = format!("http://{}/mcp/fixture", gateway.traffic());
+    let run = |url: &str| tokio::task::block_in_place(|| run(&node, url, revision));
+    let difference = difference(&run(&server.url()), &run(&through));
+    let is_about = |line: &str, scenario: &str| line.trim().starts_with(&format!("{scenario} /"));
+    let unexpected: Vec<&str> = difference
+        .lines()
+        .filter(|line| {
+            !expected
+                .iter()
+                .any(|(scenario, _)| is_about(line, scenario))
+        })
+        .collect();
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
+    for (scenario, _) in expected {
+        let differs = difference.lines().any(|line| is_about(line, scenario));
+        assert!(differs, "{scenario} is the same by now");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::support::{GUARDED, KEY, Server, TOKEN, folder, gateway, node, python};
+use crate::support::{GUARDED, KEY, Server, TOKEN, folder, node, python, speaking};
 use crate::{rust_client, rust_server};
 
 /// What each client saw of each server: `transcripts[client][server][step]`.
@@ -226,24 +226,35 @@ async fn every_sdk_can_do_everything_without_the_gateway() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sdk_sees_the_same_through_the_gateway() {
-    through("plain", "").await;
+    through("plain", "auto", "").await;
+}
+
+/// Those that begin sessions do so with the gateway: their servers are called without any.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_sees_the_same_of_servers_that_are_stateless() {
+    through("stateless", "modern", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sdk_sees_what_is_redacted_and_lives_on_after_a_block() {
-    through("guarded", GUARDED).await;
+    through("guarded", "auto", GUARDED).await;
 }
 
-async fn through(run: &str, rules: &str) {
+/// The servers that speak the stateless revision.
+const STATELESS: [&str; 3] = ["python-2", "rust", "typescript-2"];
+
+async fn through(run: &str, protocol: &str, rules: &str) {
     let _turn = TURN.lock().await;
     let Some(runtimes) = Runtimes::start() else {
         return;
     };
     let servers = runtimes.servers().await;
-    let direct = runtimes.talk(&servers.urls, "direct").await;
-    let gateway = gateway(&servers.urls, rules).await;
+    let mut targets = servers.urls.clone();
+    targets.retain(|name, _| protocol == "auto" || STATELESS.contains(name));
+    let direct = runtimes.talk(&targets, "direct").await;
+    let gateway = speaking(protocol, &targets, rules).await;
     let at = |name| format!("http://{}/mcp/{name}", gateway.traffic());
-    let urls = servers.urls.keys().map(|name| (*name, at(*name))).collect();
+    let urls = targets.keys().map(|name| (*name, at(*name))).collect();
     let through = runtimes.talk(&urls, run).await;
     compare(&direct, &through, !rules.is_empty());
 }

@@ -65,11 +65,20 @@ spec:
 
 /// A gateway before these servers, by name and URL.
 pub(crate) async fn gateway(servers: &BTreeMap<&str, String>, rules: &str) -> Gateway {
+    speaking("auto", servers, rules).await
+}
+
+/// The same that speaks one era only with the servers.
+pub(crate) async fn speaking(
+    protocol: &str,
+    servers: &BTreeMap<&str, String>,
+    rules: &str,
+) -> Gateway {
     let mut resources = String::new();
     for (name, url) in servers {
         write!(
             resources,
-            "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: {name}}}\nspec: {{url: '{url}'}}\n"
+            "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: {name}}}\nspec: {{url: '{url}', protocol: {protocol}}}\n"
         )
         .unwrap();
     }

@@ -176,8 +176,8 @@ pub(crate) enum Aside {
     Drop,
     /// The server wants to know whether somebody is there.
     Ping,
-    /// The server asks something that cannot be brought to the client.
-    Question(RpcError),
+    /// The server asks something that cannot be brought to the client: [`unreachable`].
+    Question,
 }
 
 /// Looks at a message that comes before the answer to `request`, which went to the server under `number`.
@@ -185,7 +185,7 @@ pub(crate) fn aside(message: &Message, request: &Message, number: u64) -> Aside 
     if message.kind() == Kind::Request {
         return match &*message.method() {
             "ping" => Aside::Ping,
-            method => Aside::Question(unreachable(method, request)),
+            _ => Aside::Question,
         };
     }
     match &*message.method() {
@@ -222,7 +222,7 @@ pub(crate) fn notice(message: &Message, id: &str) -> String {
 }
 
 /// What a client is told whose server asks something in the middle of a call.
-fn unreachable(method: &str, request: &Message) -> RpcError {
+pub(crate) fn unreachable(method: &str, request: &Message) -> RpcError {
     let capability = capability(method);
     let declared = request.meta(META_CAPABILITIES);
     match capability {

@@ -22,6 +22,8 @@ use crate::upstream::{Feed, Sent, UpstreamResponse};
 
 /// How long a server may take to hear that its question is refused.
 const SAYING_NO: Duration = Duration::from_secs(5);
+/// How long is waited for the first event of an answer before the client gets a stream.
+const FIRST_EVENT: Duration = Duration::from_secs(2);
 
 /// What became of a client's message.
 pub(super) enum Answered {
@@ -350,12 +352,26 @@ async fn call(mut leased: Leased, message: &Message) -> Result<Option<UpstreamRe
         method,
         status,
     };
-    if calling.messages.is_stream() {
-        return Ok(Some(events(|feed| calling.run(feed))));
+    let first = if calling.messages.is_stream() {
+        // What comes first may be the answer already, and then it still has a status of its own.
+        match timer::timeout(FIRST_EVENT, calling.messages.next()).await {
+            Ok(first) => Some(first?.ok_or_else(no_answer)?),
+            Err(timer::Elapsed) => None,
+        }
+    } else {
+        Some(calling.messages.next().await?.ok_or_else(no_answer)?)
+    };
+    match first {
+        Some(answer) if answer.kind() == Kind::Response => {
+            let (status, body) = calling.done(answer)?;
+            Ok(Some(whole(status, body)))
+        }
+        Some(question) if question.kind() == Kind::Request && question.method() != "ping" => {
+            let error = calling.refuse(&question).await;
+            Ok(Some(refused(&error, message.id())))
+        }
+        first => Ok(Some(events(|feed| calling.run(feed, first)))),
     }
-    let answer = calling.messages.next().await?.ok_or_else(no_answer)?;
-    let (status, body) = calling.done(answer)?;
-    Ok(Some(whole(status, body)))
 }
 
 /// Tells the server which level of log this call wants. False: it does not know the session any more.
@@ -398,9 +414,13 @@ struct Calling {
 
 impl Calling {
     /// Relays what comes to the answer.
-    async fn run(self, feed: Feed) -> Result<(), crate::upstream::UpstreamError> {
+    async fn run(
+        self,
+        feed: Feed,
+        first: Option<Message>,
+    ) -> Result<(), crate::upstream::UpstreamError> {
         let id = self.request.id().unwrap_or("null").to_owned();
-        let said = match self.relay(&feed).await {
+        let said = match self.relay(&feed, first).await {
             Ok(answer) => answer,
             Err(error) => error.to_json(Some(&id)),
         };
@@ -408,8 +428,12 @@ impl Calling {
         Ok(())
     }
 
-    async fn relay(mut self, feed: &Feed) -> Result<String, RpcError> {
-        while let Some(message) = self.messages.next().await? {
+    async fn relay(mut self, feed: &Feed, first: Option<Message>) -> Result<String, RpcError> {
+        let mut next = first;
+        if next.is_none() {
+            next = self.messages.next().await?;
+        }
+        while let Some(message) = next {
             if message.kind() == Kind::Response {
                 return self.done(message).map(|(_, body)| body);
             }
@@ -417,15 +441,19 @@ impl Calling {
                 Aside::Send(text) => feed.send(sse::encode("message", &text)).await,
                 Aside::Drop => {}
                 Aside::Ping => self.leased.tell(older::reply(&message)),
-                Aside::Question(error) => {
-                    // Before the session ends, so that the server learns why.
-                    let told = self.leased.post(older::reply(&message), "response");
-                    let _ = timer::timeout(SAYING_NO, told).await;
-                    return Err(error);
-                }
+                Aside::Question => return Err(self.refuse(&message).await),
             }
+            next = self.messages.next().await?;
         }
         Err(no_answer())
+    }
+
+    /// Refuses a question of the server, before the session ends, so that the server learns why. Returns what the client is
+    /// told.
+    async fn refuse(&self, question: &Message) -> RpcError {
+        let told = self.leased.post(older::reply(question), "response");
+        let _ = timer::timeout(SAYING_NO, told).await;
+        older::unreachable(&question.method(), &self.request)
     }
 
     /// The answer is there: what the client gets, and the session is free.
