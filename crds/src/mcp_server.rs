@@ -68,6 +68,9 @@ pub struct McpServerSpec {
     /// Whether what the server returns may steer an agent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub trust: Trust,
+    /// Whether the server's own word for what its tools do (`annotations`) counts where `tools` says nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trust_annotations: bool,
     /// Whether tools are held to the definitions that were approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinning: Option<Pinning>,

@@ -127,8 +127,10 @@ pub(crate) fn admit_rules(list: &mut schemars::Schema) {
         "output_guardrails",
     ];
     let given = lists.map(|name| format!("(has(self.{name}) && size(self.{name}) > 0)"));
+    let settings =
+        ["input_execution", "taint", "unscannable"].map(|name| format!("has(self.{name})"));
     both.push(json!({
-        "rule": format!("{} || has(self.input_execution) || has(self.unscannable)", given.join(" || ")),
+        "rule": format!("{} || {}", given.join(" || "), settings.join(" || ")),
         "message": "the rule selects no guardrail, so it does nothing: list some, for example under llm_input_guardrails",
     }));
     rule.insert("x-kubernetes-validations".to_owned(), Value::Array(both));

@@ -27,6 +27,7 @@ use crate::identity::Refresher;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
+use crate::mcp::taint::Taints;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
 use crate::policy::remote::follow::Following;
@@ -341,6 +342,7 @@ fn start_traffic(
     };
     let sealer = Arc::new(sealer);
     let bridge = Arc::default();
+    let taints = Arc::<Taints>::default();
     let server = Server::start(config, move |_thread| Gateway {
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
@@ -348,6 +350,7 @@ fn start_traffic(
         sealer: Arc::clone(&sealer),
         sightings: Arc::clone(&sightings),
         tokens: Arc::clone(&tokens),
+        taints: Arc::clone(&taints),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,

@@ -27,6 +27,7 @@ use crate::mcp::bridge::Bridge;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
+use crate::mcp::taint::Taints;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
 use crate::route::{self, NoRoute, Route, request_id};
@@ -49,6 +50,8 @@ pub struct Gateway {
     pub(crate) sightings: Arc<Sightings>,
     /// Tokens for MCP servers.
     pub(crate) tokens: Arc<Tokens>,
+    /// Conversations that have read text of strangers.
+    pub(crate) taints: Arc<Taints>,
     /// The way to guardrail services.
     pub client: Arc<dyn HttpClient>,
     /// Where records go.

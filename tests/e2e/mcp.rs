@@ -21,4 +21,6 @@ mod sessions;
 mod settings;
 mod stateless;
 mod support;
+mod taint;
+mod taint_sessions;
 mod tls;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Source;
 use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
-use crate::rule::{InputExecution, Unscannable, When};
+use crate::rule::{InputExecution, Taint, TaintScope, Unscannable, When};
 
 /// Which policy: the epoch of the leader that compiled it, and a counter within the epoch.
 #[derive(
@@ -178,6 +178,12 @@ pub struct RuleEntry {
     /// As written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unscannable: Option<Unscannable>,
+    /// As written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taint: Option<Taint>,
+    /// As written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taint_scope: Option<TaintScope>,
     /// As written.
     pub strategy: Option<Strategy>,
 }

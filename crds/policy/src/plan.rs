@@ -18,7 +18,7 @@ use crate::facts::{Facts, Target};
 use crate::hook::PerHook;
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
-use crate::rule::{InputExecution, Unscannable};
+use crate::rule::{InputExecution, Taint, TaintScope, Unscannable};
 use crate::subject::Subjects;
 
 pub use crate::subject::caller_is_among;
@@ -79,6 +79,21 @@ pub struct Plan {
     pub input_execution: Option<InputExecution>,
     /// What becomes of content that no guardrail can judge. Of several rules, `block` wins.
     pub unscannable: Unscannable,
+    /// What becomes of dangerous calls in a conversation that has read text of strangers; none: nothing.
+    pub taint: Option<PlannedTaint>,
+}
+
+/// What the rules say of dangerous calls in a conversation that has read text of strangers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedTaint {
+    /// Of several rules, `block` wins.
+    pub action: Taint,
+    /// Of the rules with that action, `caller` wins.
+    pub scope: TaintScope,
+    /// Ids of the rules with that action, sorted.
+    pub rules: Arc<[Arc<str>]>,
+    /// The message of the first of them, by (namespace, resource, id), that has one.
+    pub custom_error_message: Option<Arc<str>>,
 }
 
 /// One guardrail of a plan.

@@ -1,6 +1,7 @@
 //! A rule as written. The rule block is a published language, so it keeps its published spelling.
 
 mod given;
+mod taint;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::hook::Hook;
 
 pub use given::{Given, split_tool};
+pub use taint::{Taint, TaintScope};
 
 /// Which guardrails run, for whom and on what.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -53,6 +55,13 @@ pub struct Rule {
     /// encrypted blocks. Default: from `GatewaySettings`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unscannable: Option<Unscannable>,
+    /// What becomes of a call of a tool marked `egress` or `destructive` in a conversation that results of an MCP server
+    /// marked `untrusted` have reached. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taint: Option<Taint>,
+    /// What such a result marks. Default `conversation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taint_scope: Option<TaintScope>,
 }
 
 /// What becomes of content that no guardrail can judge.

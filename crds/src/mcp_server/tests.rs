@@ -25,9 +25,10 @@ fn a_whole_server_is_read_and_written_back() {
         "passHeaders": ["x-tenant"],
         "tools": [
             {"name": "delete_repo", "disabled": true},
-            {"name": "send", "description": "Sends.", "readOnly": false, "destructive": true, "egress": true},
+            {"name": "send", "description": "Sends.", "readOnly": false, "destructive": true, "idempotent": false, "openWorld": true, "egress": true},
         ],
         "trust": "untrusted",
+        "trustAnnotations": true,
         "pinning": {
             "mode": "enforce", "approved": [{"name": "send", "digest": digest('0')}],
             "approvedInstructions": [digest('f')], "maxAge": "30s",

@@ -23,6 +23,12 @@ pub struct McpTool {
     /// It destroys or changes what cannot be brought back; shown to clients as `destructiveHint`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destructive: Option<bool>,
+    /// Calling it again with the same arguments changes nothing more; shown to clients as `idempotentHint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// It reaches beyond the server: the web, mail, other systems; shown to clients as `openWorldHint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_world: Option<bool>,
     /// It can carry data out: mail, web requests, uploads.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub egress: bool,

@@ -32,6 +32,7 @@ mod pinning;
 mod post;
 mod relay;
 mod stream;
+mod taint;
 mod token;
 mod upstream;
 

@@ -7,13 +7,14 @@ use http::StatusCode;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
 use parapet_policy::outcome::Decision;
-use parapet_policy::plan::Plan;
+use parapet_policy::plan::{Plan, PlannedTaint};
 use parapet_policy::record::End;
 use parapet_policy::rule::Unscannable;
 
 use super::envelope::{Kind, Message};
 use super::error::RpcError;
 use super::surfaces::{About, Direction, Parsed};
+use super::taint::{self, Danger, Verdict};
 use super::version::Era;
 use crate::llm::{Limits, LlmError};
 use crate::pipeline::block::Blocked;
@@ -23,14 +24,29 @@ use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
 use crate::policy::ready::Snapshot;
 
+mod tainted;
+
 /// What runs for one message. It owns what it names.
 #[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) call: Call,
+    /// For a call of a dangerous tool that a rule looks at.
+    pub(crate) tainted: Option<Tainted>,
     pub(crate) client: Arc<dyn HttpClient>,
     pub(crate) recording: Recording,
+}
+
+/// A call of a dangerous tool, and what is known of its conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Tainted {
+    /// What the rules say.
+    pub(crate) said: PlannedTaint,
+    /// Whether text of strangers may have reached the conversation.
+    pub(crate) marked: bool,
+    /// What the tool can do.
+    pub(crate) danger: Danger,
 }
 
 /// What is known of a message beside what it says.
@@ -67,6 +83,15 @@ pub(crate) async fn judge(
     subject: &Subject<'_>,
     message: Message,
 ) -> Result<Judged, RpcError> {
+    if let (Direction::ToServer, Some(of)) = (subject.direction, &planned.tainted) {
+        let verdict = taint::judge(of.said.action, of.marked, of.danger);
+        tainted::note(planned, of, verdict);
+        if verdict == Verdict::Stopped {
+            let blocked = tainted::blocked(of);
+            let instead = instead(planned, subject, &message, &blocked);
+            return Ok(Judged::Stopped(instead, end_of(&blocked)));
+        }
+    }
     let hook = mcp::hook_of(subject.direction);
     let plan = planned.plan.hooks.get(hook);
     let refuses_unjudged = planned.plan.unscannable == Unscannable::Block;

@@ -17,6 +17,7 @@ use super::oauth::OAuth;
 use super::pinning::pinned::Pinned;
 use super::pinning::sightings::Followed;
 use super::surfaces::Parsed;
+use super::taint::Danger;
 
 /// The servers of one policy revision, by name.
 #[derive(Debug, Default)]
@@ -25,10 +26,10 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    pub(crate) fn new(servers: impl IntoIterator<Item = Server>) -> Self {
+    pub(crate) fn new(servers: impl IntoIterator<Item = Arc<Server>>) -> Self {
         let by_name = servers
             .into_iter()
-            .map(|server| (server.name.clone(), Arc::new(server)))
+            .map(|server| (server.name.clone(), server))
             .collect();
         Self { by_name }
     }
@@ -71,6 +72,10 @@ pub(crate) struct Server {
     pub(crate) user_headers: Vec<HeaderName>,
     /// What the resource says of tools, by name.
     pub(crate) tools: HashMap<String, McpTool, RandomState>,
+    /// Whether its results hold text of strangers.
+    pub(crate) untrusted: bool,
+    /// Whether the server's own word for what its tools do counts where the resource says nothing.
+    pub(crate) trusts_annotations: bool,
     /// Tools as the server listed them.
     pub(crate) definitions: Definitions,
     /// About the annotations of its tools.
@@ -96,6 +101,8 @@ impl Server {
                 .into_iter()
                 .map(|tool| (tool.name.clone(), tool))
                 .collect(),
+            untrusted: false,
+            trusts_annotations: false,
             definitions: Definitions::default(),
             annotations: Memory::default(),
             pinned: Pinned::default(),
@@ -114,19 +121,45 @@ impl Server {
         self.tools.get(tool).is_none_or(|tool| !tool.disabled)
     }
 
-    /// What a tool does, as the resource says; the server's own word for it is nothing to rely on.
-    ///
-    /// The method of an API's operation is something else: it is what the gateway itself sends.
+    /// What a tool does, as the resource says. What it does not say is not known, unless the resource says that the
+    /// server's own word counts: then it is what the server said when this gateway saw its list. The method of an API's
+    /// operation is something else: it is what the gateway itself sends.
     pub(crate) fn hints(&self, tool: &str) -> ToolHints {
         let said = self.tools.get(tool);
-        let known = match &self.backend {
-            Some(Backend::OpenApi(server)) => server.api.hints(tool),
-            Some(Backend::Http(_)) | None => ToolHints::default(),
-        };
+        let own = self.own_hints(tool);
         ToolHints {
-            read_only: said.and_then(|tool| tool.read_only).or(known.read_only),
-            destructive: said.and_then(|tool| tool.destructive).or(known.destructive),
-            ..known
+            read_only: said.and_then(|tool| tool.read_only).or(own.read_only),
+            destructive: said.and_then(|tool| tool.destructive).or(own.destructive),
+            idempotent: said.and_then(|tool| tool.idempotent).or(own.idempotent),
+            open_world: said.and_then(|tool| tool.open_world).or(own.open_world),
+        }
+    }
+
+    /// What the server itself says of a tool, as far as that counts, and what an operation's method says.
+    fn own_hints(&self, tool: &str) -> ToolHints {
+        match &self.backend {
+            Some(Backend::OpenApi(server)) => return server.api.hints(tool),
+            Some(Backend::Http(_)) | None => {}
+        }
+        let definition = self.definition(tool).filter(|_| self.trusts_annotations);
+        let Some(definition) = definition else {
+            return ToolHints::default();
+        };
+        let annotations = definition.root().get("annotations");
+        let hint = |name: &str| annotations?.get(name)?.as_bool();
+        ToolHints {
+            read_only: hint("readOnlyHint"),
+            destructive: hint("destructiveHint"),
+            idempotent: hint("idempotentHint"),
+            open_world: hint("openWorldHint"),
+        }
+    }
+
+    /// What a tool can do with what it is given.
+    pub(crate) fn danger(&self, tool: &str) -> Danger {
+        Danger {
+            egress: self.tools.get(tool).is_some_and(|tool| tool.egress),
+            destructive: self.hints(tool).destructive == Some(true),
         }
     }
 

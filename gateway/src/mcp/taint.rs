@@ -3,10 +3,12 @@
 //! Once a result of a server that is marked `untrusted` has reached a conversation, what the model does next may be what
 //! a stranger wrote. So calls of tools that carry data out or destroy it can be stopped from then on, in that
 //! conversation. Which conversation a message belongs to is told by its session, its trace and its metadata;
-//! each of them is enough.
+//! each of them is enough. Two messages of one caller are of different conversations only if something that both of them
+//! carry differs: what nothing tells apart counts as one, or leaving a header out would be a way out.
 //!
 //! The protocol gives no place for a mark that outlives a session or crosses servers, so marks are kept here,
-//! in memory of one pod, as keyed hashes. The table is bounded, and it errs on the side of caution where it can:
+//! in memory of one pod, as keyed hashes; a session's id carries one where a response has it. The table is bounded, and
+//! it errs on the side of caution where it can:
 //!
 //! - A caller with more than [`PER_CALLER`] marked conversations counts as marked as a whole. So nobody can
 //!   push out marks, their own or others', by beginning conversations.
@@ -14,16 +16,21 @@
 //!   [`MARKS`] are made in that time, by many callers. [`Taints::forgotten`] counts those.
 //! - Another pod does not know of it. Where several pods serve one conversation, route by caller.
 
-use std::collections::{HashMap, HashSet};
+mod marks;
+
 use std::hash::BuildHasher as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use parapet_policy::facts::Subject;
+use parapet_policy::rule::{Taint, TaintScope};
+
+use marks::{Kinds, Marks};
 
 /// How long a mark is kept at least after the last message of its conversation, unless [`MARKS`] is passed.
 pub const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
-/// So many marks are kept at least; twice as many at most, in about 2 MiB.
+/// So many marks are kept at least; twice as many at most, in about 4 MiB.
 pub const MARKS: usize = 65_536;
 /// So many marks of one caller are kept apart.
 pub const PER_CALLER: usize = 2_048;
@@ -35,8 +42,8 @@ pub const METADATA: [&str; 3] = ["conversation_id", "conversationId", "thread_id
 pub struct Conversation<'a> {
     /// Who calls.
     pub caller: &'a Subject,
-    /// The session's id, as the gateway has given it out.
-    pub session: Option<&'a str>,
+    /// The session, by its server's name and the server's id of it. It tells nothing about other servers.
+    pub session: Option<(&'a str, &'a str)>,
     /// The trace's id as the caller has sent it, 32 hexadecimal digits; not one that the gateway has made.
     pub trace: Option<&'a str>,
     /// The first of [`METADATA`] that the request's metadata has.
@@ -52,13 +59,11 @@ pub struct Danger {
     pub destructive: bool,
 }
 
-/// What becomes of a dangerous call in a marked conversation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Action {
-    /// It is stopped.
-    Block,
-    /// It is told, and goes on.
-    Audit,
+impl Danger {
+    /// Whether it is any.
+    pub const fn is_any(self) -> bool {
+        self.egress || self.destructive
+    }
 }
 
 /// What a call comes to.
@@ -73,72 +78,121 @@ pub enum Verdict {
 }
 
 /// The one table.
-pub const fn judge(action: Action, marked: bool, danger: Danger) -> Verdict {
-    match (marked && (danger.egress || danger.destructive), action) {
-        (false, Action::Block | Action::Audit) => Verdict::Clear,
-        (true, Action::Audit) => Verdict::Told,
-        (true, Action::Block) => Verdict::Stopped,
+pub const fn judge(action: Taint, marked: bool, danger: Danger) -> Verdict {
+    match (marked && danger.is_any(), action) {
+        (false, Taint::Block | Taint::Audit) => Verdict::Clear,
+        (true, Taint::Audit) => Verdict::Told,
+        (true, Taint::Block) => Verdict::Stopped,
     }
+}
+
+/// What brings no text of strangers to a client: what servers say of themselves and of what they offer, and what only
+/// tells that something has been done or has changed. Everything else may.
+const NO_TEXT: &[&str] = &[
+    "initialize",
+    "logging/setLevel",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+    "notifications/resources/updated",
+    "notifications/subscriptions/acknowledged",
+    "notifications/tools/list_changed",
+    "ping",
+    "prompts/list",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "roots/list",
+    "server/discover",
+    "subscriptions/listen",
+    "tools/list",
+];
+
+/// Whether the answer to a method, or a server's own message of it, may hold text of strangers.
+pub fn may_hold_text(method: &str) -> bool {
+    !NO_TEXT.contains(&method)
 }
 
 /// Marked conversations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Taints {
     hasher: foldhash::quality::RandomState,
+    /// Whether there may be any mark: most installations have none, and need no lock.
+    any: AtomicBool,
     marks: Mutex<Marks>,
+    pod: u64,
 }
 
-/// Two generations: marks that are looked at move to the newer one, and the older one is forgotten as a whole.
-#[derive(Debug, Default)]
-struct Marks {
-    began: Option<Instant>,
-    newer: HashSet<u64>,
-    older: HashSet<u64>,
-    /// Marks in `newer`, by caller.
-    callers: HashMap<u64, usize>,
-    forgotten: u64,
+impl Default for Taints {
+    fn default() -> Self {
+        let hasher = foldhash::quality::RandomState::default();
+        Self {
+            pod: hasher.hash_one("pod"),
+            hasher,
+            any: AtomicBool::new(false),
+            marks: Mutex::default(),
+        }
+    }
 }
 
 impl Taints {
-    /// Marks a conversation. One that nothing tells apart from the caller's others marks the caller.
-    pub fn mark(&self, conversation: &Conversation<'_>, now: Instant) {
-        let caller = self.caller(conversation.caller);
-        let names = self.names(conversation);
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.turn(now);
-        if names.is_empty() {
-            marks.newer.insert(caller);
-            return;
-        }
-        for name in names {
-            marks.insert(caller, name);
-        }
+    /// Names this table: a session that another one has begun may have been marked there.
+    pub const fn pod(&self) -> u64 {
+        self.pod
     }
 
-    /// Whether a conversation is marked. If it is, everything that names it is from now on: a trace that goes on in
-    /// another session takes the mark with it.
-    pub fn is_marked(&self, conversation: &Conversation<'_>, now: Instant) -> bool {
-        let caller = self.caller(conversation.caller);
-        let names = self.names(conversation);
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Marks a conversation. One that nothing tells apart from the caller's others marks the caller.
+    pub fn mark(&self, conversation: &Conversation<'_>, now: Instant) {
+        let (caller, names) = (self.caller(conversation.caller), self.names(conversation));
+        let mut marks = self.lock();
         marks.turn(now);
-        if marks.has(caller) {
-            marks.newer.insert(caller);
-            return true;
-        }
-        if !names.iter().any(|name| marks.has(*name)) {
+        marks.insert(caller, &names, self.kinds(conversation));
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Whether a conversation is marked by one of its names. If it is, everything that names it is from now on: a trace
+    /// that goes on in another session takes the mark with it. To be asked for every message of a client, because a mark
+    /// lives as long as its conversation does.
+    pub fn follow(&self, conversation: &Conversation<'_>, now: Instant) -> bool {
+        if !self.any.load(Ordering::Acquire) {
             return false;
         }
-        for name in names {
-            marks.insert(caller, name);
+        let (caller, names) = (self.caller(conversation.caller), self.names(conversation));
+        let mut marks = self.lock();
+        marks.turn(now);
+        let marked = names.iter().any(|name| marks.has(*name)) || marks.is_whole(caller);
+        if marked {
+            marks.keep(caller, &names);
+        } else if marks.is_empty() {
+            self.any.store(false, Ordering::Release);
         }
-        true
+        marked
+    }
+
+    /// Whether a call in this conversation may be what a stranger wrote: by one of its names, because nothing tells it
+    /// apart from a marked one, or because its caller has read anything at all, where that is what counts.
+    pub fn taints(&self, conversation: &Conversation<'_>, scope: TaintScope, now: Instant) -> bool {
+        if self.follow(conversation, now) {
+            return true;
+        }
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let caller = self.caller(conversation.caller);
+        let kinds = self.kinds(conversation);
+        let marks = self.lock();
+        match scope {
+            TaintScope::Conversation => marks.cannot_tell_apart(caller, kinds),
+            TaintScope::Caller => marks.has_read(caller),
+        }
     }
 
     /// How many marks were forgotten before their time, because there were too many.
     pub fn forgotten(&self) -> u64 {
-        let marks = self.marks.lock();
-        marks.unwrap_or_else(PoisonError::into_inner).forgotten
+        self.lock().forgotten()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn caller(&self, caller: &Subject) -> u64 {
@@ -146,191 +200,29 @@ impl Taints {
     }
 
     fn names(&self, conversation: &Conversation<'_>) -> Vec<u64> {
-        let named = [conversation.session, conversation.trace, conversation.id];
-        let kinds = 1_u8..;
-        kinds
-            .zip(named)
-            .filter_map(|(kind, name)| {
-                let name = name.filter(|name| !name.is_empty())?;
-                Some(self.hasher.hash_one((kind, conversation.caller, name)))
-            })
-            .collect()
+        let caller = conversation.caller;
+        let session = conversation
+            .session
+            .map(|session| self.hasher.hash_one((1_u8, caller, session)));
+        let trace = given(conversation.trace).map(|id| self.hasher.hash_one((2_u8, caller, id)));
+        let id = given(conversation.id).map(|id| self.hasher.hash_one((3_u8, caller, id)));
+        [session, trace, id].into_iter().flatten().collect()
+    }
+
+    fn kinds(&self, conversation: &Conversation<'_>) -> Kinds {
+        let server = conversation.session.map(|(server, _)| server);
+        Kinds {
+            session: server.map(|server| self.hasher.hash_one(server)),
+            trace: given(conversation.trace).is_some(),
+            id: given(conversation.id).is_some(),
+        }
     }
 }
 
-impl Marks {
-    fn has(&self, key: u64) -> bool {
-        self.newer.contains(&key) || self.older.contains(&key)
-    }
-
-    fn insert(&mut self, caller: u64, key: u64) {
-        if self.newer.contains(&key) || self.newer.contains(&caller) {
-            return;
-        }
-        let own = self.callers.entry(caller).or_default();
-        *own += 1;
-        let key = if *own > PER_CALLER { caller } else { key };
-        self.newer.insert(key);
-    }
-
-    /// Begins a generation when the newer one has had its time, or is full.
-    fn turn(&mut self, now: Instant) {
-        let age = now.saturating_duration_since(*self.began.get_or_insert(now));
-        let full = self.newer.len() >= MARKS;
-        if age < LIFETIME && !full {
-            return;
-        }
-        if full && age < LIFETIME {
-            let kept = self.older.intersection(&self.newer).count();
-            self.forgotten += (self.older.len() - kept) as u64;
-        }
-        self.older = match age < 2 * LIFETIME {
-            true => std::mem::take(&mut self.newer),
-            // Nobody has asked for so long that both have had their time.
-            false => HashSet::new(),
-        };
-        self.newer.clear();
-        self.callers.clear();
-        self.began = Some(now);
-    }
+/// An empty name names nothing.
+fn given(name: Option<&str>) -> Option<&str> {
+    name.filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(name: &str) -> Subject {
-        Subject::User(name.into())
-    }
-
-    fn conversation<'a>(
-        caller: &'a Subject,
-        session: &'a str,
-        trace: &'a str,
-        id: &'a str,
-    ) -> Conversation<'a> {
-        Conversation {
-            caller,
-            session: Some(session),
-            trace: Some(trace),
-            id: Some(id),
-        }
-    }
-
-    #[test]
-    fn the_table() {
-        let danger = |egress, destructive| Danger {
-            egress,
-            destructive,
-        };
-        let rows = [
-            (Action::Block, false, danger(true, true), Verdict::Clear),
-            (Action::Block, true, danger(false, false), Verdict::Clear),
-            (Action::Block, true, danger(true, false), Verdict::Stopped),
-            (Action::Block, true, danger(false, true), Verdict::Stopped),
-            (Action::Audit, true, danger(true, false), Verdict::Told),
-            (Action::Audit, true, danger(false, false), Verdict::Clear),
-            (Action::Audit, false, danger(true, true), Verdict::Clear),
-        ];
-        for (action, marked, danger, expected) in rows {
-            assert_eq!(
-                judge(action, marked, danger),
-                expected,
-                "{action:?} {marked} {danger:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn any_name_of_a_conversation_leads_to_its_mark_and_to_nobody_else_s() {
-        let (taints, now) = (Taints::default(), Instant::now());
-        let (ada, bob) = (user("ada"), user("bob"));
-        taints.mark(&conversation(&ada, "s1", "t1", "c1"), now);
-        let rows = [
-            (&ada, "s1", "", "", true),
-            (&ada, "", "t1", "", true),
-            (&ada, "", "", "c1", true),
-            // The same words in another place.
-            (&ada, "t1", "c1", "s1", false),
-            (&ada, "s2", "t2", "c2", false),
-            (&ada, "", "", "", false),
-            (&bob, "s1", "t1", "c1", false),
-            // The trace goes on in another session, and takes the mark with it.
-            (&ada, "s3", "t1", "", true),
-            (&ada, "s3", "", "", true),
-        ];
-        for (caller, session, trace, id, expected) in rows {
-            let of = conversation(caller, session, trace, id);
-            assert_eq!(
-                taints.is_marked(&of, now),
-                expected,
-                "{session} {trace} {id}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_told_apart_is_marked_together() {
-        let (taints, now) = (Taints::default(), Instant::now());
-        let ada = user("ada");
-        let nameless = Conversation {
-            caller: &ada,
-            session: None,
-            trace: None,
-            id: None,
-        };
-        taints.mark(&nameless, now);
-        assert!(taints.is_marked(&conversation(&ada, "s", "t", "c"), now));
-        assert!(!taints.is_marked(&conversation(&user("bob"), "s", "t", "c"), now));
-    }
-
-    #[test]
-    fn a_mark_lasts_while_its_conversation_does() {
-        let (taints, began) = (Taints::default(), Instant::now());
-        let ada = user("ada");
-        let (kept, left) = (
-            conversation(&ada, "kept", "", ""),
-            conversation(&ada, "left", "", ""),
-        );
-        taints.mark(&kept, began);
-        taints.mark(&left, began);
-        for step in 1..10 {
-            let now = began + LIFETIME / 2 * step;
-            assert!(taints.is_marked(&kept, now), "{step}");
-        }
-        assert!(!taints.is_marked(&left, began + LIFETIME * 5));
-        // Nobody asked for long.
-        assert!(!taints.is_marked(&kept, began + LIFETIME * 9));
-        assert_eq!(taints.forgotten(), 0);
-    }
-
-    #[test]
-    fn a_caller_with_too_many_marks_is_marked_and_pushes_nobody_out() {
-        let (taints, now) = (Taints::default(), Instant::now());
-        let (ada, mallory) = (user("ada"), user("mallory"));
-        taints.mark(&conversation(&ada, "s", "", ""), now);
-        for number in 0..3 * MARKS {
-            taints.mark(&conversation(&mallory, &number.to_string(), "", ""), now);
-        }
-        assert!(taints.is_marked(&conversation(&mallory, "new", "", ""), now));
-        assert!(taints.is_marked(&conversation(&ada, "s", "", ""), now));
-        assert!(!taints.is_marked(&conversation(&ada, "other", "", ""), now));
-        assert_eq!(taints.forgotten(), 0);
-    }
-
-    #[test]
-    fn more_marks_than_there_is_room_for_push_out_the_oldest_and_are_counted() {
-        let (taints, now) = (Taints::default(), Instant::now());
-        for number in 0..3 * MARKS {
-            let caller = user(&number.to_string());
-            taints.mark(&conversation(&caller, "s", "", ""), now);
-        }
-        let marked = |number: usize| {
-            let caller = user(&number.to_string());
-            taints.is_marked(&conversation(&caller, "s", "", ""), now)
-        };
-        assert!(marked(3 * MARKS - 1) && marked(2 * MARKS));
-        assert!(!marked(0));
-        assert!(taints.forgotten() > 0);
-    }
-}
+mod tests;

@@ -124,6 +124,8 @@ fn describe(tool: Value<'_>, said: &McpTool, edits: &mut Vec<Edit>) {
     let hints = [
         ("readOnlyHint", said.read_only),
         ("destructiveHint", said.destructive),
+        ("idempotentHint", said.idempotent),
+        ("openWorldHint", said.open_world),
     ];
     let hints = hints
         .into_iter()
@@ -261,7 +263,7 @@ mod tests {
             r#"{"name":"a","description":"evil","annotations":{"title":"T","readOnlyHint":true}},{"name":"b","annotations":{}},{"name":"c","v":1}"#,
         );
         let settings = json!([
-            {"name": "a", "description": "says \"hi\"", "readOnly": false, "destructive": true},
+            {"name": "a", "description": "says \"hi\"", "readOnly": false, "destructive": true, "idempotent": true, "openWorld": false},
             {"name": "b", "description": "B", "readOnly": true, "destructive": false},
         ]);
         let changed = with_settings(&message, &server(settings), nobody).unwrap();
@@ -269,7 +271,7 @@ mod tests {
         assert_eq!(
             read["result"]["tools"],
             json!([
-                {"name": "a", "description": "says \"hi\"", "annotations": {"title": "T", "readOnlyHint": false, "destructiveHint": true}},
+                {"name": "a", "description": "says \"hi\"", "annotations": {"title": "T", "readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": false}},
                 {"name": "b", "description": "B", "annotations": {"readOnlyHint": true, "destructiveHint": false}},
                 {"name": "c", "v": 1},
             ])

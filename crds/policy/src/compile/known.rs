@@ -27,6 +27,8 @@ pub(super) struct Known<'a> {
     pub(super) identity_providers: BTreeSet<&'a str>,
     /// Whether people can call: only with an `IdentityProvider`, or without any token where the settings say so.
     pub(super) has_users: bool,
+    /// Whether results of any MCP server hold text of strangers.
+    pub(super) has_untrusted_servers: bool,
     pub(super) hints: Hints,
 }
 
@@ -62,6 +64,10 @@ impl<'a> Known<'a> {
             account_roles: roles.map(String::as_str).collect(),
             has_users: !identity_providers.is_empty() || anonymous,
             identity_providers,
+            has_untrusted_servers: held.mcp_servers.iter().any(|server| {
+                let trust = server.spec.get("trust");
+                trust.and_then(serde_json::Value::as_str) == Some("untrusted")
+            }),
             hints: Hints::default(),
         }
     }

@@ -197,6 +197,7 @@ fn check(at: &Placed<'_>, selected: &PerHook<Vec<u32>>, known: &Known<'_>, repor
         && selects_nothing(selected)
         && rule.input_execution.is_none()
         && rule.unscannable.is_none()
+        && rule.taint.is_none()
     {
         let message = format!(
             "the rule selects no guardrail, so it does nothing: list some, e.g. under {}",
@@ -252,6 +253,8 @@ fn entry(
             .map(Arc::from),
         input_execution: rule.input_execution,
         unscannable: rule.unscannable,
+        taint: rule.taint,
+        taint_scope: rule.taint_scope,
         strategy: rule.enforcing_strategy,
     }
 }

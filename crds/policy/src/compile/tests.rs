@@ -7,6 +7,7 @@ mod order;
 mod rules;
 mod selectors;
 mod stand_ins;
+mod taint;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::testing::FakeKinds;

@@ -1,6 +1,7 @@
 //! Checks a rule's `when`: conditions that cannot be met, and names that do not exist.
 
 mod models;
+mod taint;
 mod tools;
 
 use crate::diagnostic::Reason;
@@ -24,6 +25,7 @@ pub(super) fn check(
     empty_lists(at, given, report);
     models::check(at, given, known, report);
     tools::check(at, given, report);
+    taint::check(at, given, known, report);
     hooks(at, given, selected, report);
     callers(at, given, known, report);
     metadata(at, report);

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::bundle::GuardrailEntry;
-use crate::facts::Facts;
+use crate::facts::{Facts, Target};
 use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
 use crate::rule::{InputExecution, Unscannable};
 
-use super::{Plan, Planned, Planner};
+use super::{Plan, Planned, PlannedTaint, Planner};
 
 /// Guardrails in the order in which they run: mutators by (priority, selector), then validators by
 /// selector.
@@ -51,6 +51,10 @@ impl Planner {
             hooks: PerHook::default(),
             input_execution: self.input_execution(matching),
             unscannable: self.unscannable(matching),
+            taint: match facts.target {
+                Target::Model { .. } => None,
+                Target::Mcp { .. } => self.taint(matching),
+            },
         };
         let mut choices = Vec::new();
         for hook in facts.target.hooks() {
@@ -87,6 +91,29 @@ impl Planner {
             .filter_map(|rule| rule.unscannable)
             .max()
             .unwrap_or(self.defaults.unscannable)
+    }
+
+    /// `block` of any rule wins; of the rules that say the same, `caller` wins. A rule that only audits does not make
+    /// another one's block look at more.
+    fn taint(&self, matching: &[u32]) -> Option<PlannedTaint> {
+        let rules = || {
+            let rules = matching.iter();
+            rules.filter_map(|rule| self.bundle.rules.get(*rule as usize))
+        };
+        let action = rules().filter_map(|rule| rule.taint).max()?;
+        let chosen = || rules().filter(|rule| rule.taint == Some(action));
+        let mut ids: Vec<Arc<str>> = chosen().map(|rule| rule.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Some(PlannedTaint {
+            action,
+            scope: chosen()
+                .filter_map(|rule| rule.taint_scope)
+                .max()
+                .unwrap_or_default(),
+            rules: ids.into(),
+            custom_error_message: chosen().find_map(|rule| rule.custom_error_message.clone()),
+        })
     }
 
     fn choose(

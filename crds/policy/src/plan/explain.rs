@@ -23,7 +23,9 @@ impl Planner {
         let one = |(rule, ready): (&RuleEntry, &super::ReadyRule)| {
             let verdict = ready.matcher.verdict(facts);
             let mut why = why(verdict, rule, facts);
+            let taints = matches!(facts.target, Target::Mcp { .. }) && rule.taint.is_some();
             if verdict.matches()
+                && !taints
                 && facts
                     .target
                     .hooks()

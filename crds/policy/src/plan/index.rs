@@ -161,7 +161,10 @@ fn ways_in(side: Side, rule: &RuleEntry) -> Option<Vec<Vec<Key<'_>>>> {
                 || rule.unscannable.is_some()
         }
         Side::Mcp => {
-            !lists.mcp_tool_pre_invoke.is_empty() || !lists.mcp_tool_post_invoke.is_empty()
+            !lists.mcp_tool_pre_invoke.is_empty()
+                || !lists.mcp_tool_post_invoke.is_empty()
+                || rule.unscannable.is_some()
+                || rule.taint.is_some()
         }
     };
     if !does_something {

@@ -3,4 +3,5 @@
 mod matching;
 mod overriding;
 mod planning;
+mod taint;
 mod virtual_servers;

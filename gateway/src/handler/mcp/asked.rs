@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) task: Option<String>,
     /// When a list of tools was asked for from its beginning: what is known of the tools counts from then.
     pub(super) whole_list: Option<Moment>,
+    /// The trace that the message itself says it belongs to (`_meta.traceparent`).
+    pub(super) trace: Option<String>,
     /// What services are shown of the request.
     pub(super) shown: Bytes,
 }
@@ -37,6 +39,9 @@ impl Asked {
             tool,
             task: text("taskId"),
             whole_list: None,
+            trace: message
+                .param("_meta")
+                .and_then(|meta| Some(meta.get("traceparent")?.as_str()?.into_owned())),
             shown: Bytes::new(),
         }
     }

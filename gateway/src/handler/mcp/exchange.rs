@@ -1,6 +1,7 @@
 //! What is known of a client's request while its messages go both ways. It owns what it names: a stream outlives the
 //! handler.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use parapet_policy::hook::Hook;
 use parapet_policy::record::{End, McpMessage, McpSide};
 
 use super::asked::Asked;
+use super::post::Session;
 use super::{Admitted, Refused};
 use crate::edge::Body;
 use crate::handler::Gateway;
@@ -28,6 +30,7 @@ use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::{Scope, Sealer};
 use crate::mcp::server::Server;
+use crate::mcp::taint::Taints;
 use crate::mcp::user_headers;
 use crate::mcp::version::Version;
 use crate::pipeline::recording::{Recording, Sink};
@@ -50,7 +53,10 @@ pub(super) struct Exchange {
     pub(super) sightings: Arc<Sightings>,
     /// Tokens for servers.
     pub(super) tokens: Arc<Tokens>,
-    identity: Arc<Identity>,
+    pub(super) taints: Arc<Taints>,
+    pub(super) identity: Arc<Identity>,
+    /// The session that the client has named.
+    pub(super) session: Rc<OnceCell<Session>>,
     pub(super) server: Arc<Server>,
     pub(super) version: Version,
     /// The client's.
@@ -79,6 +85,8 @@ impl Exchange {
             pool: gateway.upstreams.pool().clone(),
             sightings: gateway.sightings.clone(),
             tokens: gateway.tokens.clone(),
+            taints: gateway.taints.clone(),
+            session: Rc::default(),
             identity: admitted.identity,
             server: admitted.server,
             version,
@@ -118,6 +126,7 @@ impl Exchange {
             .planner
             .plan(&facts, overrides.as_ref())
             .map_err(|error| invalid(error.to_string()))?;
+        let tainted = self.tainted(&plan, asked, &facts.metadata);
         let plan = Arc::new(plan);
         let call = Call {
             hook: Hook::McpToolPreInvoke,
@@ -143,6 +152,7 @@ impl Exchange {
             snapshot: snapshot.clone(),
             plan,
             call,
+            tainted,
             client: self.client.clone(),
             recording: recording.clone(),
         })

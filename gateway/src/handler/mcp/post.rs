@@ -10,6 +10,7 @@ use super::asked::Asked;
 use super::backend::{Wanted, dispatch};
 use super::exchange::Exchange;
 use super::relay::Relay;
+use super::taint::Given;
 use super::upstream::SESSION;
 use super::{Admitted, Refused, answer, is_event_stream, is_json};
 use crate::edge::{Body, ReadLimits, read_body};
@@ -31,6 +32,12 @@ pub(super) struct Session {
     /// The server's own session id.
     #[serde(rename = "u")]
     pub(super) upstream: String,
+    /// Whether text of strangers has reached its conversation.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) marked: bool,
+    /// Whose table of marks is the one for it.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub(super) pod: Option<u64>,
 }
 
 /// For [`Exchange::seal`]: a session id.
@@ -163,12 +170,7 @@ impl Gateway {
         } = response;
         check_status(status, has_session)?;
         let session = headers.get(&SESSION).and_then(|value| value.to_str().ok());
-        let session = session.and_then(|upstream| {
-            let session = Session {
-                upstream: upstream.to_owned(),
-            };
-            relay.exchange.seal(SESSION_PURPOSE, &session)
-        });
+        let session = session.map(|upstream| relay.session(upstream));
         let recording = relay.recording.clone();
         let mut response = if status.is_success() && is_event_stream(&headers) {
             let produced = Body::produced(|frames| relay.run(body, frames));
@@ -180,6 +182,8 @@ impl Gateway {
                 "the MCP server answered with something that is not MCP",
             ));
         };
+        // After the answer was judged: it may have marked the conversation.
+        let session = session.and_then(Given::sealed);
         if let Some(value) = session.and_then(|sealed| sealed.try_into().ok()) {
             response.headers_mut().insert(SESSION, value);
         }
@@ -288,9 +292,9 @@ pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String
     };
     let sealed = sealed.to_str().ok().filter(|_| given.next().is_none());
     let session = sealed.and_then(|sealed| exchange.open::<Session>(SESSION_PURPOSE, sealed));
-    session
-        .map(|session| Some(session.upstream))
-        .ok_or_else(RpcError::no_session)
+    let session = session.ok_or_else(RpcError::no_session)?;
+    let held = exchange.session.get_or_init(|| session);
+    Ok(Some(held.upstream.clone()))
 }
 
 /// A body that was not read, in the protocol's words.

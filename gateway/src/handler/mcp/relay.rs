@@ -40,9 +40,9 @@ pub(super) struct Relay {
     pub(super) exchange: Exchange,
     pub(super) recording: Recording,
     /// The request that is answered; without an id for a stream that answers nothing.
-    asked: Asked,
+    pub(super) asked: Asked,
     /// The request's guardrails.
-    planned: Option<Planned>,
+    pub(super) planned: Option<Planned>,
     /// The way to the server, for what answers a request of its own.
     back: Option<Back>,
     /// Whether the stream has given the client a place to come back to.
@@ -133,13 +133,19 @@ impl Relay {
             _ => message,
         };
         let Some(planned) = &self.planned else {
-            return Ok((self.as_shown(message), End::Allowed));
+            // Only what answers a request gets here, and a request has a plan.
+            return Err(RpcError::upstream("an answer to nothing"));
         };
         let tool = self.asked.tool.as_deref();
         let definition = tool.and_then(|tool| server.definition(tool));
         let subject = self.subject(&self.asked.method, definition.as_ref());
         match guard::judge(planned, &subject, message).await? {
-            Judged::Passed(message, _) => Ok((self.as_shown(message), End::Allowed)),
+            Judged::Passed(message, _) => {
+                let method = &self.asked.method;
+                self.exchange
+                    .reached(method, &self.asked, &planned.call.metadata);
+                Ok((self.as_shown(message), End::Allowed))
+            }
             Judged::Stopped(Instead::ToReceiver(text) | Instead::ToSender(text), end) => {
                 Ok((text, end))
             }
@@ -312,6 +318,8 @@ impl Relay {
         let subject = self.subject(&method, None);
         match guard::judge(&planned, &subject, message).await {
             Ok(Judged::Passed(message, _)) => {
+                self.exchange
+                    .reached(&method, &self.asked, &planned.call.metadata);
                 Next::Send(self.with_sealed_id(in_frame(frame, message.into_text())))
             }
             Ok(Judged::Stopped(instead, end)) => {

@@ -1,7 +1,7 @@
 //! MCP servers: from their written `spec` to where to send and with which credentials.
 
 use http::HeaderName;
-use parapet_crds::mcp_server::{MEMBERS, McpServerSpec, Protocol};
+use parapet_crds::mcp_server::{MEMBERS, McpServerSpec, Protocol, Trust};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::McpServerEntry;
 use parapet_policy::diagnostic::Diagnostic;
@@ -41,6 +41,8 @@ pub(super) fn server(
         pass_headers: Vec::new(),
         user_headers: Vec::new(),
         tools: Default::default(),
+        untrusted: false,
+        trusts_annotations: false,
         definitions: Default::default(),
         annotations: Default::default(),
         pinned: Default::default(),
@@ -52,6 +54,8 @@ pub(super) fn server(
         say("spec", "this server is not of this version".to_owned());
         return server;
     };
+    server.untrusted = spec.trust == Trust::Untrusted;
+    server.trusts_annotations = spec.trust_annotations;
     let access = Access { entry, secrets };
     // What callers and servers are to know each other by is there as a whole, or the server is not called.
     let known = headers(&spec, access).and_then(|headers| {
