@@ -16,6 +16,7 @@ mod pinning;
 mod problems;
 mod protocol;
 mod tool;
+mod virtual_server;
 
 pub use auth::{
     AUTH_MEMBERS, ClientAuth, ClientCredentials, McpAuth, PerUser, TokenExchange, TokenType,
@@ -24,6 +25,7 @@ pub use openapi::{OpenApi, OperationSelector};
 pub use pinning::{ApprovedTool, MAX_AGE, Pinning, PinningMode};
 pub use protocol::Protocol;
 pub use tool::McpTool;
+pub use virtual_server::{OnMemberFailure, VirtualMember, VirtualServer};
 
 /// An MCP server. `metadata.name` is the name in `/mcp/<name>`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -46,6 +48,9 @@ pub struct McpServerSpec {
     /// How the server is known at an `https` URL, and what it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Tools of other servers under one endpoint, instead of a server of its own.
+    #[serde(rename = "virtual", default, skip_serializing_if = "Option::is_none")]
+    pub virtual_server: Option<VirtualServer>,
     /// An HTTP API that an OpenAPI document describes, instead of an MCP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openapi: Option<OpenApi>,
@@ -77,7 +82,7 @@ pub struct McpServerSpec {
 }
 
 /// The members that say where a server is, exactly one of which is given. Sorted.
-pub const MEMBERS: &[&str] = &["openapi", "url"];
+pub const MEMBERS: &[&str] = &["openapi", "url", "virtual"];
 
 impl Spec for McpServerSpec {
     const KIND: &'static str = "MCPServer";

@@ -22,3 +22,4 @@ pub mod taint;
 pub(crate) mod tools;
 pub(crate) mod user_headers;
 pub(crate) mod version;
+pub(crate) mod virtual_server;

@@ -24,3 +24,4 @@ mod support;
 mod taint;
 mod taint_sessions;
 mod tls;
+mod virtual_servers;

@@ -21,6 +21,7 @@ mod streams;
 mod subjects;
 #[cfg(test)]
 mod tests;
+mod virtual_servers;
 mod when;
 mod written;
 

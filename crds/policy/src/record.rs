@@ -114,6 +114,9 @@ pub struct Parameters {
 pub struct McpMessage {
     /// The server that the client asked for.
     pub server: Arc<str>,
+    /// The server that the message is to or of, where the one that was asked for is virtual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
     /// The method; `other` for one that the protocol does not have, and `response` for an answer of the client.
     #[serde(deserialize_with = "word::read")]
     pub method: Word,

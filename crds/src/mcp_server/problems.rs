@@ -8,11 +8,16 @@ impl McpServerSpec {
     /// What is wrong with it, as (path, message).
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        let given = [self.openapi.is_some(), self.url.is_some()];
+        let given = [
+            self.openapi.is_some(),
+            self.url.is_some(),
+            self.virtual_server.is_some(),
+        ];
         if given.iter().filter(|given| **given).count() != 1 {
             let message = format!("give exactly one upstream: {}", MEMBERS.join(", "));
             found.push(("spec".to_owned(), message));
         }
+        found.extend(self.virtual_problems());
         let mut names = BTreeSet::new();
         for (index, tool) in self.tools.iter().enumerate() {
             if !names.insert(tool.name.as_str()) {

@@ -40,6 +40,25 @@ fn a_whole_server_is_read_and_written_back() {
 }
 
 #[test]
+fn a_virtual_server_is_read_and_written_back() {
+    let spec = json!({
+        "virtual": {
+            "members": [
+                {"server": "github", "tools": ["get_*", "create_issue"], "prefix": "gh"},
+                {"server": "jira", "prefix": ""},
+                {"server": "wiki"},
+            ],
+            "onMemberFailure": "fail",
+            "instructions": "Look into the wiki first.",
+        },
+        "tools": [{"name": "gh_create_issue", "destructive": true}],
+    });
+    let read: McpServerSpec = serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(read.problems(), []);
+    assert_eq!(serde_json::to_value(&read).unwrap(), spec);
+}
+
+#[test]
 fn what_a_schema_cannot_say_is_said() {
     let url = "http://mcp.example.com";
     let rows = [
@@ -75,6 +94,31 @@ fn what_a_schema_cannot_say_is_said() {
         (
             json!({"url": url, "pinning": {"mode": "enforce", "maxAge": "999ms"}}),
             "spec.pinning.maxAge",
+        ),
+        (
+            json!({"url": url, "virtual": {"members": [{"server": "a"}]}}),
+            "spec",
+        ),
+        (json!({"virtual": {"members": []}}), "spec.virtual.members"),
+        (
+            json!({"virtual": {"members": [{"server": "a"}, {"server": "a"}]}}),
+            "spec.virtual.members[1].server",
+        ),
+        (
+            json!({"virtual": {"members": [{"server": "a", "tools": []}]}}),
+            "spec.virtual.members[0].tools",
+        ),
+        (
+            json!({"virtual": {"members": [{"server": "a", "prefix": "a.b"}]}}),
+            "spec.virtual.members[0].prefix",
+        ),
+        (
+            json!({"virtual": {"members": [{"server": "a"}]}, "headers": {"x": "y"}}),
+            "spec.headers",
+        ),
+        (
+            json!({"virtual": {"members": [{"server": "a"}]}, "trust": "untrusted"}),
+            "spec.trust",
         ),
     ];
     for (spec, path) in rows {

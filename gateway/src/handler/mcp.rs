@@ -35,6 +35,7 @@ mod stream;
 mod taint;
 mod token;
 mod upstream;
+mod virtual_server;
 
 /// A request that was let in.
 struct Admitted {

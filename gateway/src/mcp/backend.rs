@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bridge::era::Speaks;
 use super::openapi::OpenApi;
+use super::virtual_server::Virtual;
 use crate::upstream::Location;
 
 /// Where the messages of a server's clients go.
@@ -11,6 +12,8 @@ use crate::upstream::Location;
 pub(crate) enum Backend {
     /// A server that is reached over Streamable HTTP.
     Http(Http),
+    /// Several other servers.
+    Virtual(Arc<Virtual>),
     /// An HTTP API whose operations are tools.
     OpenApi(Described),
 }

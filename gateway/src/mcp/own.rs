@@ -19,7 +19,7 @@ mod session;
 
 pub(crate) use list::Entry;
 pub(crate) use offers::{Offer, Offers};
-pub(crate) use session::OwnSession;
+pub(crate) use session::{MemberSession, OwnSession};
 
 /// The member of `_meta` with who a server is (2026-07-28).
 const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";

@@ -139,7 +139,7 @@ impl Server {
     fn own_hints(&self, tool: &str) -> ToolHints {
         match &self.backend {
             Some(Backend::OpenApi(server)) => return server.api.hints(tool),
-            Some(Backend::Http(_)) | None => {}
+            Some(Backend::Http(_) | Backend::Virtual(_)) | None => {}
         }
         let definition = self.definition(tool).filter(|_| self.trusts_annotations);
         let Some(definition) = definition else {
@@ -167,7 +167,7 @@ impl Server {
     pub(crate) fn definition(&self, tool: &str) -> Option<Parsed> {
         match &self.backend {
             Some(Backend::OpenApi(server)) => server.api.definition(tool),
-            Some(Backend::Http(_)) | None => self.definitions.get(tool),
+            Some(Backend::Http(_) | Backend::Virtual(_)) | None => self.definitions.get(tool),
         }
     }
 

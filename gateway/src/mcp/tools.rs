@@ -176,7 +176,8 @@ fn put(object: Value<'_>, name: &str, text: String, edits: &mut Vec<Edit>) {
     });
 }
 
-fn quoted(text: &str) -> String {
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     escape_into(text, &mut out);

@@ -143,6 +143,11 @@ pub(crate) fn of_session(name: &str) -> Option<&'static str> {
     legacy(name).ok().map(|version| version.name)
 }
 
+/// The same as a version.
+pub(crate) fn with_sessions(name: &str) -> Option<Version> {
+    legacy(name).ok()
+}
+
 fn of_headers(headers: &HeaderMap) -> Result<Option<&str>, RpcError> {
     let mut values = headers.get_all(VERSION_HEADER).iter();
     let first = values.next().map(HeaderValue::to_str);

@@ -70,10 +70,7 @@ pub fn build(
         .iter()
         .map(|entry| providers::provider(entry, secrets, &mut said))
         .collect();
-    let mcp = bundle.mcp_servers.iter();
-    let mcp = Servers::new(
-        mcp.map(|entry| mcp_servers::server(entry, secrets, kinds, compiled, &mut said)),
-    );
+    let mcp = mcp_servers::servers(&bundle.mcp_servers, secrets, kinds, compiled, &mut said);
     let (identities, problems) = Identities::new(&bundle, secrets);
     said.extend(problems);
     let guardrails = bundle

@@ -13,6 +13,7 @@ use super::known::Known;
 use super::report::Report;
 use super::secrets::Secrets;
 use super::subjects;
+use super::virtual_servers;
 use super::written::{WrittenAccount, WrittenMcpServer, WrittenProvider, WrittenResource};
 
 /// A source as a bundle carries it: a file that is renamed is no change of policy.
@@ -87,6 +88,7 @@ pub(super) fn mcp_servers(
     secrets: &Secrets<'_>,
     report: &mut Report,
 ) -> Vec<McpServerEntry> {
+    virtual_servers::check(written, known, report);
     let mut entries = Vec::with_capacity(written.len());
     for server in written {
         let source = &server.source;

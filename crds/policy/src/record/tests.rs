@@ -25,6 +25,7 @@ fn full() -> Record {
         model: Some("openai-main/gpt-4o".into()),
         mcp: Some(McpMessage {
             server: "github".into(),
+            source: None,
             method: "tools/call",
             tool: Some("get_issue".into()),
             version: "2026-07-28",

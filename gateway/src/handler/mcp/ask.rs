@@ -90,17 +90,7 @@ impl Exchange {
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
         let message = Message::parse(text)?;
         let recording = self.own_record(of, method, message.text().len());
-        let answered = self.answer_to(session, message, &recording).await;
-        let answered = answered.and_then(|answer| {
-            let fits = answer.root().get("id").is_some_and(|own| same_id(own, &id));
-            match answer.root().get("result") {
-                Some(_) if fits => Ok(answer),
-                Some(_) => Err(RpcError::upstream(
-                    "the MCP server's answer is not one to this request",
-                )),
-                None => Err(RpcError::upstream("the MCP server refuses to say it")),
-            }
-        });
+        let answered = self.answer_to(session, message, &id, &recording).await;
         let (end, status) = match &answered {
             Ok(_) => (End::Allowed, 200),
             Err(error) => (End::UpstreamFailed, error.status.as_u16()),
@@ -113,16 +103,47 @@ impl Exchange {
         &self,
         session: Option<&str>,
         message: Message,
+        id: &str,
         recording: &Recording,
     ) -> Result<Message, RpcError> {
         let wanted = Wanted::Message(message, Mirrored::default());
-        let response = dispatch(self, wanted, session, Some(recording)).await?;
+        // A question of the gateway's own is asked in the middle of a client's: not all on one stack.
+        let response = Box::pin(dispatch(self, wanted, session, Some(recording))).await?;
+        self.read(response, session.is_some(), id).await
+    }
+
+    /// Reads the result of a request with this id.
+    ///
+    /// # Errors
+    /// When it is none, or one to another request.
+    pub(super) async fn read(
+        &self,
+        response: UpstreamResponse,
+        has_session: bool,
+        id: &str,
+    ) -> Result<Message, RpcError> {
+        let answer = self.message_in(response, has_session).await?;
+        let fits = answer.root().get("id").is_some_and(|own| same_id(own, id));
+        match answer.root().get("result") {
+            Some(_) if fits => Ok(answer),
+            Some(_) => Err(RpcError::upstream(
+                "the MCP server's answer is not one to this request",
+            )),
+            None => Err(RpcError::upstream("the MCP server refuses to say it")),
+        }
+    }
+
+    async fn message_in(
+        &self,
+        response: UpstreamResponse,
+        has_session: bool,
+    ) -> Result<Message, RpcError> {
         let UpstreamResponse {
             status,
             headers,
             body,
         } = response;
-        check_status(status, session.is_some())?;
+        check_status(status, has_session)?;
         let settings = &self.snapshot.settings;
         let text = if status.is_success() && is_event_stream(&headers) {
             return answer_in(body, settings.stream_event_bytes).await;
@@ -147,7 +168,8 @@ impl Exchange {
             record.teams.clone_from(&self.identity().caller.teams);
             record.request_bytes = bytes as u64;
             record.mcp = Some(McpMessage {
-                server: self.server.name.clone(),
+                server: self.asked_for().name.clone(),
+                source: self.source(),
                 method: method::known(method),
                 tool: None,
                 version: self.version.name,

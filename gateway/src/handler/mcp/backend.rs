@@ -14,6 +14,7 @@ use super::bridge;
 use super::exchange::Exchange;
 use super::openapi;
 use super::upstream;
+use super::virtual_server;
 use crate::mcp::backend::Backend;
 use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
@@ -46,6 +47,13 @@ pub(super) async fn dispatch(
 ) -> Result<UpstreamResponse, RpcError> {
     match &exchange.server.backend {
         Some(Backend::Http(_)) => bridge::answer(exchange, wanted, session, recording).await,
+        Some(Backend::Virtual(of)) => {
+            // Members are asked in the same way: the future would hold itself.
+            Box::pin(virtual_server::answer(
+                exchange, of, wanted, session, recording,
+            ))
+            .await
+        }
         Some(Backend::OpenApi(server)) => {
             Ok(openapi::answer(exchange, server, wanted, recording).await)
         }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use parapet_guardrails::client::HttpClient;
-use parapet_guardrails::exchange::{Call, McpCall, ToolHints};
+use parapet_guardrails::exchange::{Call, McpCall};
 use parapet_policy::facts::{Facts, Target};
 use parapet_policy::hook::Hook;
 use parapet_policy::record::{End, McpMessage, McpSide};
 
 use super::asked::Asked;
 use super::post::Session;
+use super::virtual_server::Via;
 use super::{Admitted, Refused};
 use crate::edge::Body;
 use crate::handler::Gateway;
@@ -58,6 +59,8 @@ pub(super) struct Exchange {
     /// The session that the client has named.
     pub(super) session: Rc<OnceCell<Session>>,
     pub(super) server: Arc<Server>,
+    /// The virtual server that the client has asked for, where [`Self::server`] is a member of it.
+    pub(super) via: Option<Rc<Via>>,
     pub(super) version: Version,
     /// The client's.
     pub(super) headers: Rc<HeaderMap>,
@@ -89,6 +92,7 @@ impl Exchange {
             session: Rc::default(),
             identity: admitted.identity,
             server: admitted.server,
+            via: None,
             version,
             headers: Rc::new(headers),
             snapshot: admitted.snapshot,
@@ -107,16 +111,16 @@ impl Exchange {
     ) -> Result<Planned, Refused> {
         let invalid = |error: String| RpcError::invalid(error);
         let header = metadata::read(&self.headers).map_err(|error| invalid(error.to_string()))?;
-        let tool: Option<Arc<str>> = asked.tool.as_deref().map(Arc::from);
+        let named = self.named(asked.tool.as_deref());
         let arguments = asked.arguments.clone();
         let server = &self.server;
         let facts = Facts {
             caller: self.identity.caller.clone(),
             target: Target::Mcp {
                 namespace: server.namespace.clone(),
-                servers: [server.name.clone()].into(),
-                tool: tool.clone(),
-                source_tool: None,
+                servers: named.servers.clone(),
+                tool: named.tool.clone(),
+                source_tool: named.source_tool.clone(),
             },
             metadata: merged(&snapshot.settings.metadata, &self.identity, header),
         };
@@ -134,12 +138,10 @@ impl Exchange {
             metadata: facts.metadata,
             models: Arc::new([]),
             mcp: Some(McpCall {
-                servers: [server.name.clone()].into(),
-                hints: tool
-                    .as_deref()
-                    .map_or_else(ToolHints::default, |tool| server.hints(tool)),
-                tool,
-                source_tool: None,
+                servers: named.servers,
+                hints: self.hints(asked.tool.as_deref()),
+                tool: named.tool,
+                source_tool: named.source_tool,
                 arguments,
             }),
             request_id: recording.with(|record| record.request_id.clone()),
@@ -217,11 +219,14 @@ impl Exchange {
             Kind::Request | Kind::Notification => method::known(&message.method()),
             Kind::Response => "response",
         };
-        let tool = tool
+        let by_way = self.via.as_ref().and_then(|via| via.tool.as_deref());
+        let tool = by_way
+            .or(tool)
             .filter(|tool| method::is_tool_name(tool))
             .map(Arc::from);
         let noted = McpMessage {
-            server: self.server.name.clone(),
+            server: self.asked_for().name.clone(),
+            source: self.source(),
             method,
             tool,
             version: self.version.name,
@@ -250,15 +255,10 @@ impl Exchange {
         self.sealer.open(self.scope(purpose), text)
     }
 
-    /// Who calls, as text.
-    pub(super) fn caller(&self) -> String {
-        self.identity.caller.subject.to_string()
-    }
-
     fn scope(&self, purpose: &'static str) -> Scope<'_> {
         Scope {
             purpose,
-            server: &self.server.name,
+            server: &self.asked_for().name,
             caller: &self.identity.caller.subject,
         }
     }

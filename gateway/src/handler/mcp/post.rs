@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::relay::Relay;
 use super::taint::Given;
 use super::upstream::SESSION;
+use super::virtual_server::{Routed, route};
 use super::{Admitted, Refused, answer, is_event_stream, is_json};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::handler::Gateway;
@@ -85,14 +86,22 @@ impl Gateway {
     ) -> Result<Response<Body>, Refused> {
         let version = version::of_message(&client, &message)?;
         let exchange = Exchange::new(self, admitted, client, version)?;
-        let mut asked = Asked::of(&message);
-        let tool = asked.tool.clone();
+        let tool = message.tool();
         exchange.note(recording, &message, McpSide::Client, tool.as_deref());
         let mirrored = match version.era {
             Era::Modern => mirrored(&exchange, &message, tool.as_deref())?,
             Era::Legacy => Mirrored::default(),
         };
         let session = session(&exchange, &message.method())?;
+        let Routed {
+            exchange,
+            message,
+            session,
+        } = route(exchange, message, session, recording)
+            .await
+            .map_err(|error| for_era(error, version.era))?;
+        let mut asked = Asked::of(&message);
+        let tool = asked.tool.clone();
         if tool
             .as_deref()
             .is_some_and(|tool| !exchange.server.offers(tool))
@@ -170,6 +179,8 @@ impl Gateway {
         } = response;
         check_status(status, has_session)?;
         let session = headers.get(&SESSION).and_then(|value| value.to_str().ok());
+        // A member of a virtual server has begun its sessions with the client's.
+        let session = session.filter(|_| relay.exchange.via.is_none());
         let session = session.map(|upstream| relay.session(upstream));
         let recording = relay.recording.clone();
         let mut response = if status.is_success() && is_event_stream(&headers) {

@@ -320,7 +320,8 @@ impl Relay {
             Ok(Judged::Passed(message, _)) => {
                 self.exchange
                     .reached(&method, &self.asked, &planned.call.metadata);
-                Next::Send(self.with_sealed_id(in_frame(frame, message.into_text())))
+                let text = self.exchange.for_client(message);
+                Next::Send(self.with_sealed_id(in_frame(frame, text)))
             }
             Ok(Judged::Stopped(instead, end)) => {
                 recording.with(|record| record.end = end);
@@ -343,8 +344,10 @@ impl Relay {
         }
         event_id::rewritten(&raw, |id| {
             self.resumable.set(true);
-            self.exchange
-                .seal(EVENT_PURPOSE, &EventId::new(id, &self.asked))
+            self.exchange.seal(
+                EVENT_PURPOSE,
+                &EventId::new(id, &self.asked, self.exchange.place()),
+            )
         })
         .map_or(raw, Bytes::from)
     }

@@ -26,7 +26,7 @@ impl Gateway {
         head: &Parts,
         recording: &Recording,
     ) -> Result<Response<Body>, Refused> {
-        let (exchange, session) = self.in_session(admitted, head, "stream", recording)?;
+        let (mut exchange, mut session) = self.in_session(admitted, head, "stream", recording)?;
         let mut after = None;
         let mut asked = Asked::default();
         if let Some(place) = head.headers.get(&LAST_EVENT) {
@@ -35,6 +35,9 @@ impl Gateway {
             let place: EventId = exchange.open(EVENT_PURPOSE, sealed).ok_or_else(unknown)?;
             let value = HeaderValue::try_from(&place.upstream).map_err(|_| unknown())?;
             after = Some(value);
+            if let Some(member) = &place.member {
+                (exchange, session) = exchange.back_to(member, session.as_deref())?;
+            }
             asked = place.asked();
         }
         let planned = match asked.id {
@@ -92,6 +95,7 @@ impl Gateway {
         recording.with(|record| {
             record.mcp = Some(McpMessage {
                 server: exchange.server.name.clone(),
+                source: None,
                 method: what,
                 tool: None,
                 version: version.name,

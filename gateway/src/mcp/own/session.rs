@@ -21,7 +21,18 @@ pub(crate) struct OwnSession {
     pub(crate) version: String,
     /// Sessions at servers behind this one, by the server's name.
     #[serde(rename = "m", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) members: BTreeMap<String, String>,
+    pub(crate) members: BTreeMap<String, MemberSession>,
+}
+
+/// A session at a server behind this one.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct MemberSession {
+    /// The server's session id; none when it gave none.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    /// The revision that was agreed on with it, where it is another.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
 }
 
 impl OwnSession {
@@ -40,10 +51,6 @@ impl OwnSession {
     }
 
     /// Reads what [`Self::to_text`] wrote.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no server looks into its sessions yet")
-    )]
     pub(crate) fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }

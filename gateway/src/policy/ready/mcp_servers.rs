@@ -1,5 +1,8 @@
 //! MCP servers: from their written `spec` to where to send and with which credentials.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::HeaderName;
 use parapet_crds::mcp_server::{MEMBERS, McpServerSpec, Protocol, Trust};
 use parapet_crds::read::Secrets;
@@ -11,7 +14,8 @@ use super::{Compiled, error, openapi};
 use crate::mcp::backend::{Backend, Described, Http};
 use crate::mcp::bridge::era::{Known, Speaks};
 use crate::mcp::pinning::pinned::Pinned;
-use crate::mcp::server::Server;
+use crate::mcp::server::{Server, Servers};
+use crate::mcp::virtual_server::Virtual;
 use crate::policy::kinds::KindCache;
 use crate::upstream::{Location, named_value};
 
@@ -19,9 +23,45 @@ mod access;
 
 use access::{Access, Missing};
 
+/// Makes the servers ready, virtual ones last: those hold their members.
+pub(super) fn servers(
+    entries: &[McpServerEntry],
+    secrets: &Secrets,
+    kinds: &KindCache,
+    compiled: Compiled,
+    said: &mut Vec<Diagnostic>,
+) -> Servers {
+    let (of_others, own): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_virtual());
+    let own = own.into_iter();
+    let own: BTreeMap<&str, Arc<Server>> = own
+        .map(|entry| {
+            (
+                &*entry.source.name,
+                Arc::new(server(entry, secrets, kinds, compiled, said)),
+            )
+        })
+        .collect();
+    let of_others = of_others.into_iter().map(|entry| {
+        let mut server = server(entry, secrets, kinds, compiled, said);
+        let spec = serde_json::from_value::<McpServerSpec>(entry.spec.clone()).ok();
+        if let Some(written) = spec.and_then(|spec| spec.virtual_server) {
+            // What cannot be a member the compiler has said.
+            let member = |name: &str| {
+                let member = own.get(name)?;
+                (member.namespace == server.namespace).then_some(member)
+            };
+            let of = Virtual::new(&written, member);
+            server.backend = Some(Backend::Virtual(Arc::new(of)));
+        }
+        Arc::new(server)
+    });
+    let of_others: Vec<_> = of_others.collect();
+    Servers::new(own.into_values().chain(of_others))
+}
+
 /// Makes a server ready. One that cannot be called is there all the same: callers are told so, and nobody else gets its
 /// name.
-pub(super) fn server(
+fn server(
     entry: &McpServerEntry,
     secrets: &Secrets,
     kinds: &KindCache,

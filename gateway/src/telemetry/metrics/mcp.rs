@@ -25,8 +25,8 @@ impl McpMetrics {
         Ok(Self {
             messages: make.counter(
                 "parapet_mcp_messages_total",
-                "MCP messages, by server, method and how they ended.",
-                &["server", "method", "end"],
+                "MCP messages, by server, member of a virtual server, method and how they ended.",
+                &["server", "source", "method", "end"],
             )?,
             seconds: make.histogram(
                 "mcp_client_operation_duration_seconds",
@@ -49,7 +49,9 @@ impl McpMetrics {
 
     /// Counts a record.
     pub(super) fn count(&self, record: &Record, message: &McpMessage) {
-        let labels = [&*message.server, message.method, record.end.as_str()];
+        let source = message.source.as_deref().unwrap_or_default();
+        let end = record.end.as_str();
+        let labels = [&*message.server, source, message.method, end];
         self.messages.with_label_values(&labels).inc();
         if message.dropped > 0 {
             self.dropped

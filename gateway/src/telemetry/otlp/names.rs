@@ -45,6 +45,7 @@ pub(super) const EXECUTE_TOOL: &str = "execute_tool";
 pub(super) const MCP_METHOD: &str = "mcp.method.name";
 pub(super) const MCP_VERSION: &str = "mcp.protocol.version";
 pub(super) const MCP_SERVER: &str = "parapet.mcp.server";
+pub(super) const MCP_SOURCE: &str = "parapet.mcp.source";
 
 pub(super) const REQUEST_ID: &str = "parapet.request.id";
 pub(super) const SUBJECT: &str = "parapet.subject";

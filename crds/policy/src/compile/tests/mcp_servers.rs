@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::bundle::SecretId;
 use crate::compile::{WrittenMcpServer, compile};
-use crate::diagnostic::Reason;
+use crate::diagnostic::{Reason, Severity};
 use crate::testing::{FakeKinds, POLICY, source, written};
 
 #[test]
@@ -48,4 +48,89 @@ fn an_mcp_server_holds_its_name_for_the_installation_and_is_no_provider() {
     assert!(said("team", Reason::Conflicted));
     assert!(said(POLICY, Reason::UnknownSecret));
     assert!(!compiled.bundle.digest.is_empty());
+}
+
+/// A server of the policy namespace.
+fn server(name: &str, spec: serde_json::Value) -> WrittenMcpServer {
+    WrittenMcpServer {
+        source: source("MCPServer", POLICY, name),
+        created: None,
+        collaborators: None,
+        spec,
+        secret_refs: Vec::new(),
+    }
+}
+
+#[test]
+fn members_that_a_virtual_server_cannot_have_are_named() {
+    let real = |name: &str| server(name, json!({"url": "http://mcp.example.com"}));
+    let mut elsewhere = real("elsewhere");
+    elsewhere.source = source("MCPServer", "team", "elsewhere");
+    let mut closed = real("closed");
+    closed.collaborators = Some(Vec::new());
+    let members = |names: &[&str]| {
+        let members: Vec<_> = names.iter().map(|name| json!({"server": name})).collect();
+        json!({"virtual": {"members": members}})
+    };
+    let mut written = written(vec![], vec![]);
+    written.mcp_servers = vec![
+        real("github"),
+        elsewhere,
+        closed,
+        server("inner", members(&["github"])),
+        server("itself", members(&["itself"])),
+        server(
+            "all",
+            members(&["github", "githab", "elsewhere", "inner", "closed"]),
+        ),
+    ];
+    let compiled = compile(&written, &FakeKinds);
+    let said: Vec<(&str, &str, Severity, Reason, &str)> = compiled
+        .diagnostics
+        .iter()
+        .filter(|one| one.path.contains("virtual"))
+        .map(|one| {
+            let path = one.path.strip_prefix("spec.virtual.members").unwrap();
+            (
+                &*one.source.name,
+                path,
+                one.severity,
+                one.reason,
+                &*one.message,
+            )
+        })
+        .collect();
+    let unknown = (Severity::Error, Reason::UnknownReference);
+    let expected = [
+        (
+            "all",
+            "[1].server",
+            unknown,
+            "there is no MCPServer \"githab\": did you mean \"github\"?",
+        ),
+        ("all", "[2].server", unknown, "is of another namespace"),
+        ("all", "[3].server", unknown, "is virtual itself"),
+        (
+            "all",
+            "[4].server",
+            (Severity::Warning, Reason::Suspicious),
+            "admits nobody",
+        ),
+        ("itself", "[0].server", unknown, "is virtual itself"),
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:?}");
+    for ((name, path, severity, reason, message), expected) in said.iter().zip(expected) {
+        assert_eq!(
+            (*name, *path, (*severity, *reason)),
+            (expected.0, expected.1, expected.2)
+        );
+        assert!(message.contains(expected.3), "{message}");
+    }
+    // It stays in the bundle, with the members that it can have.
+    let held = compiled
+        .bundle
+        .mcp_servers
+        .iter()
+        .find(|held| &*held.source.name == "all");
+    assert!(held.unwrap().is_virtual());
 }

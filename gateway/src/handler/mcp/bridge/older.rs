@@ -165,7 +165,7 @@ fn key(way: &Way, info: &str) -> Key {
     if let Ok(http) = way.http() {
         add(http.location.server().as_bytes());
     }
-    add(exchange.caller().as_bytes());
+    add(exchange.identity.caller.subject.to_string().as_bytes());
     add(info.as_bytes());
     for (name, value) in &upstream::signed(exchange) {
         add(name.as_str().as_bytes());

@@ -19,10 +19,17 @@ pub(in crate::handler::mcp) struct EventId {
     /// The request that the stream answers: id as written, method, tool, task.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     asked: Option<(String, String, Option<String>, Option<String>)>,
+    /// The member of a virtual server, and the tool as that server calls it.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::handler::mcp) member: Option<(String, Option<String>)>,
 }
 
 impl EventId {
-    pub(super) fn new(upstream: &str, asked: &Asked) -> Self {
+    pub(super) fn new(
+        upstream: &str,
+        asked: &Asked,
+        member: Option<(String, Option<String>)>,
+    ) -> Self {
         let parts = |id: &String| {
             let Asked {
                 method, tool, task, ..
@@ -32,6 +39,7 @@ impl EventId {
         Self {
             upstream: upstream.to_owned(),
             asked: asked.id.as_ref().map(parts),
+            member,
         }
     }
 
@@ -113,7 +121,7 @@ mod tests {
             tool: Some("get".into()),
             ..Asked::default()
         };
-        let text = serde_json::to_string(&EventId::new("u-1", &asked)).unwrap();
+        let text = serde_json::to_string(&EventId::new("u-1", &asked, None)).unwrap();
         let read: EventId = serde_json::from_str(&text).unwrap();
         assert_eq!(read.upstream, "u-1");
         let asked = read.asked();

@@ -33,6 +33,9 @@ impl Spans<'_> {
                 .str(names::MCP_METHOD, message.method)
                 .str(names::MCP_VERSION, message.version)
                 .str(names::MCP_SERVER, &message.server);
+            if let Some(source) = &message.source {
+                attributes.str(names::MCP_SOURCE, source);
+            }
             if let Some(tool) = tool {
                 attributes
                     .str(names::OPERATION, names::EXECUTE_TOOL)
@@ -88,6 +91,7 @@ mod tests {
         record.model = None;
         record.mcp = Some(McpMessage {
             server: "github".into(),
+            source: None,
             method: "tools/call",
             tool: None,
             version: "2026-07-28",
@@ -137,7 +141,8 @@ mod tests {
         let mut record = record("r");
         record.model = None;
         record.mcp = Some(McpMessage {
-            server: "github".into(),
+            server: "suite".into(),
+            source: Some("github".into()),
             method: "tools/call",
             tool: Some("get_issue".into()),
             version: "2026-07-28",
@@ -166,6 +171,7 @@ mod tests {
         assert!(has("mcp.method.name", "tools/call") && has("gen_ai.tool.name", "get_issue"));
         assert!(has("gen_ai.operation.name", "execute_tool") && has("error.type", "tool_error"));
         assert!(has("mcp.protocol.version", "2026-07-28"));
+        assert!(has("parapet.mcp.server", "suite") && has("parapet.mcp.source", "github"));
         assert!(spans.iter().all(|span| !span.name.starts_with("chat")));
         assert_eq!(
             spans
