@@ -1,9 +1,11 @@
 //! MCP through the gateway.
 
 mod access;
+mod bad_answers;
 mod bad_input;
 mod bridge;
 mod bridge_sessions;
+mod egress;
 mod exchange;
 mod guarded;
 mod guarded_sessions;
@@ -17,6 +19,7 @@ mod openapi_failures;
 mod openapi_guarded;
 mod pinning;
 mod policies;
+mod schemas;
 mod sessions;
 mod settings;
 mod stateless;
@@ -25,3 +28,4 @@ mod taint;
 mod taint_sessions;
 mod tls;
 mod virtual_servers;
+mod undeclared;

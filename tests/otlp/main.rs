@@ -9,6 +9,7 @@ mod conventions;
 mod failing;
 mod forwarding;
 mod leaks;
+mod mcp;
 mod metrics;
 mod pages;
 mod propagation;

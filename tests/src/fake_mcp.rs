@@ -196,6 +196,14 @@ impl FakeMcp {
         self.state.lock().push(method, params)
     }
 
+    /// Sends this message as it stands to the same streams.
+    pub fn push_raw(&self, message: &Value) -> usize {
+        let inner = self.state.lock();
+        let sent = inner.listeners.iter();
+        sent.filter(|listener| listener.line.send(turn::event(message)))
+            .count()
+    }
+
     /// Ends every stream of `GET` and of `subscriptions/listen`.
     pub fn hang_up(&self) {
         self.state.lock().listeners.clear();

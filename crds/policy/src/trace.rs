@@ -185,6 +185,16 @@ impl TraceContext {
         SpanId::new(z ^ (z >> 31))
     }
 
+    /// The place of something that is a part of the request and has a record of its own.
+    #[must_use]
+    pub fn below(&self, number: u32) -> Self {
+        Self {
+            span_id: self.span(number),
+            parent: Some(self.span_id),
+            ..self.clone()
+        }
+    }
+
     /// `traceparent` for a call that one of the request's spans stands for.
     pub fn traceparent(&self, span: SpanId) -> [u8; TRACEPARENT] {
         let mut header = *b"00-00000000000000000000000000000000-0000000000000000-00";

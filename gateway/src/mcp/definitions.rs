@@ -1,10 +1,12 @@
 //! Tools as their server listed them: what calls of them are judged with.
 //!
 //! A definition says which arguments and results must stay numbers, and what a redaction would break. It is remembered
-//! when a list passes through, by each gateway for itself; what nobody has listed yet is judged without.
+//! when a list passes through, by each gateway for itself. What nobody has listed yet is judged without, but for results
+//! that clients hold to a schema: then the gateway lists the tools itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 
@@ -20,7 +22,11 @@ const MOST_IN_ALL: usize = 4 * 1024 * 1024;
 
 /// The tools of one server.
 #[derive(Debug, Default)]
-pub(crate) struct Definitions(Mutex<Known>);
+pub(crate) struct Definitions {
+    known: Mutex<Known>,
+    /// When the gateway itself asked for them last; held while it does.
+    pub(crate) asked: tokio::sync::Mutex<Option<Instant>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -69,7 +75,7 @@ impl Definitions {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -84,6 +84,19 @@ impl RpcError {
         }
     }
 
+    /// What a server would have to ask of the client is nothing that the client declared. `required`: what it would have to.
+    pub(crate) fn missing_capability(required: Value) -> Self {
+        let error = Self::new(
+            StatusCode::BAD_REQUEST,
+            MISSING_CAPABILITY,
+            "the server asks for what the client did not declare",
+        );
+        Self {
+            data: Some(Box::new(json!({"requiredCapabilities": required}))),
+            ..error
+        }
+    }
+
     /// A tool that is not there, or that the caller is not to know of: the two read the same.
     pub(crate) fn unknown_tool() -> Self {
         Self::new(StatusCode::OK, INVALID_PARAMS, "unknown tool")

@@ -18,7 +18,7 @@ use super::taint::{self, Danger, Verdict};
 use super::version::Era;
 use crate::llm::{Limits, LlmError};
 use crate::pipeline::block::Blocked;
-use crate::pipeline::mcp::answer::{self, BlockedMessage, Instead};
+use crate::pipeline::mcp::answer::{self, BlockedMessage, Instead, TaskState};
 use crate::pipeline::mcp::{self, Allowed, Judging, Stopped};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
@@ -58,6 +58,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
     /// The definition of the tool, when this gateway has seen it.
     pub(crate) definition: Option<&'a Parsed>,
+    /// Whether it is missing although the client may hold the result to its schema.
+    pub(crate) schema_is_unknown: bool,
     /// What services are shown of the request that it answers.
     pub(crate) request: Option<&'a Bytes>,
     /// The task that the request asked about.
@@ -115,6 +117,7 @@ pub(crate) async fn judge(
             direction: subject.direction,
             method: subject.method,
             tool: subject.definition,
+            schema_is_unknown: subject.schema_is_unknown,
         },
         request: subject.request,
         refuses_unjudged,
@@ -168,6 +171,10 @@ fn instead(
     message: &Message,
     blocked: &Blocked,
 ) -> Instead {
+    let state = match subject.method {
+        "tasks/get" => message.root().get("result").and_then(TaskState::read),
+        _ => None,
+    };
     let reference = planned.recording.with(|record| record.request_id.clone());
     let told = BlockedMessage {
         direction: subject.direction,
@@ -179,6 +186,7 @@ fn instead(
         method: subject.method,
         id: message.id().unwrap_or("null"),
         task: subject.task,
+        state: state.as_ref(),
         modern: subject.era == Era::Modern,
         reference: &reference,
     };

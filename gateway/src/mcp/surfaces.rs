@@ -115,6 +115,9 @@ pub struct About<'a> {
     /// The definition of the tool that is called, as the server listed it: its schemas tell which numbers must
     /// stay numbers, and which redactions would break a result.
     pub tool: Option<&'a Parsed>,
+    /// Whether that is missing although the client may hold the result to a schema: what is structured must stay as it
+    /// is then.
+    pub schema_is_unknown: bool,
 }
 
 impl<'a> About<'a> {
@@ -124,6 +127,7 @@ impl<'a> About<'a> {
             direction,
             method,
             tool: None,
+            schema_is_unknown: false,
         }
     }
 

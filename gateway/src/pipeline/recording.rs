@@ -133,6 +133,12 @@ impl Recording {
         part
     }
 
+    /// The place in the trace for the record of another message of the same request.
+    pub fn trace_below(&self) -> Option<TraceContext> {
+        let number = self.numbers(1);
+        self.with(|record| Some(record.trace.as_ref()?.below(number)))
+    }
+
     /// Reserves numbers for spans, and tells the first.
     fn numbers(&self, count: u32) -> u32 {
         let first = self.inner.numbers.get();

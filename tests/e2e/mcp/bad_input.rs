@@ -1,4 +1,10 @@
 //! Messages and servers that are not as they should be.
+//!
+//! Where the other bad input of the protocol is tested: sessions that are forged or somebody else's in `sessions`; foreign
+//! `Origin` and `Host`, missing tokens and what a 401 says in `access`; answers that are not the ones to their requests in
+//! `bad_answers`; addresses that nobody may lead to in `egress`; headers that do not repeat what the tool's schema says in
+//! `mirrored`; servers that ask for too much in `undeclared`; clients that leave in `leaving`; slow guardrails in
+//! `keep_alive`; text in every place, and what a block looks like, in `guarded`, `guarded_sessions` and `hooks`.
 
 use std::time::Duration;
 

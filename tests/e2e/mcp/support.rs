@@ -43,7 +43,8 @@ pub(super) fn stateless(method: &str, params: Value) -> Outgoing {
     let mut params = params;
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = MODERN.into();
     if params["_meta"]["io.modelcontextprotocol/clientCapabilities"].is_null() {
-        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({"elicitation": {}, "sampling": {}, "roots": {}});
     }
     let named = ["name", "uri", "taskId"];
     let name = named.iter().find_map(|member| params[*member].as_str());

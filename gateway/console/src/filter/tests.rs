@@ -58,6 +58,7 @@ fn requests() -> Vec<Entry> {
         model: None,
         mcp: Some(McpMessage {
             server: "github".into(),
+            source: None,
             method: "tools/call",
             tool: Some("get_issue".into()),
             version: "2026-07-28",

@@ -342,6 +342,7 @@ async fn what_callers_and_models_are_called_is_shown_and_never_obeyed() {
                 model: Some(name.into()),
                 mcp: Some(McpMessage {
                     server: name.into(),
+                    source: None,
                     method: "tools/call",
                     tool: Some(name.into()),
                     version: "2026-07-28",

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::mcp::declared::Declared;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::pinning::known::Moment;
 
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     pub(super) whole_list: Option<Moment>,
     /// The trace that the message itself says it belongs to (`_meta.traceparent`).
     pub(super) trace: Option<String>,
+    /// What the client declared that it may be asked for; none where that is not known.
+    pub(super) declared: Option<Declared>,
     /// What services are shown of the request.
     pub(super) shown: Bytes,
 }
@@ -42,6 +45,7 @@ impl Asked {
             trace: message
                 .param("_meta")
                 .and_then(|meta| Some(meta.get("traceparent")?.as_str()?.into_owned())),
+            declared: None,
             shown: Bytes::new(),
         }
     }

@@ -196,14 +196,17 @@ impl Exchange {
         let (request_id, route) = of.with(|record| (record.request_id.clone(), record.route));
         let recording = Recording::begin(request_id, route, self.sink.clone());
         let snapshot = self.current();
+        let trace = of.trace_below();
         recording.with(|record| {
+            record.trace = trace;
+            record.end = End::Allowed;
+            record.status = 200;
             record.revision = Some(snapshot.revision);
             record.subject = Some(self.identity.caller.subject.clone());
             record.teams.clone_from(&self.identity.caller.teams);
             record.request_bytes = message.text().len() as u64;
         });
         self.note(&recording, message, McpSide::Server, tool);
-        recording.end(End::Allowed, 200);
         recording
     }
 

@@ -17,6 +17,7 @@ use super::{Admitted, Refused, answer, is_event_stream, is_json};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::handler::Gateway;
 use crate::handler::error::Failure;
+use crate::mcp::declared::Declared;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::{self, Judged, Subject};
@@ -39,6 +40,9 @@ pub(super) struct Session {
     /// Whose table of marks is the one for it.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub(super) pod: Option<u64>,
+    /// What the client declared when it began.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(super) declared: Option<Declared>,
 }
 
 /// For [`Exchange::seal`]: a session id.
@@ -93,6 +97,12 @@ impl Gateway {
             Era::Legacy => Mirrored::default(),
         };
         let session = session(&exchange, &message.method())?;
+        // Of what the client itself says; on its way to a member the message is another one.
+        let declared = match (version.era, exchange.session.get()) {
+            (Era::Legacy, Some(session)) => session.declared,
+            (Era::Legacy, None) if message.method() != "initialize" => None,
+            (Era::Legacy | Era::Modern, _) => Some(Declared::in_message(&message)),
+        };
         let Routed {
             exchange,
             message,
@@ -101,6 +111,7 @@ impl Gateway {
             .await
             .map_err(|error| for_era(error, version.era))?;
         let mut asked = Asked::of(&message);
+        asked.declared = declared;
         let tool = asked.tool.clone();
         if tool
             .as_deref()
@@ -125,6 +136,7 @@ impl Gateway {
             direction: Direction::ToServer,
             method: about(&message, &asked.method),
             definition: definition.as_ref(),
+            schema_is_unknown: false,
             request: None,
             task: asked.task.as_deref(),
             era: version.era,
@@ -292,7 +304,7 @@ fn for_era(error: RpcError, era: Era) -> RpcError {
     }
 }
 
-/// The server's session id, when the client names a session.
+/// The session that the client names, if it names one.
 pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String>, RpcError> {
     if exchange.version.era == Era::Modern || method == "initialize" {
         return Ok(None);

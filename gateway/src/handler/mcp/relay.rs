@@ -1,39 +1,36 @@
 //! What a server sends, on its way to the client: one message, or a stream of events that is relayed event by event.
 
 use std::cell::Cell;
-use std::pin::pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use parapet_policy::record::End;
 
 use super::asked::Asked;
-use super::backend::{Wanted, dispatch};
 use super::exchange::Exchange;
 use crate::edge::{Cut, Frames};
 use crate::llm::sse::{self, Decoder, EventTooLong, Frame};
+use crate::mcp::declared::Capability;
 use crate::mcp::envelope::{Kind, Message, same_id};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::{self, Judged, Planned, Subject};
-use crate::mcp::mirror::{Mirrored, annotations};
+use crate::mcp::mirror::annotations;
 use crate::mcp::surfaces::{Direction, Parsed};
 use crate::mcp::tools;
 use crate::mcp::version::Era;
 use crate::pipeline::mcp::answer::Instead;
 use crate::pipeline::recording::Recording;
-use crate::timer;
-use crate::upstream::{UpstreamBody, UpstreamError};
+use crate::upstream::UpstreamBody;
 
+mod back;
 mod event_id;
+mod schema;
+mod source;
 
+use back::Back;
 pub(super) use event_id::{EVENT_PURPOSE, EventId};
-
-/// What says that a stream lives while there is no event.
-const ALIVE: &[u8] = b": keep-alive\n\n";
-/// How long the end of a stream may take after its answer, and an answer that nobody waits for.
-const LAST_BYTES: Duration = Duration::from_secs(1);
-const UNWANTED: Duration = Duration::from_secs(600);
+pub(super) use source::read_to_the_end;
+use source::{Source, alive};
 
 /// Relays what a server sends for one request of a client.
 pub(super) struct Relay {
@@ -111,7 +108,7 @@ impl Relay {
     /// Judges the answer to the request: what goes out, and how the record ends.
     ///
     /// # Errors
-    /// When it holds more than can be judged.
+    /// When it holds more than can be judged, or asks for what the client did not declare.
     pub(super) async fn judge_response(&self, message: Message) -> Result<(String, End), RpcError> {
         let result = message.root().get("result");
         let is_error = result.and_then(|result| result.get("isError")?.as_bool());
@@ -122,6 +119,12 @@ impl Relay {
             }
         });
         let server = &self.exchange.server;
+        if let (Some(result), Some(declared)) = (result, self.asked.declared)
+            && let Some(kind) = declared.exceeded_by(result)
+        {
+            self.tell_exceeded(kind);
+            return Err(kind.into());
+        }
         let message = match &*self.asked.method {
             "tools/list" => {
                 let message = self.exchange.hold_list(&self.asked, message)?;
@@ -136,9 +139,12 @@ impl Relay {
             // Only what answers a request gets here, and a request has a plan.
             return Err(RpcError::upstream("an answer to nothing"));
         };
-        let tool = self.asked.tool.as_deref();
-        let definition = tool.and_then(|tool| server.definition(tool));
-        let subject = self.subject(&self.asked.method, definition.as_ref());
+        let definition = self.definition(planned, &message).await;
+        let is_call = self.asked.method == "tools/call";
+        let subject = Subject {
+            schema_is_unknown: is_call && definition.is_none() && schema::is_held(&message),
+            ..self.subject(&self.asked.method, definition.as_ref())
+        };
         match guard::judge(planned, &subject, message).await? {
             Judged::Passed(message, _) => {
                 let method = &self.asked.method;
@@ -185,6 +191,7 @@ impl Relay {
             direction: Direction::ToClient,
             method,
             definition,
+            schema_is_unknown: false,
             request: Some(&self.asked.shown),
             task: self.asked.task.as_deref(),
             era: self.exchange.version.era,
@@ -217,7 +224,7 @@ impl Relay {
             Err(error) => error,
         };
         // What broke the protocol is not read any further.
-        source.body = None;
+        source.give_up();
         self.recording.end(End::UpstreamFailed, 200);
         // A stream with a place to come back to is gone on with from there.
         if let Some(id) = self.asked.id.as_deref().filter(|_| !self.resumable.get()) {
@@ -306,12 +313,22 @@ impl Relay {
         }
         let tool = self.asked.tool.as_deref();
         let recording = self.exchange.record(&self.recording, &message, tool);
+        let method = message.method().into_owned();
+        if let Some(kind) = self.exceeding(&method, &message) {
+            self.tell_exceeded(kind);
+            recording.with(|record| record.end = End::Refused);
+            if let Some(back) = &self.back {
+                let error = "the client did not declare this capability";
+                let error = RpcError::new(StatusCode::OK, -32601, error);
+                back.answer(&self.exchange, error.to_json(message.id()));
+            }
+            return Next::Drop;
+        }
         let snapshot = self.exchange.current();
         let Ok(planned) = self.exchange.plan(&snapshot, &self.asked, &recording) else {
             recording.with(|record| record.end = End::Refused);
             return Next::Drop;
         };
-        let method = message.method().into_owned();
         if method == "notifications/tools/list_changed" {
             self.exchange.forget_tools();
         }
@@ -337,6 +354,24 @@ impl Relay {
         }
     }
 
+    /// What a request of the server needs that the client did not declare.
+    fn exceeding(&self, method: &str, message: &Message) -> Option<Capability> {
+        let declared = self.asked.declared?;
+        let params = message.root().get("params");
+        let kind =
+            Capability::needed(method, params).filter(|_| message.kind() == Kind::Request)?;
+        (!declared.admits(kind)).then_some(kind)
+    }
+
+    fn tell_exceeded(&self, kind: Capability) {
+        let server = &*self.exchange.server.name;
+        tracing::warn!(
+            server,
+            ?kind,
+            "an MCP server asks for what its client did not declare"
+        );
+    }
+
     /// In a session, event ids are places to come back to: the client gets them sealed, with what has to be known then.
     fn with_sealed_id(&self, raw: Bytes) -> Bytes {
         if self.exchange.version.era == Era::Modern {
@@ -353,17 +388,6 @@ impl Relay {
     }
 }
 
-/// Waits for something, and tells the client meanwhile that its stream lives.
-async fn alive<T>(frames: &Frames, every: Duration, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    loop {
-        match timer::timeout(every, work.as_mut()).await {
-            Ok(done) => return done,
-            Err(timer::Elapsed) => frames.send(Bytes::from_static(ALIVE)).await,
-        }
-    }
-}
-
 /// The event as it came, or with a changed message in it.
 fn in_frame(frame: &Frame, text: String) -> Bytes {
     if frame.data.as_deref() == Some(&text) {
@@ -371,77 +395,4 @@ fn in_frame(frame: &Frame, text: String) -> Bytes {
     } else {
         frame.with_data(&text)
     }
-}
-
-/// The way to the server of a stream.
-struct Back {
-    session: Option<String>,
-}
-
-impl Back {
-    /// Answers a request of the server in the client's place. Nobody waits for what the server says to that.
-    fn answer(&self, exchange: &Exchange, answer: String) {
-        let Ok(answer) = Message::parse(answer) else {
-            return;
-        };
-        let (exchange, session) = (exchange.clone(), self.session.clone());
-        tokio::task::spawn_local(async move {
-            let wanted = Wanted::Message(answer, Mirrored::default());
-            let sent = dispatch(&exchange, wanted, session.as_deref(), None).await;
-            if let Err(error) = sent {
-                let reason = &*error.message;
-                tracing::warn!(reason, "a refusal did not reach its MCP server");
-            }
-        });
-    }
-}
-
-/// A stream's bytes. In a session a server goes on with an answer when its client has left: it is read to the end all the
-/// same.
-struct Source {
-    body: Option<UpstreamBody>,
-    goes_on: bool,
-}
-
-impl Source {
-    const fn new(body: UpstreamBody, goes_on: bool) -> Self {
-        Self {
-            body: Some(body),
-            goes_on,
-        }
-    }
-
-    /// The next piece.
-    async fn next(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        match &mut self.body {
-            None => Ok(None),
-            Some(body) => body.chunk().await,
-        }
-    }
-
-    /// Lets the stream end, so that its connection can be used again.
-    fn finish(mut self) {
-        if let Some(mut body) = self.body.take() {
-            tokio::task::spawn_local(timer::timeout(LAST_BYTES, async move {
-                while let Ok(Some(_)) = body.chunk().await {}
-            }));
-        }
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if self.goes_on
-            && let Some(body) = self.body.take()
-        {
-            tokio::task::spawn_local(read_to_the_end(body));
-        }
-    }
-}
-
-/// Reads what nobody waits for any more, within bounds.
-pub(super) async fn read_to_the_end(mut body: UpstreamBody) {
-    let reading = async move { while let Ok(Some(_)) = body.chunk().await {} };
-    // Whether it ended or took too long, there is nobody to tell.
-    let _ = timer::timeout(UNWANTED, reading).await;
 }

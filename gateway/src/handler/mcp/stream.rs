@@ -40,6 +40,8 @@ impl Gateway {
             }
             asked = place.asked();
         }
+        let held = exchange.session.get();
+        asked.declared = held.and_then(|session| session.declared);
         let planned = match asked.id {
             None => None,
             Some(_) => Some(exchange.plan(&exchange.snapshot, &asked, recording)?),

@@ -121,6 +121,7 @@ impl Given {
         };
         let session = Session {
             upstream: upstream.clone(),
+            declared: asked.declared,
             marked,
             pod,
         };

@@ -12,6 +12,10 @@ use serde_json::{Map, Value, json};
 use crate::mcp::surfaces::Direction;
 use crate::pipeline::block::Blocked;
 
+mod task;
+
+pub use task::{Status, TaskState};
+
 /// A message that was blocked.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockedMessage<'a> {
@@ -25,6 +29,8 @@ pub struct BlockedMessage<'a> {
     pub id: &'a str,
     /// The task that the request asked about.
     pub task: Option<&'a str>,
+    /// What a blocked answer says of that task's state.
+    pub state: Option<&'a TaskState>,
     /// Whether its receiver speaks a revision whose results say that they are complete.
     pub modern: bool,
     /// What the client quotes, as in `x-request-id`.
@@ -75,17 +81,7 @@ impl Told<'_> {
     fn to_client(&self, ran: bool) -> String {
         match (self.message.method, self.message.task) {
             ("tools/call" | "tasks/result", _) => self.result(self.tool_result()),
-            ("tasks/get", Some(task)) if ran => {
-                let mut state = json!({
-                    "taskId": task,
-                    "status": "completed",
-                    "result": self.tool_result(),
-                });
-                if self.message.modern {
-                    put(&mut state, "resultType", "complete".into());
-                }
-                self.result(state)
-            }
+            ("tasks/get", Some(task)) if ran => self.result(self.task_result(task)),
             _ => self.error(),
         }
     }
@@ -107,6 +103,41 @@ impl Told<'_> {
         result
     }
 
+    /// The task as it is, with this in the place of what it came to. What it asks of the client cannot be answered any
+    /// more, so that with a question it is over as well.
+    fn task_result(&self, task: &str) -> Value {
+        let modern = self.message.modern;
+        let (status, has_more) = match self.message.state {
+            Some(state) => (state.status, state.has_more),
+            None => (Status::Completed, true),
+        };
+        let is_over = match status {
+            Status::Completed => has_more,
+            Status::InputRequired => modern && has_more,
+            Status::Working | Status::Cancelled | Status::Failed => false,
+        };
+        let status = if is_over { Status::Completed } else { status };
+        let mut left: Value = match self.message.state {
+            Some(state) => state.left(task, status).into(),
+            None => json!({"taskId": task, "status": status.as_str()}),
+        };
+        match status {
+            Status::Completed if is_over => put(&mut left, "result", self.tool_result()),
+            Status::Failed if has_more => put(&mut left, "error", self.error_object()),
+            Status::Failed => {
+                put(&mut left, "statusMessage", self.text().into());
+                put(&mut left, "_meta", self.meta());
+            }
+            Status::Working | Status::InputRequired | Status::Completed | Status::Cancelled => {
+                put(&mut left, "_meta", self.meta());
+            }
+        }
+        if modern {
+            put(&mut left, "resultType", "complete".into());
+        }
+        left
+    }
+
     fn result(&self, result: Value) -> String {
         let id = self.message.id;
         format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
@@ -115,12 +146,16 @@ impl Told<'_> {
     /// The code is the status that a model route would answer with: positive numbers are an application's own.
     fn error(&self) -> String {
         let id = self.message.id;
-        let error = json!({
+        let error = self.error_object();
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
+    }
+
+    fn error_object(&self) -> Value {
+        json!({
             "code": self.blocked.status(),
             "message": self.text(),
             "data": {"type": self.blocked.error_type(), "_meta": self.meta()},
-        });
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
+        })
     }
 
     /// For the model: what happened, and that trying again does not help.

@@ -1,4 +1,5 @@
-//! Lists are filtered, never failed: one bad entry does not take the others along.
+//! What is left of a blocked answer. Lists are filtered, never failed: one bad entry does not take the others along. A
+//! server's account of itself, or of a task, goes on without the words that can be done without.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ const MAX_ROUNDS: usize = 512;
 
 /// Members of a server's account of itself that a session can do without.
 const DISPENSABLE: [&str; 2] = ["instructions", "_meta"];
+
+/// What a server says about a task's state, in its own words.
+const ACCOUNT: &str = "statusMessage";
 
 /// The member that holds the entries of a list.
 fn entries_of(method: &str) -> Option<&'static str> {
@@ -55,6 +59,7 @@ pub(super) async fn without_blocked(
     };
     let left = match judging.about.method {
         "initialize" | "server/discover" => search.introduction().await,
+        "tasks/get" | "tasks/cancel" | "tasks/update" | "tools/call" => search.task().await,
         method => match entries_of(method) {
             Some(member) => search.list(member).await,
             None => None,
@@ -81,6 +86,28 @@ impl Search<'_> {
             .members()
             .filter(|(key, _)| !DISPENSABLE.contains(&key.as_ref()))
             .map(|(_, value)| member(value, value.raw()));
+        self.passes(members.collect()).await
+    }
+
+    /// A task without the words about its state: of the task that is asked about, or of one that a call began.
+    async fn task(&self) -> Option<Allowed> {
+        let without = |of: Value<'_>| -> Vec<String> {
+            let kept = of.members().filter(|(key, _)| key.as_ref() != ACCOUNT);
+            kept.map(|(_, value)| member(value, value.raw())).collect()
+        };
+        if self.result.get(ACCOUNT).is_some() {
+            return self.passes(without(self.result)).await;
+        }
+        let task = self.result.get("task")?;
+        task.get(ACCOUNT)?;
+        let begun = format!("{{{}}}", without(task).join(","));
+        let members = self
+            .result
+            .members()
+            .map(|(key, value)| match key.as_ref() {
+                "task" => member(value, &begun),
+                _ => member(value, value.raw()),
+            });
         self.passes(members.collect()).await
     }
 

@@ -55,8 +55,9 @@ impl<'a> MessagePayload<'a> {
         self.judging.about.tool?.root().get("outputSchema")
     }
 
-    /// Whether that still holds. Clients do not check failures.
-    fn fits(&self, schema: json::Value<'_>, texts: &Texts) -> bool {
+    /// Whether that still holds; of what is not known, whether nothing of what it would hold is changed. Clients do not
+    /// check failures.
+    fn fits(&self, schema: Option<json::Value<'_>>, texts: &Texts) -> bool {
         let Some(result) = twins::tool_result(&self.judging.message) else {
             return true;
         };
@@ -72,7 +73,10 @@ impl<'a> MessagePayload<'a> {
         after.is_some_and(|after| {
             twins::tool_result(&after)
                 .and_then(|result| result.get("structuredContent"))
-                .is_some_and(|after| still_fits(schema, before, after))
+                .is_some_and(|after| match schema {
+                    Some(schema) => still_fits(schema, before, after),
+                    None => before.raw() == after.raw(),
+                })
         })
     }
 }
@@ -95,9 +99,10 @@ impl Payload for MessagePayload<'_> {
     }
 
     fn apply(&mut self, edits: &[Edit]) -> bool {
-        let Some(schema) = self.schema() else {
+        let schema = self.schema();
+        if schema.is_none() && !self.judging.about.schema_is_unknown {
             return self.texts.apply(edits).is_ok();
-        };
+        }
         let mut texts = self.texts.clone();
         let applied = texts.apply(edits).is_ok() && self.fits(schema, &texts);
         if applied {

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! request ─┬─ guardrail ── network call (of a service)
-//!          └─ model, or a message of MCP ── network call
+//!          ├─ model, or a message of MCP ── network call
+//!          └─ what an MCP server says before its answer ── guardrail
 //! ```
 
 use std::time::SystemTime;
 
-use parapet_policy::record::{Attempt, End, GuardrailRecord, NetworkCall, Record};
+use parapet_policy::record::{Attempt, End, GuardrailRecord, McpSide, NetworkCall, Record};
 use parapet_policy::trace::{SpanId, TraceContext};
 
 use super::names::{self, published};
@@ -92,7 +93,10 @@ pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &m
         out,
         count: 0,
     };
-    spans.request();
+    match &record.mcp {
+        Some(message) if message.from == McpSide::Server => spans.mcp_aside(message),
+        Some(_) | None => spans.request(),
+    }
     for (index, attempt) in (0..).zip(&record.attempts) {
         match &record.mcp {
             Some(message) => spans.mcp(index, attempt, message),

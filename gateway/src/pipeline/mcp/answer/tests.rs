@@ -29,6 +29,7 @@ fn message(direction: Direction, kind: Kind, method: &str) -> BlockedMessage<'_>
         method,
         id: "\"a\"",
         task: Some("task-1"),
+        state: None,
         modern: false,
         reference: "r-1",
     }
@@ -156,5 +157,101 @@ fn a_guardrail_that_is_down_reads_differently() {
             (&error["code"], &error["data"]["type"]),
             (&json!(code), &json!(kind))
         );
+    }
+}
+
+#[test]
+fn a_blocked_account_of_a_task_keeps_the_tasks_own_state() {
+    let read = |result: &Value| {
+        let text = std::sync::Arc::new(result.to_string());
+        let parsed = crate::mcp::surfaces::Parsed::read(text, 1 << 16).unwrap();
+        TaskState::read(parsed.root())
+    };
+    // What the server said, whether that is the stateless revision, and what the client reads: status, and what beside it.
+    let rows = [
+        (
+            json!({"status": "completed", "result": {}}),
+            true,
+            "completed",
+            "result",
+        ),
+        (
+            json!({"status": "completed"}),
+            false,
+            "completed",
+            "nothing",
+        ),
+        (
+            json!({"status": "working", "statusMessage": "x"}),
+            true,
+            "working",
+            "nothing",
+        ),
+        (
+            json!({"status": "working", "statusMessage": "x"}),
+            false,
+            "working",
+            "nothing",
+        ),
+        (json!({"status": "cancelled"}), true, "cancelled", "nothing"),
+        (
+            json!({"status": "failed", "error": {}}),
+            true,
+            "failed",
+            "error",
+        ),
+        (
+            json!({"status": "failed", "statusMessage": "x"}),
+            false,
+            "failed",
+            "message",
+        ),
+        // Nobody will answer what the client is not shown.
+        (
+            json!({"status": "input_required", "inputRequests": {}}),
+            true,
+            "completed",
+            "result",
+        ),
+        // In a session the question comes by itself, and is judged by itself.
+        (
+            json!({"status": "input_required"}),
+            false,
+            "input_required",
+            "nothing",
+        ),
+        (
+            json!({"status": "unheard-of"}),
+            false,
+            "completed",
+            "result",
+        ),
+    ];
+    for (said, modern, status, beside) in rows {
+        let state = read(&said);
+        let message = BlockedMessage {
+            modern,
+            state: state.as_ref(),
+            ..message(ToClient, Kind::Response, "tasks/get")
+        };
+        let Instead::ToReceiver(text) = instead(&message, &violation()) else {
+            panic!("an answer")
+        };
+        let told = serde_json::from_str::<Value>(&text).unwrap()["result"].take();
+        assert_eq!(told["taskId"], "task-1", "{said}");
+        assert_eq!(told["status"], status, "{said}");
+        assert_eq!(told.get("resultType").is_some(), modern, "{said}");
+        let found = match (
+            &told["result"]["isError"],
+            &told["error"]["code"],
+            &told["statusMessage"],
+        ) {
+            (Value::Bool(true), Value::Null, Value::Null) => "result",
+            (Value::Null, Value::Number(_), Value::Null) => "error",
+            (Value::Null, Value::Null, Value::String(_)) => "message",
+            (Value::Null, Value::Null, Value::Null) => "nothing",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, beside, "{said}");
     }
 }

@@ -114,3 +114,18 @@ fn nothing_else_is_filtered() {
     let body = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "bad"}});
     assert_eq!(listed("tools/list", &body), json!(400));
 }
+
+#[test]
+fn a_task_loses_the_words_about_its_state_and_keeps_the_state() {
+    let task = json!({"taskId": "t", "status": "working", "statusMessage": "bad", "ttl": null});
+    let left = json!({"taskId": "t", "status": "working", "ttl": null});
+    for method in ["tasks/get", "tasks/cancel", "tasks/update"] {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "result": task});
+        assert_eq!(listed(method, &body)["result"], left, "{method}");
+    }
+    let begun = |task: &Value| json!({"jsonrpc": "2.0", "id": 1, "result": {"task": task, "x": 1}});
+    assert_eq!(listed("tools/call", &begun(&task)), begun(&left));
+    let worse = json!({"jsonrpc": "2.0", "id": 1, "result": {
+        "taskId": "t", "status": "completed", "statusMessage": "bad", "result": {"content": [{"type": "text", "text": "bad"}]}}});
+    assert_eq!(listed("tasks/get", &worse), json!(400));
+}

@@ -42,8 +42,10 @@ async fn a_validator_lets_no_mark_through() {
                 let left = text_of(&filtered).unwrap();
                 assert!(!left.contains(MARK), "{left}");
                 let filtered = ["list", "initialize", "discover"];
+                // A task goes on without the words about its state.
+                let is_task = row.body.contains("statusMessage") && !left.contains("statusMessage");
                 assert!(
-                    filtered.iter().any(|name| row.method.ends_with(name)),
+                    is_task || filtered.iter().any(|name| row.method.ends_with(name)),
                     "{}",
                     row.body
                 );

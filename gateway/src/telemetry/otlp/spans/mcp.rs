@@ -1,9 +1,9 @@
 //! The span of a call to an MCP server, in the names of the conventions for MCP.
 
-use parapet_policy::record::{Attempt, McpMessage};
+use parapet_policy::record::{Attempt, End, McpMessage};
 
 use super::values::put_server;
-use super::{Kind, MODELS, Span, Spans, attempt_error, names, network_name};
+use super::{Failure, Kind, MODELS, Span, Spans, attempt_error, error_of, names, network_name};
 
 /// What an attempt is called that had no token.
 const NO_TOKEN: &str = "no_token";
@@ -11,7 +11,48 @@ const NO_TOKEN: &str = "no_token";
 /// What a result that says that the tool failed is called.
 const TOOL_ERROR: &str = "tool_error";
 
+/// What it is called when the client is not shown a message that nobody judged.
+const REFUSED: &str = "refused";
+
 impl Spans<'_> {
+    /// What a server sent before its answer, or on a stream that answers nothing: below the request whose stream it came by.
+    pub(super) fn mcp_aside(&mut self, message: &McpMessage) {
+        let (record, revision) = (self.record, self.revision);
+        let error = if record.end == End::Refused {
+            Some(Failure::Word(REFUSED))
+        } else {
+            error_of(record)
+        };
+        let tool = message.tool.as_deref();
+        let span = Span {
+            id: self.trace.span_id,
+            parent: self.trace.parent,
+            remote: false,
+            name: [message.method, tool.unwrap_or_default()],
+            // It is a step of a request that is counted already, and no request.
+            kind: Kind::Internal,
+            start_us: 0,
+            took_us: record.total_us,
+            failed: false,
+        };
+        self.span(&span, |attributes| {
+            attributes
+                .str(names::MCP_METHOD, message.method)
+                .str(names::MCP_VERSION, message.version)
+                .str(names::MCP_SERVER, &message.server)
+                .str(names::END, record.end.as_str());
+            if let Some(tool) = tool {
+                attributes.str(names::TOOL, tool);
+            }
+            if let Some(revision) = revision {
+                attributes.str(names::REVISION, revision);
+            }
+            if let Some(error) = &error {
+                attributes.str(names::ERROR_TYPE, &error.as_str());
+            }
+        });
+    }
+
     /// The message at the server, and the call over the network below it.
     pub(super) fn mcp(&mut self, index: u32, attempt: &Attempt, message: &McpMessage) {
         let published = self.published;
