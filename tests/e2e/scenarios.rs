@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parapet_tests::scenario::matrix::Table;
-use parapet_tests::scenario::{self, File};
+use parapet_tests::scenario::{self, File, mcp};
 use tokio::sync::Semaphore;
 
 fn folder() -> PathBuf {
@@ -71,6 +71,7 @@ async fn every_scenario_comes_out_as_written() {
 fn the_schemas_for_editors_are_those_of_the_types() {
     check_schema("schema.json", &schemars::schema_for!(File));
     check_schema("matrix/schema.json", &schemars::schema_for!(Table));
+    check_schema("mcp/schema.json", &schemars::schema_for!(mcp::Table));
 }
 
 fn check_schema(name: &str, schema: &schemars::Schema) {
@@ -107,6 +108,58 @@ fn every_file_is_well_formed() {
                 );
                 case.request.outgoing(*mode).unwrap();
             }
+        }
+    }
+}
+
+/// The tables of MCP, each against a gateway of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_row_about_mcp_comes_out_as_written() {
+    let tables = tables();
+    assert!(!tables.is_empty(), "there is no table");
+    for (path, table) in tables {
+        let (ran, failures) = mcp::run(&table).await.unwrap();
+        println!("{}: {ran} cases", path.display());
+        assert!(
+            failures.is_empty(),
+            "{}: {} of {ran} cases failed:\n{}",
+            path.display(),
+            failures.len(),
+            failures.join("\n")
+        );
+    }
+}
+
+fn tables() -> Vec<(PathBuf, mcp::Table)> {
+    let entries = std::fs::read_dir(folder().join("mcp")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let tables = paths.filter(|path| path.extension().is_some_and(|kind| kind == "yaml"));
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let table = mcp::Table::read(&text);
+        let table = table.unwrap_or_else(|error| panic!("{}: {error:#}", path.display()));
+        (path, table)
+    };
+    tables.map(read).collect()
+}
+
+#[test]
+fn every_row_about_mcp_says_what_it_expects() {
+    for (path, table) in tables() {
+        let mut names = std::collections::BTreeSet::new();
+        for row in &table.rows {
+            let place = format!("{}: {:?}", path.display(), row.name);
+            assert!(names.insert(&row.name), "{place} is there twice");
+            assert!(
+                row.call.is_some() != row.method.is_some(),
+                "{place} sends nothing, or two things"
+            );
+            let expect = &row.expect;
+            let says = [&expect.result, &expect.error, &expect.sent];
+            assert!(
+                says.iter().any(|pattern| !pattern.is_null()) || !expect.blocked_by.is_empty(),
+                "{place} expects nothing"
+            );
         }
     }
 }

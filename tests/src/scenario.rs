@@ -6,6 +6,7 @@
 
 mod check;
 pub mod matrix;
+pub mod mcp;
 pub mod pattern;
 pub mod request;
 pub mod run;
