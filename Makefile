@@ -5,6 +5,8 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # What `make run` listens on.
 LISTEN ?= 127.0.0.1:8787
 ADMIN_LISTEN ?= 127.0.0.1:9787
+# Most of what the tests do is wait: for processes, leases and deadlines.
+TEST_THREADS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 4))))
 # Labelled rows for `make quality`.
 DATA ?=
 
@@ -24,6 +26,7 @@ check: ## Formatting, lints, and the examples' diagnostics.
 	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples/standalone
 	$(CARGO) run --quiet -p parapet-gateway -- check --manifests examples/kubernetes --policy-namespace parapet
 
+test: export RUST_TEST_THREADS ?= $(TEST_THREADS)
 test: ## Everything that must hold: formatting, lints, unit, scenario, API server and SDK tests.
 	@rm -f .cache/server-tests-skipped .cache/browser-tests-skipped
 	$(CARGO) fmt --all --check

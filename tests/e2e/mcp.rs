@@ -27,5 +27,5 @@ mod support;
 mod taint;
 mod taint_sessions;
 mod tls;
-mod virtual_servers;
 mod undeclared;
+mod virtual_servers;

@@ -9,7 +9,10 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod bridge;
+mod client_conformance;
 mod conformance;
+mod git;
 mod openapi;
 mod published;
 mod rust_client;

@@ -9,7 +9,7 @@ use parapet_tests::runtimes::Node;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{GUARDED, KEY, Server, TOKEN, gateway, node};
+use crate::support::{GUARDED, KEY, Server, TOKEN, gateway, lines, node};
 
 fn filesystem(node: &Node, folder: &Path) -> Server {
     let port = free_port().unwrap().port();
@@ -36,14 +36,8 @@ fn filesystem(node: &Node, folder: &Path) -> Server {
 /// The names of the tools, and what each call gave.
 pub(crate) fn call(node: &Node, url: &str, calls: &Value) -> Vec<Value> {
     let mut command = node.script("calls.mjs");
-    let command = command.args([url, &calls.to_string()]).env("TOKEN", TOKEN);
-    let output = command.output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    command.args([url, &calls.to_string()]).env("TOKEN", TOKEN);
+    lines(command)
 }
 
 fn told(result: &Value) -> &str {

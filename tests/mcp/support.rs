@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parapet_tests::harness::{Gateway, Setup};
 use parapet_tests::runtimes::{Node, Python};
+use serde_json::Value;
 
 pub(crate) const TOKEN: &str = "mcp-token";
 pub(crate) const KEY: &str = "AKIAQYLPMN5HFIQR7XYZ";
@@ -139,6 +140,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program that has to succeed prints: JSON, one value on each line.
+pub(crate) fn lines(mut command: Command) -> Vec<Value> {
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 pub(crate) fn folder(name: &str) -> PathBuf {

@@ -88,6 +88,12 @@ impl Node {
         format!("{} {}", self.program.display(), bin.display())
     }
 
+    /// The command line of a script of the folder, for programs that start others.
+    pub fn script_line(&self, name: &str) -> String {
+        let script = self.scripts.path().join(name);
+        format!("{} {}", self.program.display(), script.display())
+    }
+
     /// Runs a program of a package by the name that it is installed under, e.g. `conformance`.
     pub fn bin(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
@@ -146,6 +152,11 @@ impl Python {
         command.arg(path).stdin(Stdio::null());
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
+    }
+
+    /// The interpreter, for programs that start others.
+    pub fn program(&self) -> &Path {
+        &self.0
     }
 
     /// Runs a module, as `-m` does.
