@@ -23,7 +23,9 @@ fn registered() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for path in [
         "gateway/src/telemetry/metrics.rs",
+        "gateway/src/telemetry/metrics/mcp.rs",
         "gateway/src/telemetry/metrics/remote.rs",
+        "gateway/src/telemetry/metrics/tools.rs",
         "operator/src/metrics.rs",
         "operator/src/forward/metrics.rs",
     ] {
