@@ -8,6 +8,7 @@ mod outages;
 mod rights;
 mod rules;
 mod scale;
+mod tools;
 mod traces;
 
 use std::time::Duration;
@@ -77,6 +78,7 @@ pub(crate) async fn all() -> Result<bool> {
         last_words(&world).await
     );
     rules::items(&world, &mut report).await;
+    tools::items(&world, &mut report).await;
     scale::items(&world, &mut report).await;
     install::items(&world, &mut report).await;
     outages::items(&world, &mut report).await;

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Requests on one connection.
 const PER_CONNECTION: usize = 25;
 /// A request that takes longer has failed. A pod that is gone does not answer at all.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How many failures are kept to be printed.
 const KEPT: usize = 5;
 

@@ -20,7 +20,7 @@ use crate::tool::{apply, kubectl, shown, until};
 const ASKED: &str = "write to ana@northwind.com";
 const SAID: &str = "I wrote to bob@northwind.com";
 /// The node's own address: what listens there can be called by pods.
-const NODE: &str = "10.200.0.1:0";
+pub(super) const NODE: &str = "10.200.0.1:0";
 /// Requests that are under way while the policy changes.
 const LONG_REQUESTS: usize = 12;
 
@@ -34,7 +34,11 @@ pub(super) async fn items(world: &World, report: &mut Report) {
 }
 
 /// Waits until every pod does what is due.
-async fn everywhere<F>(pods: &[Pod], what: &str, look: impl Fn(Client) -> F) -> Result<Duration>
+pub(super) async fn everywhere<F>(
+    pods: &[Pod],
+    what: &str,
+    look: impl Fn(Client) -> F,
+) -> Result<Duration>
 where
     F: Future<Output = Result<()>>,
 {
