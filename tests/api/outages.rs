@@ -83,7 +83,8 @@ async fn definitions_that_are_missing_are_named_and_waited_for() {
         .condition("GuardrailIntegration", "g", "Accepted", "True Accepted")
         .await;
     let waited = begun.elapsed();
-    assert!(waited < Duration::from_secs(20), "{waited:?}");
+    // Not after a wait that has grown with every attempt; a busy machine is slow enough by itself.
+    assert!(waited < Duration::from_secs(60), "{waited:?}");
     assert!(publisher.last_good().await.unwrap().is_some());
     assert_eq!(operator.admin_get("/readyz").await, "ready\n");
 }
