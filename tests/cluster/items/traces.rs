@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use parapet_tests::collector::{Span, spans_in};
 
-use super::{GATEWAYS, World};
+use super::{BACK_WITHIN, GATEWAYS, World};
 use crate::installed::{Installed, Pod, ROLLOUT};
 use crate::load::chat;
 use crate::node::Node;
@@ -88,8 +88,12 @@ pub(super) fn written(node: &Node) -> String {
 async fn traces(world: &World, node: &Node) -> Result<String> {
     let installed = &world.installed;
     node.share(FOLDER)?;
-    // Its namespace is the first of the documents.
-    apply("collector", COLLECTOR).await?;
+    // Its namespace is the first of the documents. Pods are refused there until it has its account, which takes the
+    // controllers a while after an outage.
+    until(BACK_WITHIN, "the collector is taken", || {
+        apply("collector", COLLECTOR)
+    })
+    .await?;
     let ready = [
         "-n",
         "collector",
