@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::exchange::Exchange;
 use super::post::{SESSION_PURPOSE, Session};
 use super::relay::Relay;
+use crate::mcp::backend::Backend;
 use crate::mcp::guard::Tainted;
 use crate::mcp::taint::{Conversation, METADATA, may_hold_text};
 
@@ -58,7 +59,18 @@ impl Exchange {
     /// Whether a session with a server of strangers' text was begun by another gateway, or before this one's start: what
     /// has been read in it there is not known here.
     fn may_have_read(&self, session: &Session) -> bool {
-        self.server.untrusted && session.pod != Some(self.taints.pod())
+        session.pod != Some(self.taints.pod()) && self.may_hold_strangers_text()
+    }
+
+    /// Whether a session with the server that the client has asked for can bring text of strangers.
+    fn may_hold_strangers_text(&self) -> bool {
+        match &self.asked_for().backend {
+            Some(Backend::Virtual(of)) => of.members().any(|(_, member)| {
+                let server = member.open_to(self.caller());
+                server.is_some_and(|server| server.untrusted)
+            }),
+            Some(Backend::Http(_) | Backend::OpenApi(_)) | None => self.server.untrusted,
+        }
     }
 
     fn conversation<'a>(
@@ -70,7 +82,8 @@ impl Exchange {
         let mut ids = METADATA.iter().filter_map(|key| metadata.get(*key));
         Conversation {
             caller: &self.identity.caller.subject,
-            session: session.map(|session| (&*self.server.name, &*session.upstream)),
+            // Of the server that the client has asked for: members of a virtual one share its sessions.
+            session: session.map(|session| (&*self.asked_for().name, &*session.upstream)),
             trace,
             id: ids.next().map(String::as_str),
         }
@@ -110,7 +123,7 @@ impl Given {
         } = self;
         let trace = trace(&exchange.headers, &asked);
         let conversation = Conversation {
-            session: Some((&exchange.server.name, &upstream)),
+            session: Some((&exchange.asked_for().name, &upstream)),
             ..exchange.conversation(trace.as_deref(), &metadata)
         };
         let marked = exchange.taints.follow(&conversation, Instant::now());

@@ -6,8 +6,8 @@ use parapet_tests::fake_mcp::{FakeMcp, Fault, Manner, Turn};
 use parapet_tests::harness::{Gateway, Setup};
 use serde_json::{Value, json};
 
-use super::{UNKNOWN, both, names, start, text};
-use crate::mcp::support::{bodiless, in_session, initialize, messages, post};
+use super::{UNKNOWN, both, names, start, suite, text};
+use crate::mcp::support::{CALLERS, bodiless, in_session, initialize, messages, post, server};
 
 fn call(id: u64, tool: &str, text: &str) -> Value {
     let params = json!({"name": tool, "arguments": {"text": text}});
@@ -347,4 +347,37 @@ async fn a_session_id_that_cannot_be_kept_leaves_its_member_out() {
     let message = answered(&gateway, &session, &call(1, "gh_echo", "x")).await;
     assert_eq!(text(&message), "x");
     assert_eq!((github.sessions(), FakeMcp::sessions(&jira)), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_member_gave_marks_the_session_for_all() {
+    const STRANGERS: &str = "---
+apiVersion: parapet.dev/v1alpha1
+kind: GuardrailConfig
+metadata: {name: strangers}
+spec: {rules: [{id: no-exfiltration, taint: block, when: {}}]}
+";
+    let (web, mail) = (
+        FakeMcp::start().await.unwrap(),
+        FakeMcp::start().await.unwrap(),
+    );
+    let resources = format!(
+        "{CALLERS}{}{}{}{STRANGERS}",
+        server("web", &web.url(), ", trust: untrusted"),
+        server("mail", &mail.url(), ", tools: [{name: echo, egress: true}]"),
+        suite(
+            "{server: web, prefix: web}, {server: mail, prefix: mail}",
+            ""
+        ),
+    );
+    let gateway = start(&resources).await;
+    let session = initialize(&gateway).await;
+    let sent = answered(&gateway, &session, &call(1, "mail_echo", "x")).await;
+    assert_eq!(text(&sent), "x");
+    let read = answered(&gateway, &session, &call(2, "web_echo", "y")).await;
+    assert_eq!(text(&read), "y");
+    let stopped = answered(&gateway, &session, &call(3, "mail_echo", "z")).await;
+    let why = &stopped["result"]["_meta"]["parapet.dev/guardrail"]["categories"];
+    assert_eq!(*why, json!(["tainted_egress"]), "{stopped}");
+    assert_eq!(mail.count("tools/call"), 1);
 }
