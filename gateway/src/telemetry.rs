@@ -4,6 +4,7 @@
 //! log line, counts, and makes spans. A full queue drops records, counts them, and never slows a request.
 
 pub mod head;
+mod known;
 pub mod log;
 pub mod metrics;
 pub mod otlp;

@@ -2,8 +2,11 @@
 
 use std::io::{IsTerminal as _, Write};
 
-use parapet_policy::record::Record;
+use memchr::memmem;
+use parapet_policy::record::{GuardrailRecord, Record};
 use tracing_subscriber::EnvFilter;
+
+use super::known::{Known, clean, is_clean};
 
 /// Sets up what `tracing` prints: for people on a terminal, as JSON lines otherwise.
 ///
@@ -28,17 +31,24 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 pub struct Lines {
     buffer: Vec<u8>,
+    /// One record without its guardrails.
+    frame: Vec<u8>,
+    known: Known<(), CleanEntry>,
 }
+
+/// The entries of a record's guardrails, as long as there are none. What stands in a string has its quotes escaped, so this
+/// is found nowhere else.
+const NO_GUARDRAILS: &[u8] = b"\"guardrails\":[]";
 
 impl Lines {
     /// Writes a batch in one go. A reader that has gone away is no reason to end: what it would have read is
-    /// lost.
-    pub fn write(&mut self, batch: &[Record], out: &mut impl Write) {
+    /// lost. The records are the same afterwards.
+    pub fn write(&mut self, batch: &mut [Record], out: &mut impl Write) {
         self.buffer.clear();
         for record in batch {
             self.buffer.extend_from_slice(b"{\"record\":");
             let begun = self.buffer.len();
-            if serde_json::to_writer(&mut self.buffer, record).is_err() {
+            if self.record(record).is_err() {
                 // A record has text keys only, so this cannot happen; a half line would spoil the next one.
                 self.buffer.truncate(begun);
                 self.buffer.extend_from_slice(b"null");
@@ -47,18 +57,87 @@ impl Lines {
         }
         let _ = out.write_all(&self.buffer).and_then(|()| out.flush());
     }
+
+    fn record(&mut self, record: &mut Record) -> serde_json::Result<()> {
+        let guardrails = std::mem::take(&mut record.guardrails);
+        self.frame.clear();
+        let written = serde_json::to_writer(&mut self.frame, record);
+        record.guardrails = guardrails;
+        written?;
+        let place = memmem::find(&self.frame, NO_GUARDRAILS)
+            .and_then(|at| self.frame.split_at_checked(at + NO_GUARDRAILS.len() - 1));
+        let Some((before, after)) = place else {
+            return serde_json::to_writer(&mut self.buffer, record);
+        };
+        self.buffer.extend_from_slice(before);
+        for (position, guardrail) in record.guardrails.iter().enumerate() {
+            if position > 0 {
+                self.buffer.push(b',');
+            }
+            let known = is_clean(guardrail)
+                .then(|| self.known.of(guardrail, (), || CleanEntry::new(guardrail)));
+            match known.flatten() {
+                Some(entry) => entry.write(guardrail, &mut self.buffer)?,
+                None => serde_json::to_writer(&mut self.buffer, guardrail)?,
+            }
+        }
+        self.buffer.extend_from_slice(after);
+        Ok(())
+    }
+}
+
+/// What is written of a guardrail that found nothing: all but its two times.
+#[derive(Debug)]
+struct CleanEntry([Vec<u8>; 3]);
+
+impl CleanEntry {
+    fn new(guardrail: &GuardrailRecord) -> Self {
+        const START: &str = "\"start_us\":";
+        const TOOK: &str = "\"took_us\":";
+        // Zeros stand where the times go.
+        let text = serde_json::to_string(&clean(guardrail)).unwrap_or_default();
+        let cut = |text: &str, name: &str| {
+            let (before, after) = text.split_once(&format!("{name}0"))?;
+            Some((format!("{before}{name}"), after.to_owned()))
+        };
+        let parts = cut(&text, START).and_then(|(before, rest)| {
+            let (between, after) = cut(&rest, TOOK)?;
+            Some([before, between, after].map(String::into_bytes))
+        });
+        Self(parts.unwrap_or_default())
+    }
+
+    fn write(&self, guardrail: &GuardrailRecord, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let [before, between, after] = &self.0;
+        if before.is_empty() {
+            return serde_json::to_writer(out, guardrail);
+        }
+        out.extend_from_slice(before);
+        serde_json::to_writer(&mut *out, &guardrail.start_us)?;
+        out.extend_from_slice(between);
+        serde_json::to_writer(&mut *out, &guardrail.took_us)?;
+        out.extend_from_slice(after);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use parapet_policy::hook::Hook;
+
     use super::*;
+    use crate::telemetry::known::tests::ran;
     use crate::telemetry::queue::tests::record;
+
+    fn lines(batch: &mut [Record]) -> String {
+        let mut out = Vec::new();
+        Lines::default().write(batch, &mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     #[test]
     fn a_batch_is_one_line_for_each_record() {
-        let mut out = Vec::new();
-        Lines::default().write(&[record("a"), record("b")], &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = lines(&mut [record("a"), record("b")]);
         let ids: Vec<serde_json::Value> = text
             .lines()
             .map(|line| {
@@ -67,5 +146,40 @@ mod tests {
             })
             .collect();
         assert_eq!(ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_line_is_what_the_record_serialises_to() {
+        let mut record = record("a");
+        // Names that look like what is cut at.
+        let odd = [
+            r#""guardrails":[]"#,
+            r#"g/"start_us":0,"took_us":0"#,
+            "g/\u{1F980}\u{7}",
+        ];
+        record.model = Some(odd[0].into());
+        for selector in odd.into_iter().chain(["g/a"]) {
+            for hook in [Hook::LlmInput, Hook::LlmOutput] {
+                record.guardrails.push(ran(selector, hook));
+                record.guardrails.push(GuardrailRecord {
+                    start_us: u64::MAX,
+                    took_us: 0,
+                    ..ran(selector, hook)
+                });
+                record.guardrails.push(GuardrailRecord {
+                    outcome: "changed",
+                    categories: vec![("email".into(), 2)],
+                    edits: 2,
+                    ..ran(selector, hook)
+                });
+            }
+        }
+        let expected = format!(
+            "{{\"record\":{}}}\n",
+            serde_json::to_string(&record).unwrap()
+        );
+        let batch = &mut [record.clone(), record];
+        assert_eq!(lines(batch), expected.repeat(2));
+        assert_eq!(batch[0].guardrails.len(), 24);
     }
 }

@@ -33,6 +33,7 @@ pub use spans::Names;
 
 use export::{Ending, Sender};
 use queue::{MAX_BATCH_BYTES, SpanQueue};
+use spans::KnownGuardrails;
 use way::Way;
 use wire::Attributes;
 
@@ -46,6 +47,7 @@ pub struct Tracer {
     counts: Arc<Counts>,
     sampler: Sampler,
     names: Names,
+    known: KnownGuardrails,
     scratch: Vec<u8>,
 }
 
@@ -58,7 +60,13 @@ impl Tracer {
                 continue;
             }
             self.scratch.clear();
-            let spans = spans::write(record, trace, self.names, &mut self.scratch);
+            let spans = spans::write(
+                record,
+                trace,
+                self.names,
+                &mut self.known,
+                &mut self.scratch,
+            );
             if !self.queue.add(&self.scratch, spans) {
                 self.counts
                     .queue_full
@@ -77,6 +85,7 @@ impl Tracer {
             counts: Arc::default(),
             sampler: Sampler::always(1.0),
             names,
+            known: KnownGuardrails::default(),
             scratch: Vec::new(),
         }
     }
@@ -164,6 +173,7 @@ impl Otlp {
             counts: Arc::clone(&self.counts),
             sampler: self.settings.sampler,
             names,
+            known: KnownGuardrails::default(),
             scratch: Vec::new(),
         })
     }

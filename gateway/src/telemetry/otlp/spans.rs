@@ -8,18 +8,20 @@
 
 use std::time::SystemTime;
 
+use parapet_policy::bundle::Revision;
 use parapet_policy::record::{Attempt, End, GuardrailRecord, McpSide, NetworkCall, Record};
 use parapet_policy::trace::{SpanId, TraceContext};
 
 use super::names::{self, published};
 use super::wire::{self, Attributes};
+use crate::telemetry::known::Known;
 
+mod guardrail;
 mod mcp;
 mod values;
 
 use values::{
-    action, after_slash, method, millis, operation, put_content, put_count, put_details,
-    put_parameters, put_server, result, seconds, strategy,
+    method, millis, put_content, put_count, put_details, put_parameters, put_server, seconds,
 };
 
 /// Which names spans and attributes have.
@@ -34,7 +36,6 @@ pub enum Names {
 
 /// Numbers of spans that nobody outside hears of begin here; those below are given out on the request path.
 const MODELS: u32 = 1 << 30;
-const GUARDRAILS: u32 = 2 << 30;
 
 /// `ScopeSpans.spans`.
 const SPANS: u32 = 2;
@@ -77,8 +78,17 @@ struct Span<'a> {
     failed: bool,
 }
 
+/// Attributes of guardrails that have been written before, for the policy of a revision.
+pub(super) type KnownGuardrails = Known<Option<Revision>, guardrail::Same>;
+
 /// Writes a record's spans as fields of a `ScopeSpans`, and tells how many there are.
-pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &mut Vec<u8>) -> u32 {
+pub(super) fn write(
+    record: &Record,
+    trace: &TraceContext,
+    names: Names,
+    known: &mut KnownGuardrails,
+    out: &mut Vec<u8>,
+) -> u32 {
     let begun = record.started.duration_since(SystemTime::UNIX_EPOCH);
     // Many spans tell it, and it is written once.
     let revision = record.revision.as_ref().map(ToString::to_string);
@@ -105,7 +115,7 @@ pub(super) fn write(record: &Record, trace: &TraceContext, names: Names, out: &m
     }
     for (index, guardrail) in (0..).zip(&record.guardrails) {
         if guardrail.skipped.is_none() || !guardrail.calls.is_empty() {
-            spans.guardrail(index, guardrail);
+            spans.guardrail(index, guardrail, known);
         }
     }
     spans.count
@@ -328,72 +338,6 @@ impl Spans<'_> {
                     attributes.str(names::ERROR_TYPE, &failure.as_str());
                 }
             });
-        }
-    }
-
-    fn guardrail(&mut self, index: u32, guardrail: &GuardrailRecord) {
-        let (record, published, revision) = (self.record, self.published, self.revision);
-        let id = self.trace.span(GUARDRAILS + index);
-        let name = match published {
-            true => ["Guardrail", ""],
-            false => ["run_guardrail", &*guardrail.selector],
-        };
-        let span = Span {
-            id,
-            parent: Some(self.trace.span_id),
-            remote: false,
-            name,
-            kind: Kind::Internal,
-            start_us: guardrail.start_us,
-            took_us: guardrail.took_us,
-            failed: guardrail.failure.is_some(),
-        };
-        self.span(&span, |attributes| {
-            let categories = || guardrail.categories.iter();
-            attributes
-                .str(names::SELECTOR, &guardrail.selector)
-                .str(names::KIND, guardrail.kind)
-                .str(names::HOOK, guardrail.hook.as_str())
-                .str(names::GUARDRAIL_OPERATION, operation(guardrail.operation))
-                .str(names::STRATEGY, strategy(guardrail.strategy))
-                .str(names::OUTCOME, guardrail.outcome)
-                .str(names::ACTION, action(guardrail))
-                .strs(
-                    names::CATEGORIES,
-                    categories().map(|(category, _)| &**category),
-                )
-                .ints(
-                    names::COUNTS,
-                    categories().map(|(_, count)| u64::from(*count)),
-                )
-                .int(names::EDITS, u64::from(guardrail.edits))
-                .bool(names::CHANGED, action(guardrail) == "modify")
-                .int(names::DURATION, guardrail.took_us)
-                .strs(names::RULES, guardrail.rules.iter().map(|rule| &**rule));
-            if let Some(places) = &guardrail.places {
-                attributes.strs(names::PLACES, places.first.iter().map(|place| &**place));
-            }
-            if let Some(revision) = revision {
-                attributes.str(names::REVISION, revision);
-            }
-            if let Some(class) = guardrail.failure {
-                attributes.str(names::ERROR_TYPE, class.as_str());
-            }
-            if published {
-                attributes
-                    .str(published::SPAN_TYPE, "Guardrail")
-                    .str(published::GUARDRAIL, after_slash(&guardrail.selector))
-                    .str(published::GUARDRAIL_FQN, &guardrail.selector)
-                    .str(published::RESULT, result(guardrail))
-                    .double(published::GUARDRAIL_LATENCY, millis(guardrail.took_us))
-                    .str(published::APPLIED_ON, "model");
-                if let Some(model) = record.model.as_deref() {
-                    attributes.str(published::APPLIED_ON_NAME, model);
-                }
-            }
-        });
-        for call in &guardrail.calls {
-            self.call(id, call);
         }
     }
 

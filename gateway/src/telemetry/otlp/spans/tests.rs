@@ -73,7 +73,8 @@ fn attempt() -> Attempt {
 
 pub(super) fn read(record: &Record, names: Names) -> Vec<Read> {
     let mut out = Vec::new();
-    let count = write(record, &context(), names, &mut out);
+    let known = &mut KnownGuardrails::default();
+    let count = write(record, &context(), names, known, &mut out);
     let spans = ScopeSpans::decode(out.as_slice()).unwrap().spans;
     assert_eq!(spans.len(), count as usize);
     spans
@@ -143,6 +144,50 @@ fn spans_hang_together_and_have_their_times() {
     assert_eq!(times(&spans[0]), (0, 3_000_000));
     assert_eq!(times(&spans[1]), (50_000, 2_000_050_000));
     assert_eq!(times(&spans[4]), (12_000, 32_000));
+}
+
+#[test]
+fn what_was_written_before_is_written_the_same() {
+    let mut of_policy = record("r");
+    let clean = GuardrailRecord {
+        categories: Vec::new(),
+        calls: Vec::new(),
+        ..guardrail("clean")
+    };
+    of_policy.guardrails = vec![
+        clean.clone(),
+        guardrail("changed"),
+        GuardrailRecord {
+            selector: "g/other".into(),
+            ..clean
+        },
+    ];
+    let mut records = Vec::new();
+    for generation in [1, 2] {
+        of_policy.revision = Some(Revision {
+            epoch: 1,
+            generation,
+        });
+        records.push(of_policy.clone());
+    }
+    for names in [Names::Standard, Names::Published] {
+        let mut known = KnownGuardrails::default();
+        for _ in 0..2 {
+            for record in &records {
+                let mut fresh = Vec::new();
+                let none = &mut KnownGuardrails::default();
+                write(record, &context(), names, none, &mut fresh);
+                let mut again = Vec::new();
+                write(record, &context(), names, &mut known, &mut again);
+                assert_eq!(again, fresh);
+            }
+        }
+    }
+    let revision = |index: usize| {
+        let spans = read(&records[index], Names::Standard);
+        told(&spans[1], names::REVISION)
+    };
+    assert_eq!([revision(0), revision(1)], ["1.1", "1.2"]);
 }
 
 #[test]
