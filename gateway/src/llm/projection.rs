@@ -60,6 +60,26 @@ impl<'a> Shown<'a> {
             }
         }
     }
+
+    /// The part as it stands in the body.
+    pub fn unchanged(&self) -> Bytes {
+        match self {
+            Self::Value(value) => Bytes::copy_from_slice(value.raw().as_bytes()),
+            Self::Members(members) => {
+                let mut out = b"{".to_vec();
+                for (key, value) in members {
+                    if out.len() > 1 {
+                        out.push(b',');
+                    }
+                    for part in ["\"", key, "\":", value.raw()] {
+                        out.extend_from_slice(part.as_bytes());
+                    }
+                }
+                out.push(b'}');
+                out.into()
+            }
+        }
+    }
 }
 
 impl Texts {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use parapet_guardrails::client::HttpClient;
 use parapet_guardrails::exchange::Call;
+use parapet_guardrails::guardrail::Guardrail;
 use parapet_policy::outcome::Decision;
 use parapet_policy::plan::{Plan, PlannedTaint};
 use parapet_policy::record::End;
@@ -22,6 +23,7 @@ use crate::pipeline::mcp::answer::{self, BlockedMessage, Instead, TaskState};
 use crate::pipeline::mcp::{self, Allowed, Judging, Stopped};
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
+use crate::policy::guardrail::ReadyGuardrail;
 use crate::policy::ready::Snapshot;
 
 mod tainted;
@@ -36,6 +38,21 @@ pub(crate) struct Planned {
     pub(crate) tainted: Option<Tainted>,
     pub(crate) client: Arc<dyn HttpClient>,
     pub(crate) recording: Recording,
+}
+
+impl Planned {
+    /// Whether a service judges answers: it is shown the request beside them.
+    pub(crate) fn shows_requests(&self) -> bool {
+        let hook = mcp::hook_of(Direction::ToClient);
+        let guardrails = &self.snapshot.guardrails;
+        self.plan.hooks.get(hook).iter().any(|planned| {
+            let ready = guardrails.get(planned.guardrail as usize);
+            matches!(
+                ready.and_then(ReadyGuardrail::guardrail),
+                Some(Guardrail::Service(_))
+            )
+        })
+    }
 }
 
 /// A call of a dangerous tool, and what is known of its conversation.
@@ -60,8 +77,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) definition: Option<&'a Parsed>,
     /// Whether it is missing although the client may hold the result to its schema.
     pub(crate) schema_is_unknown: bool,
-    /// What services are shown of the request that it answers.
-    pub(crate) request: Option<&'a Bytes>,
+    /// The request that it answers, as it went on, where a service is to see it.
+    pub(crate) request: Option<&'a Parsed>,
     /// The task that the request asked about.
     pub(crate) task: Option<&'a str>,
     /// Which revision the client speaks.
@@ -70,8 +87,8 @@ pub(crate) struct Subject<'a> {
 
 /// What becomes of a message.
 pub(crate) enum Judged {
-    /// It goes on, as it came or changed; and what services are shown of it later.
-    Passed(Message, Bytes),
+    /// It goes on, as it came or changed.
+    Passed(Message),
     /// Guardrails stopped it.
     Stopped(Instead, End),
 }
@@ -98,7 +115,7 @@ pub(crate) async fn judge(
     let plan = planned.plan.hooks.get(hook);
     let refuses_unjudged = planned.plan.unscannable == Unscannable::Block;
     if plan.is_empty() && !refuses_unjudged {
-        return Ok(Judged::Passed(message, Bytes::new()));
+        return Ok(Judged::Passed(message));
     }
     let settings = &planned.snapshot.settings;
     let mut call = planned.call.clone();
@@ -130,14 +147,10 @@ pub(crate) async fn judge(
     let result = mcp::judge(&stage, &judging).await;
     drop(judging);
     match result {
-        Ok(Allowed {
-            changed: None,
-            request,
-        }) => Ok(Judged::Passed(message, request)),
+        Ok(Allowed { changed: None }) => Ok(Judged::Passed(message)),
         Ok(Allowed {
             changed: Some(bytes),
-            request,
-        }) => Ok(Judged::Passed(reread(bytes)?, request)),
+        }) => Ok(Judged::Passed(reread(bytes)?)),
         Err(Stopped::Blocked(blocked)) => {
             let end = end_of(&blocked);
             Ok(Judged::Stopped(

@@ -28,8 +28,8 @@ pub struct Judging<'a> {
     pub message: Parsed,
     /// What it is about.
     pub about: About<'a>,
-    /// What services are shown of the request that it belongs to: [`Allowed::request`] of it.
-    pub request: Option<&'a Bytes>,
+    /// The request that it belongs to, as it went on: services are shown it.
+    pub request: Option<&'a Parsed>,
     /// Whether content that no guardrail can judge is refused.
     pub refuses_unjudged: bool,
     /// Whether the client speaks a revision whose results say that they are complete.
@@ -43,8 +43,6 @@ pub struct Judging<'a> {
 pub struct Allowed {
     /// Its bytes, where they are not those that came.
     pub changed: Option<Bytes>,
-    /// What services are shown of it as a request, when it is judged what it comes to.
-    pub request: Bytes,
 }
 
 /// Why a message does not go on.
@@ -79,10 +77,7 @@ pub async fn judge(stage: &Stage<'_>, judging: &Judging<'_>) -> Result<Allowed, 
 async fn judge_whole(stage: &Stage<'_>, judging: &Judging<'_>) -> Result<Allowed, Stopped> {
     let Judging { message, about, .. } = judging;
     if stage.plan.is_empty() && !judging.refuses_unjudged {
-        return Ok(Allowed {
-            changed: None,
-            request: Bytes::new(),
-        });
+        return Ok(Allowed { changed: None });
     }
     let texts = surfaces::texts(message, about, &judging.limits)?;
     unjudged::note(stage.recording, texts.unjudged());

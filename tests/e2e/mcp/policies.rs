@@ -147,3 +147,33 @@ spec: {{rules: [{{id: all, when: {{}}, mcp_tool_pre_invoke_guardrails: [opa/auth
     assert!(list["result"]["tools"].is_array(), "{list}");
     assert_eq!(agent.server().calls().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_judges_results_alone_sees_what_was_asked_and_what_came() {
+    let fake = FakeMcp::start().await.unwrap();
+    let services = FakeGuardrails::start().await.unwrap();
+    let custom = format!(
+        r#"---
+apiVersion: parapet.dev/v1alpha1
+kind: GuardrailIntegration
+metadata: {{name: g}}
+spec: {{guardrails: [{{name: judge, custom: {{url: "{}"}}}}]}}
+---
+apiVersion: parapet.dev/v1alpha1
+kind: GuardrailConfig
+metadata: {{name: rules}}
+spec: {{rules: [{{id: all, when: {{}}, mcp_tool_post_invoke_guardrails: [g/judge]}}]}}
+"#,
+        services.url("judge")
+    );
+    let gateway = guarded(&fake, &custom).await;
+    answer(&gateway, call("echo", json!({"text": "hello"}))).await;
+    let seen = services.server().calls()[0].json();
+    assert_eq!(seen["requestBody"]["method"], "tools/call");
+    assert_eq!(seen["requestBody"]["params"]["name"], "echo");
+    assert_eq!(
+        seen["requestBody"]["params"]["arguments"],
+        json!({"text": "hello"})
+    );
+    assert!(seen["responseBody"]["content"].is_array(), "{seen}");
+}

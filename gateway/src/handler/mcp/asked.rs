@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::mcp::declared::Declared;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::pinning::known::Moment;
+use crate::mcp::surfaces::Parsed;
 
 /// A message of a client, and of a request what its answer is judged by.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +25,8 @@ pub(super) struct Asked {
     pub(super) trace: Option<String>,
     /// What the client declared that it may be asked for; none where that is not known.
     pub(super) declared: Option<Declared>,
-    /// What services are shown of the request.
-    pub(super) shown: Bytes,
+    /// The request as it went on, where services are to see it beside its answer.
+    pub(super) request: Option<Parsed>,
 }
 
 impl Asked {
@@ -46,7 +47,7 @@ impl Asked {
                 .param("_meta")
                 .and_then(|meta| Some(meta.get("traceparent")?.as_str()?.into_owned())),
             declared: None,
-            shown: Bytes::new(),
+            request: None,
         }
     }
 }

@@ -142,8 +142,9 @@ impl Gateway {
             era: version.era,
         };
         let (message, stopped) = match guard::judge(&planned, &subject, message).await? {
-            Judged::Passed(message, shown) => {
-                asked.shown = shown;
+            Judged::Passed(message) => {
+                let shows = asked.id.is_some() && planned.shows_requests();
+                asked.request = shows.then(|| message.parsed().clone());
                 (message, None)
             }
             Judged::Stopped(Instead::ToSender(body), end) => {

@@ -146,7 +146,7 @@ impl Relay {
             ..self.subject(&self.asked.method, definition.as_ref())
         };
         match guard::judge(planned, &subject, message).await? {
-            Judged::Passed(message, _) => {
+            Judged::Passed(message) => {
                 let method = &self.asked.method;
                 self.exchange
                     .reached(method, &self.asked, &planned.call.metadata);
@@ -192,7 +192,7 @@ impl Relay {
             method,
             definition,
             schema_is_unknown: false,
-            request: Some(&self.asked.shown),
+            request: self.asked.request.as_ref(),
             task: self.asked.task.as_deref(),
             era: self.exchange.version.era,
         }
@@ -334,7 +334,7 @@ impl Relay {
         }
         let subject = self.subject(&method, None);
         match guard::judge(&planned, &subject, message).await {
-            Ok(Judged::Passed(message, _)) => {
+            Ok(Judged::Passed(message)) => {
                 self.exchange
                     .reached(&method, &self.asked, &planned.call.metadata);
                 let text = self.exchange.for_client(message);

@@ -178,7 +178,6 @@ impl Search<'_> {
                 Some(changed) => changed,
                 None => judging.message.text().as_bytes().to_vec().into(),
             }),
-            ..allowed
         })
     }
 }

@@ -32,13 +32,8 @@ impl<'a> MessagePayload<'a> {
     }
 
     pub(super) fn into_allowed(self) -> Allowed {
-        let edited = self.texts.is_edited();
         Allowed {
-            changed: edited.then(|| self.texts.to_bytes()),
-            request: match self.judging.about.direction {
-                Direction::ToServer => self.texts.shown(shown_request(&self.judging.message)),
-                Direction::ToClient => Bytes::new(),
-            },
+            changed: self.texts.is_edited().then(|| self.texts.to_bytes()),
         }
     }
 
@@ -128,8 +123,8 @@ impl Payload for MessagePayload<'_> {
             Direction::ToClient => ChatBodies {
                 // What a server says by itself belongs to no request.
                 request: match self.judging.request {
-                    Some(request) if !request.is_empty() => request.clone(),
-                    Some(_) | None => Bytes::from_static(b"null"),
+                    Some(request) => shown_request(request).unchanged(),
+                    None => Bytes::from_static(b"null"),
                 },
                 response: Some(shown),
             },

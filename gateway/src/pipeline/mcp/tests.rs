@@ -143,7 +143,8 @@ async fn services_are_shown_the_call_and_its_result() {
     let bench = Bench::default()
         .text(Mutate, Enforce, Word("one", "two"))
         .service(Validate, Enforce, 1, Ok(Verdict::Pass));
-    let sent = run(&bench, &call()).await.0.unwrap().request;
+    let sent = run(&bench, &call()).await.0.unwrap().changed.unwrap();
+    let sent = parsed(std::str::from_utf8(&sent).unwrap());
     let shown = bench.shown.lock().unwrap().clone();
     let call = json!({"method": "tools/call", "params": {"name": "t", "arguments": {"a": "two"}}});
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
