@@ -32,7 +32,7 @@ struct Args {
     /// Different tokens to send for that.
     #[arg(long, default_value_t = 100_000)]
     tokens: usize,
-    /// Only the calls of tools.
+    /// Only the calls of tools, their policies and their definitions.
     #[arg(long)]
     only_mcp: bool,
 }
@@ -57,8 +57,7 @@ fn run(args: &Args) -> Result<()> {
         .context("starting a runtime")?;
     let time = Duration::from_secs(args.seconds.max(2));
     if args.only_mcp {
-        println!("{}", tool_calls(&runtime, args, time)?);
-        return Ok(());
+        return tools(&runtime, args, time);
     }
     let mock = Nginx::mock_model()?;
     if args.only_telemetry_and_callers {
@@ -114,7 +113,7 @@ fn run(args: &Args) -> Result<()> {
     }
     println!("{cost}");
     if !args.only_floor {
-        println!("{}", tool_calls(&runtime, args, time)?);
+        tools(&runtime, args, time)?;
         println!("{}", first_texts(&runtime, args, &mock)?);
         println!("{}", memory(&runtime, args, &mock, time)?);
         telemetry_and_callers(&runtime, args, &mock, time)?;
@@ -129,6 +128,14 @@ fn in_process(package: &str, example: &str) {
         Ok(text) => println!("{text}"),
         Err(error) => eprintln!("SKIPPED: {example}: {error:#}"),
     }
+}
+
+/// What calls of tools cost through the gateway, and what is done for them in process.
+fn tools(runtime: &tokio::runtime::Runtime, args: &Args, time: Duration) -> Result<()> {
+    println!("{}", tool_calls(runtime, args, time)?);
+    in_process("parapet-tests", "cedar_cost");
+    in_process("parapet-gateway", "definitions_cost");
+    Ok(())
 }
 
 fn telemetry_and_callers(
