@@ -11,6 +11,7 @@ use crate::resource::Spec;
 use crate::tls::Tls;
 
 mod auth;
+mod command;
 mod openapi;
 mod pinning;
 mod problems;
@@ -21,6 +22,7 @@ mod virtual_server;
 pub use auth::{
     AUTH_MEMBERS, ClientAuth, ClientCredentials, McpAuth, PerUser, TokenExchange, TokenType,
 };
+pub use command::Command;
 pub use openapi::{OpenApi, OperationSelector};
 pub use pinning::{ApprovedTool, MAX_AGE, Pinning, PinningMode};
 pub use protocol::Protocol;
@@ -54,6 +56,10 @@ pub struct McpServerSpec {
     /// An HTTP API that an OpenAPI document describes, instead of an MCP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openapi: Option<OpenApi>,
+    /// The server is a program, which a gateway that serves a folder of resources starts. In a cluster it is refused: there a
+    /// program runs in a container, beside a bridge that gives it a `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
     /// Sent to the server with every request. The caller's own `Authorization` never is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -82,7 +88,7 @@ pub struct McpServerSpec {
 }
 
 /// The members that say where a server is, exactly one of which is given. Sorted.
-pub const MEMBERS: &[&str] = &["openapi", "url", "virtual"];
+pub const MEMBERS: &[&str] = &["command", "openapi", "url", "virtual"];
 
 impl Spec for McpServerSpec {
     const KIND: &'static str = "MCPServer";

@@ -24,6 +24,7 @@ use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
 use crate::identity::Refresher;
+use crate::mcp::command::programs::Programs;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
@@ -50,6 +51,8 @@ mod stage;
 use sharing::Sharing;
 use stage::{Shown, Stage};
 
+/// How long programs that are MCP servers may take to end; after that they are killed.
+const LAST_PROGRAMS: Duration = Duration::from_secs(7);
 /// How long the last records may take to be written.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
 /// How long a collector may take for the last spans and metrics.
@@ -152,6 +155,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         page,
     )?;
     let token_calls = metrics.token_calls();
+    let programs = Arc::new(Programs::new(tokio::runtime::Handle::current()));
     let shown = Shown {
         metrics,
         records: counts,
@@ -217,11 +221,18 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         let sightings = Arc::clone(&sightings);
         move |snapshot: &Snapshot| sightings.follow(snapshot.mcp.followed())
     });
+    live.on_change({
+        let programs = Arc::clone(&programs);
+        move |snapshot: &Snapshot| {
+            programs.follow(snapshot.mcp.programs().map(|command| command.print));
+        }
+    });
     let to = ForTraffic {
         records,
         head,
         sightings,
         token_calls,
+        programs: Arc::clone(&programs),
     };
     let server = start_traffic(args, threads, limits, &live, &connector, to)?;
     let in_flight = Arc::clone(server.in_flight());
@@ -258,6 +269,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
             "connections were cut: they took longer than the drain timeout"
         );
     }
+    programs.end(LAST_PROGRAMS).await;
     drop(kept_up);
     let last = tokio::task::spawn_blocking(move || {
         consumer.finish();
@@ -292,6 +304,7 @@ struct ForTraffic {
     head: Option<Head>,
     sightings: Arc<Sightings>,
     token_calls: IntCounterVec,
+    programs: Arc<Programs>,
 }
 
 /// Starts the traffic threads. What they hold of the records' queue goes with them.
@@ -308,6 +321,7 @@ fn start_traffic(
         head,
         sightings,
         token_calls,
+        programs,
     } = shared;
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -351,6 +365,7 @@ fn start_traffic(
         sightings: Arc::clone(&sightings),
         tokens: Arc::clone(&tokens),
         taints: Arc::clone(&taints),
+        programs: Arc::clone(&programs),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,

@@ -24,6 +24,7 @@ use parapet_policy::record::End;
 use crate::edge::{Body, Handler};
 use crate::llm::Dialect;
 use crate::mcp::bridge::Bridge;
+use crate::mcp::command::programs::Programs;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub(crate) tokens: Arc<Tokens>,
     /// Conversations that have read text of strangers.
     pub(crate) taints: Arc<Taints>,
+    /// MCP servers that are programs.
+    pub(crate) programs: Arc<Programs>,
     /// The way to guardrail services.
     pub client: Arc<dyn HttpClient>,
     /// Where records go.

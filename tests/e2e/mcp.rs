@@ -5,6 +5,8 @@ mod bad_answers;
 mod bad_input;
 mod bridge;
 mod bridge_sessions;
+mod command;
+mod command_life;
 mod egress;
 mod exchange;
 mod guarded;

@@ -9,7 +9,7 @@ use parapet_tests::runtimes::Node;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{GUARDED, KEY, Server, TOKEN, gateway, lines, node};
+use crate::support::{GUARDED, KEY, Server, TOKEN, gateway, gateway_of, lines, node};
 
 fn filesystem(node: &Node, folder: &Path) -> Server {
     let port = free_port().unwrap().port();
@@ -128,4 +128,36 @@ async fn files_are_read_and_written_under_guard() {
         "the tool ran although its call was blocked"
     );
     assert_eq!(guarded[3..], direct[3..]);
+}
+
+/// The same server as a program of the gateway's own, without a bridge.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_and_written_by_a_program_of_the_gateway() {
+    let Some(files) = tokio::task::block_in_place(Files::start) else {
+        return;
+    };
+    let program = files.node.bin("mcp-server-filesystem");
+    let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let args = program.get_args().map(text);
+    let folder = text(files.folder.path().as_os_str());
+    let args: Vec<String> = args.chain([folder]).collect();
+    let spec = json!({"command": {"program": text(program.get_program()), "args": args}});
+    let server = format!(
+        "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: files}}\nspec: {spec}\n"
+    );
+    for rules in ["", GUARDED] {
+        let gateway = gateway_of(&server, rules).await;
+        let url = format!("http://{}/mcp/files", gateway.traffic());
+        let seen = tokio::task::block_in_place(|| call(&files.node, &url, &files.calls));
+        assert_eq!(seen[0], files.direct[0], "the tools");
+        assert_eq!(seen[3..], files.direct[3..]);
+        if rules.is_empty() {
+            assert_eq!(seen, files.direct);
+            assert!(files.has_dropped());
+            std::fs::remove_file(files.folder.path().join("dropped.sql")).unwrap();
+        } else {
+            assert_eq!(told(&seen[1]), "use [REDACTED] for it\n");
+            assert!(!files.has_dropped());
+        }
+    }
 }

@@ -27,6 +27,7 @@ mod written;
 
 pub(crate) use digest::of_value as canonical_digest;
 pub use kinds::{HoldBack, KindReport, Kinds, Problem};
+pub use resources::NO_COMMANDS;
 pub use written::{
     Created, Written, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration,
     WrittenMcpServer, WrittenProvider, WrittenResource,
@@ -72,7 +73,13 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
         policy_namespace: written.policy_namespace.clone(),
         overrides: rules::overrides(&held.configs, &known, &mut report),
         providers: resources::providers(&held.providers, &known, &secrets, &mut report),
-        mcp_servers: resources::mcp_servers(&held.mcp_servers, &known, &secrets, &mut report),
+        mcp_servers: resources::mcp_servers(
+            &held.mcp_servers,
+            kinds,
+            &known,
+            &secrets,
+            &mut report,
+        ),
         accounts: resources::accounts(&held.accounts, &known, &secrets, &mut report),
         identity_providers: resources::identity_providers(
             &held.identity_providers,

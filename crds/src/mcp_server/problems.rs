@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{MEMBERS, McpServerSpec, refused_header};
+use super::{MEMBERS, McpServerSpec, Protocol, refused_header};
 
 impl McpServerSpec {
     /// What is wrong with it, as (path, message).
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let given = [
+            self.command.is_some(),
             self.openapi.is_some(),
             self.url.is_some(),
             self.virtual_server.is_some(),
@@ -39,6 +40,25 @@ impl McpServerSpec {
             let url = self.url.as_ref().or(base).map(String::as_str);
             let problems = tls.problems(url).into_iter();
             found.extend(problems.map(|message| ("spec.tls".to_owned(), message.to_owned())));
+        }
+        if let Some(command) = &self.command {
+            let message = "this is for servers at a url: give a program what it needs in its env";
+            for (path, given) in [
+                ("spec.headers", !self.headers.is_empty()),
+                ("spec.passHeaders", !self.pass_headers.is_empty()),
+                ("spec.auth", self.auth.is_some()),
+                ("spec.tls", self.tls.is_some()),
+            ] {
+                if given {
+                    found.push((path.to_owned(), message.to_owned()));
+                }
+            }
+            if self.protocol == Protocol::Modern {
+                let message = "programs are spoken to in sessions, one for each process";
+                found.push(("spec.protocol".to_owned(), message.to_owned()));
+            }
+            let problems = command.problems().into_iter();
+            found.extend(problems.map(|(path, message)| (format!("spec.command{path}"), message)));
         }
         if let Some(pinning) = &self.pinning {
             let below = pinning.problems().into_iter();

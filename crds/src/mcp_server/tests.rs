@@ -145,3 +145,24 @@ fn headers_of_the_protocol_and_of_the_gateway_are_not_passed_on() {
         assert_eq!(refused_header(name), None, "{name}");
     }
 }
+
+#[test]
+fn a_program_has_no_headers_and_no_url() {
+    let command = json!({"program": "uvx"});
+    assert_eq!(problems(json!({"command": command})), []);
+    let given = problems(json!({
+        "command": command, "url": "https://mcp.example.com", "protocol": "modern",
+        "headers": {"a": "b"}, "passHeaders": ["x-a"], "tls": {}, "auth": {"perUser": {"headers": ["x-b"]}},
+    }));
+    let paths: Vec<&str> = given.iter().map(|(path, _)| path.as_str()).collect();
+    for path in [
+        "spec",
+        "spec.headers",
+        "spec.passHeaders",
+        "spec.auth",
+        "spec.tls",
+        "spec.protocol",
+    ] {
+        assert!(paths.contains(&path), "{path}: {given:?}");
+    }
+}

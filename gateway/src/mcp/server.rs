@@ -11,6 +11,7 @@ use parapet_policy::facts::Caller;
 use parapet_policy::subject::Subjects;
 
 use super::backend::Backend;
+use super::command::Command;
 use super::definitions::Definitions;
 use super::mirror::memory::Memory;
 use super::oauth::OAuth;
@@ -43,6 +44,16 @@ impl Servers {
             pins: Arc::clone(server.pinned.pins()),
             per_caller: server.pinned.per_caller,
         })
+    }
+
+    /// The programs among them.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Arc<Command>> {
+        self.by_name
+            .values()
+            .filter_map(|server| match &server.backend {
+                Some(Backend::Http(http)) => http.place.program(),
+                Some(Backend::Virtual(_) | Backend::OpenApi(_)) | None => None,
+            })
     }
 
     /// The server of this name.

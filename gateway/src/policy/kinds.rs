@@ -123,6 +123,11 @@ impl Kinds for KindCache {
         let unread = refs.iter().map(|_| Credential::Unread);
         report(&self.get(kind, config, unread, &context), operation)
     }
+
+    fn may_start_programs(&self) -> bool {
+        // What a gateway compiles it serves itself; what an operator has compiled comes ready.
+        true
+    }
 }
 
 /// The value of a Secret that a configuration names.

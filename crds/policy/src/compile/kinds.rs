@@ -11,6 +11,11 @@ use crate::outcome::Operation;
 pub trait Kinds {
     /// Would this configuration build, and what can the result do?
     fn check(&self, kind: &str, config: &serde_json::Value, operation: Operation) -> KindReport;
+
+    /// Whether what is compiled is for this process itself, so that MCP servers may be programs that it starts.
+    fn may_start_programs(&self) -> bool {
+        false
+    }
 }
 
 /// What a kind says about one configuration.

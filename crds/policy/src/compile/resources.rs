@@ -9,6 +9,7 @@ use crate::diagnostic::{Reason, Source};
 use crate::subject::EVERYONE;
 use crate::time::parse_rfc3339;
 
+use super::kinds::Kinds;
 use super::known::Known;
 use super::report::Report;
 use super::secrets::Secrets;
@@ -82,8 +83,13 @@ fn collaborators(
     }
 }
 
+/// What is said of a program where none is started.
+pub const NO_COMMANDS: &str = "only a gateway that serves a folder of resources starts programs: in a cluster run it as a \
+                               container with a bridge from stdio to HTTP, and give its url";
+
 pub(super) fn mcp_servers(
     written: &[&WrittenMcpServer],
+    kinds: &dyn Kinds,
     known: &Known<'_>,
     secrets: &Secrets<'_>,
     report: &mut Report,
@@ -96,10 +102,21 @@ pub(super) fn mcp_servers(
             secrets.check(source, format_args!("spec.{path}"), id, report);
         }
         collaborators(source, server.collaborators.as_deref(), known, report);
+        let mut spec = server.spec.clone();
+        let command = spec
+            .get("command")
+            .is_some_and(|command| !command.is_null());
+        if command && !kinds.may_start_programs() {
+            report.error(source, "spec.command", Reason::Invalid, NO_COMMANDS);
+            // Whatever becomes of the resource, no gateway is told what to start.
+            if let Some(spec) = spec.as_object_mut() {
+                spec.remove("command");
+            }
+        }
         entries.push(McpServerEntry {
             source: placed(source),
             collaborators: server.collaborators.as_deref().map(sorted),
-            spec: server.spec.clone(),
+            spec,
         });
     }
     entries

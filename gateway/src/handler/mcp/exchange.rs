@@ -23,6 +23,7 @@ use crate::handler::error::Failure;
 use crate::handler::resolve::{merged, read_overrides};
 use crate::identity::Identity;
 use crate::mcp::bridge::Bridge;
+use crate::mcp::command::programs::Programs;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
 use crate::mcp::guard::Planned;
@@ -55,6 +56,8 @@ pub(super) struct Exchange {
     /// Tokens for servers.
     pub(super) tokens: Arc<Tokens>,
     pub(super) taints: Arc<Taints>,
+    /// Servers that are programs.
+    pub(super) programs: Arc<Programs>,
     pub(super) identity: Arc<Identity>,
     /// The session that the client has named.
     pub(super) session: Rc<OnceCell<Session>>,
@@ -89,6 +92,7 @@ impl Exchange {
             sightings: gateway.sightings.clone(),
             tokens: gateway.tokens.clone(),
             taints: gateway.taints.clone(),
+            programs: gateway.programs.clone(),
             session: Rc::default(),
             identity: admitted.identity,
             server: admitted.server,

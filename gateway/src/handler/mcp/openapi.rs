@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::backend::{Wanted, own, whole};
 use super::exchange::Exchange;
 use super::upstream;
-use crate::mcp::backend::Described;
+use crate::mcp::backend::{Described, Place};
 use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
 use crate::mcp::openapi::answer::{MAX_ANSWER_BYTES, failed, members};
@@ -81,9 +81,9 @@ async fn asked(
         headers: headers(exchange, request.headers),
         body: request.body,
     };
+    let place = Place::Url(request.location);
     let called = async {
-        let response =
-            upstream::call(exchange, &request.location, (sent, limits), recording).await?;
+        let response = upstream::call(exchange, &place, (sent, limits), recording).await?;
         let body: Bytes = response.body.collect(most).await?;
         Ok::<_, RpcError>((response.status, response.headers, body))
     };

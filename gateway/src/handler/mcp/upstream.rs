@@ -11,13 +11,15 @@ use tokio::sync::oneshot;
 use super::backend::Wanted;
 use super::exchange::Exchange;
 use super::token;
+use crate::mcp::backend::Place;
+use crate::mcp::command::serve::serve;
 use crate::mcp::envelope::Kind;
 use crate::mcp::error::RpcError;
 use crate::mcp::method;
 use crate::mcp::version::{Era, VERSION_HEADER};
 use crate::pipeline::calls;
 use crate::pipeline::recording::Recording;
-use crate::upstream::{CallLimits, Location, Sent, UpstreamError, UpstreamResponse, send};
+use crate::upstream::{CallLimits, Sent, UpstreamError, UpstreamResponse, send};
 
 /// The session that both sides name in every request.
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -117,7 +119,7 @@ pub(super) fn sent(
 /// Sends a request to a server and waits for the head of the answer. The record, if there is one, tells of it.
 pub(super) async fn call(
     exchange: &Exchange,
-    location: &Location,
+    place: &Place,
     (mut sent, limits): (Sent, CallLimits),
     recording: Option<&Recording>,
 ) -> Result<UpstreamResponse, RpcError> {
@@ -126,7 +128,7 @@ pub(super) async fn call(
         let attempt = recording.attempt(Attempt {
             provider: exchange.server.name.clone(),
             kind: "mcp",
-            server: Some(location.server()),
+            server: place.server(),
             start_us,
             ..Attempt::default()
         });
@@ -137,11 +139,11 @@ pub(super) async fn call(
         });
         (recording, attempt, start_us)
     });
-    let place = noted.map(|(recording, attempt, _)| (recording, attempt));
+    let noted_at = noted.map(|(recording, attempt, _)| (recording, attempt));
     let result = match &exchange.server.oauth {
-        None => Ok(once(exchange, location, sent, limits).await),
+        None => Ok(once(exchange, place, sent, limits).await),
         // Away from the frame of those that need no token.
-        Some(_) => Box::pin(with_token(exchange, location, (sent, limits), place)).await,
+        Some(_) => Box::pin(with_token(exchange, place, (sent, limits), noted_at)).await,
     };
     if let Some((recording, attempt, start_us)) = noted {
         let took_us = recording.now_us() - start_us;
@@ -162,14 +164,20 @@ pub(super) async fn call(
 /// What came of one sending.
 type Answered = Result<UpstreamResponse, UpstreamError>;
 
-async fn once(exchange: &Exchange, to: &Location, sent: Sent, limits: CallLimits) -> Answered {
-    send(exchange.pool.clone(), to.clone(), sent, limits).await
+async fn once(exchange: &Exchange, to: &Place, sent: Sent, limits: CallLimits) -> Answered {
+    match to {
+        Place::Url(location) => send(exchange.pool.clone(), location.clone(), sent, limits).await,
+        Place::Program(command) => {
+            let (programs, command) = (exchange.programs.clone(), command.clone());
+            Box::pin(serve(programs, command, sent, limits)).await
+        }
+    }
 }
 
 /// Sends with a token, and once more with another one when the server refuses it. The error is that there is no token.
 async fn with_token(
     exchange: &Exchange,
-    to: &Location,
+    to: &Place,
     (mut sent, limits): (Sent, CallLimits),
     noted: Option<(&Recording, usize)>,
 ) -> Result<Answered, RpcError> {

@@ -7,11 +7,12 @@ use http::HeaderName;
 use parapet_crds::mcp_server::{MEMBERS, McpServerSpec, Protocol, Trust};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::McpServerEntry;
+use parapet_policy::compile::NO_COMMANDS;
 use parapet_policy::diagnostic::Diagnostic;
 use parapet_policy::subject::Subjects;
 
 use super::{Compiled, error, openapi};
-use crate::mcp::backend::{Backend, Described, Http};
+use crate::mcp::backend::{Backend, Described, Http, Place};
 use crate::mcp::bridge::era::{Known, Speaks};
 use crate::mcp::pinning::pinned::Pinned;
 use crate::mcp::server::{Server, Servers};
@@ -158,6 +159,26 @@ fn server(
         .into_iter()
         .map(|tool| (tool.name.clone(), tool))
         .collect();
+    match (&spec.command, compiled) {
+        (None, _) => {}
+        // A gateway that serves a folder starts what stands there. What comes from elsewhere starts nothing, whoever
+        // has signed it.
+        (Some(_), Compiled::Elsewhere) => {
+            say("spec.command", NO_COMMANDS.to_owned());
+            return server;
+        }
+        (Some(command), Compiled::Here) => {
+            // A Secret that does not exist is the compiler's to say.
+            if let Ok(command) = access.command(command) {
+                server.backend = Some(Backend::Http(Http {
+                    place: Place::Program(command.into()),
+                    // What such a server does without sessions would be one process for all callers.
+                    speaks: Speaks::said(Known::LegacyOnly),
+                }));
+            }
+            return server;
+        }
+    }
     match spec.url.as_deref().map(Location::parse) {
         Some(Ok(location)) => {
             let location = location.with_tls(tls);
@@ -166,7 +187,8 @@ fn server(
                 Protocol::Modern => Speaks::said(Known::ModernOnly),
                 Protocol::Legacy => Speaks::said(Known::LegacyOnly),
             };
-            server.backend = Some(Backend::Http(Http { location, speaks }));
+            let place = Place::Url(location);
+            server.backend = Some(Backend::Http(Http { place, speaks }));
         }
         Some(Err(reason)) => say("spec.url", reason),
         // The reader has said that there is none.
@@ -193,4 +215,34 @@ fn headers(spec: &McpServerSpec, access: Access<'_>) -> Result<Headers, Missing>
         })
     };
     spec.headers.iter().map(header).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_started_for_files_and_never_for_what_comes_from_elsewhere() {
+        let entry = McpServerEntry {
+            source: parapet_policy::diagnostic::Source {
+                kind: "MCPServer".into(),
+                namespace: "default".into(),
+                name: "git".into(),
+                file: None,
+            },
+            collaborators: None,
+            spec: json!({"command": {"program": "uvx", "args": ["mcp-server-git"]}}),
+        };
+        for (compiled, usable) in [(Compiled::Here, true), (Compiled::Elsewhere, false)] {
+            let mut said = Vec::new();
+            let (secrets, kinds) = (Secrets::default(), KindCache::default());
+            let server = server(&entry, &secrets, &kinds, compiled, &mut said);
+            assert_eq!(server.backend.is_some(), usable, "{compiled:?}");
+            let paths: Vec<&str> = said.iter().map(|one| one.path.as_str()).collect();
+            let expected: &[&str] = if usable { &[] } else { &["spec.command"] };
+            assert_eq!(paths, expected);
+        }
+    }
 }

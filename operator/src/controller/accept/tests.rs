@@ -281,3 +281,24 @@ fn what_has_not_changed_is_not_built_again() {
     acceptor.round(&edited, &none);
     assert_eq!(acceptor.builds(), first + 1);
 }
+
+#[test]
+fn a_program_is_refused_and_never_published() {
+    let none = BTreeSet::new();
+    let server = |generation: i64, spec: Json| object("MCPServer", POLICY, "m", generation, &spec);
+    let program = json!({"command": {"program": "uvx", "env": {"A": "b"}}});
+    let mut acceptor = acceptor();
+    let new = server(1, program.clone());
+    let round = acceptor.round(std::slice::from_ref(&new), &none);
+    assert_eq!(errors(&round, &new), [Reason::Invalid]);
+    let said = &round.verdicts[&new.source].diagnostics[0];
+    assert_eq!(said.path, "spec.command");
+    assert!(said.message.contains("a container with a bridge"), "{said}");
+    assert!(round.bundle.mcp_servers.is_empty());
+    // One that was reached over HTTP before stays what it was.
+    let url = server(2, json!({"url": "https://mcp.example.com"}));
+    acceptor.round(&[url], &none);
+    let round = acceptor.round(&[server(3, program)], &none);
+    let held = &round.bundle.mcp_servers[0].spec;
+    assert_eq!(*held, json!({"url": "https://mcp.example.com"}));
+}

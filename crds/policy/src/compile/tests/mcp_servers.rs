@@ -8,6 +8,26 @@ use crate::diagnostic::{Reason, Severity};
 use crate::testing::{FakeKinds, POLICY, source, written};
 
 #[test]
+fn who_compiles_for_others_lets_no_resource_start_a_program() {
+    let mut written = written(vec![], vec![]);
+    written.mcp_servers = vec![WrittenMcpServer {
+        source: source("MCPServer", "team", "git"),
+        created: None,
+        collaborators: None,
+        spec: json!({"command": {"program": "uvx"}, "tools": []}),
+        secret_refs: vec![],
+    }];
+    let compiled = compile(&written, &FakeKinds);
+    let said = compiled.diagnostics.iter();
+    let mut said = said.filter(|one| one.path == "spec.command");
+    let error = said.next().unwrap();
+    assert_eq!(error.reason, Reason::Invalid);
+    assert!(error.message.contains("container"), "{}", error.message);
+    let held = &compiled.bundle.mcp_servers[0];
+    assert_eq!(held.spec, json!({"tools": []}));
+}
+
+#[test]
 fn an_mcp_server_holds_its_name_for_the_installation_and_is_no_provider() {
     let server = |namespace: &str, created: &str| WrittenMcpServer {
         source: source("MCPServer", namespace, "openai"),

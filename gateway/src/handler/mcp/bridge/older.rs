@@ -11,6 +11,7 @@ use super::{is_page, listening, refused};
 use crate::handler::mcp::backend::{events, whole};
 use crate::handler::mcp::upstream::{self, SESSION};
 use crate::llm::sse;
+use crate::mcp::backend::Place;
 use crate::mcp::bridge::era::{Known, may_tell};
 use crate::mcp::bridge::idle::{Given, Key, LONGEST, Session};
 use crate::mcp::bridge::older::{self, Agreed, Aside};
@@ -163,7 +164,10 @@ fn key(way: &Way, info: &str) -> Key {
     let exchange = &way.exchange;
     add(exchange.server.name.as_bytes());
     if let Ok(http) = way.http() {
-        add(http.location.server().as_bytes());
+        match &http.place {
+            Place::Url(location) => add(location.server().as_bytes()),
+            Place::Program(command) => add(&command.print),
+        }
     }
     add(exchange.identity.caller.subject.to_string().as_bytes());
     add(info.as_bytes());

@@ -53,8 +53,8 @@ impl Way {
         &self,
         sent: (Sent, CallLimits),
     ) -> Result<UpstreamResponse, RpcError> {
-        let location = &self.http()?.location;
-        upstream::call(&self.exchange, location, sent, self.recording.as_ref()).await
+        let place = &self.http()?.place;
+        upstream::call(&self.exchange, place, sent, self.recording.as_ref()).await
     }
 
     /// Sends a message of the gateway's making. `about` is its method, by which it is known how long it may take.

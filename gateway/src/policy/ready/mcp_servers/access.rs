@@ -2,13 +2,14 @@
 
 use http::Uri;
 use parapet_connect::{Origin, PeerError, PeerSettings};
-use parapet_crds::mcp_server::{ClientCredentials, McpAuth};
+use parapet_crds::mcp_server::{self, ClientCredentials, McpAuth};
 use parapet_crds::read::Secrets;
 use parapet_crds::tls::Tls;
 use parapet_policy::bundle::{McpServerEntry, SecretId};
 use parapet_policy::secret::{PlainOrSecret, SecretValue};
 use zeroize::Zeroizing;
 
+use crate::mcp::command::{Command, Written};
 use crate::mcp::oauth::{Client, Grant, OAuth};
 use crate::upstream::PeerTls;
 
@@ -71,6 +72,21 @@ impl Access<'_> {
             };
             Missing::Unusable(format!("{path}{member}"), error.to_string())
         })
+    }
+
+    /// A program that is the server.
+    pub(super) fn command(&self, spec: &mcp_server::Command) -> Result<Command, Missing> {
+        let env = spec.env.iter();
+        let env = env.map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let written = Written {
+            program: spec.program.clone(),
+            args: spec.args.clone(),
+            env: env.collect::<Result<_, Missing>>()?,
+            cwd: spec.cwd.as_ref().map(Into::into),
+            idle: spec.idle_timeout(),
+            log_stderr: spec.log_stderr,
+        };
+        Ok(Command::new(self.entry.source.name.clone(), written))
     }
 
     /// How tokens are got, when they are.

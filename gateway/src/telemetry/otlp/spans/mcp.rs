@@ -92,8 +92,8 @@ impl Spans<'_> {
         for call in &attempt.calls {
             self.call(id, call);
         }
-        // Without a token nothing was sent.
-        if attempt.error == Some(NO_TOKEN) {
+        // Without a token nothing was sent, and a process is no network.
+        if attempt.error == Some(NO_TOKEN) || attempt.server.is_none() {
             return;
         }
         span.id = self.trace.span(attempt.span);
