@@ -126,8 +126,8 @@ async fn what_a_program_asks_reaches_its_client() {
     // At the client's open stream, also what was asked before it opened.
     let mut stream = client.open(bodiless(Method::GET, &session)).await.unwrap();
     let answer = |asked: &str| {
-        let data = asked.lines().filter_map(|line| line.strip_prefix("data: "));
-        let asked: Value = serde_json::from_str(data.last().unwrap()).unwrap();
+        let mut data = asked.lines().filter_map(|line| line.strip_prefix("data: "));
+        let asked: Value = serde_json::from_str(data.next_back().unwrap()).unwrap();
         json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"roots": []}})
     };
     let early = answer(&stream.read_until("roots/list").await.unwrap());

@@ -294,7 +294,9 @@ fn a_program_is_refused_and_never_published() {
     let said = &round.verdicts[&new.source].diagnostics[0];
     assert_eq!(said.path, "spec.command");
     assert!(said.message.contains("a container with a bridge"), "{said}");
-    assert!(round.bundle.mcp_servers.is_empty());
+    assert_eq!(in_force(&round, &new), None);
+    // The name is held, so that nobody else gets its callers.
+    assert_eq!(round.bundle.mcp_servers[0].spec, json!({}));
     // One that was reached over HTTP before stays what it was.
     let url = server(2, json!({"url": "https://mcp.example.com"}));
     acceptor.round(&[url], &none);
