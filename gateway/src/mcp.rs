@@ -5,6 +5,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod bridge;
+pub(crate) mod caching;
 pub(crate) mod command;
 pub(crate) mod declared;
 pub(crate) mod definitions;

@@ -1,6 +1,7 @@
 //! MCP through the gateway.
 
 mod access;
+mod allowed;
 mod bad_answers;
 mod bad_input;
 mod bridge;

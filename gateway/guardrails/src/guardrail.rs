@@ -106,6 +106,19 @@ pub const CONTEXT_LIMIT: usize = 16 * 1024;
 pub trait ContextGuardrail: Send + Sync {
     /// Judges. An explanation names keys, never values.
     fn judge(&self, call: &Call) -> Result<(), ContextViolation>;
+
+    /// Whether [`Self::never_allows`] can be true at all.
+    fn limits_tools(&self) -> bool {
+        false
+    }
+
+    /// Whether it refuses this caller this tool whatever the arguments and the metadata of the call are, which `call`
+    /// lacks. Such a tool is not shown to the caller. Where that is not certain it is false: what might be allowed is
+    /// shown, and judged when it is called.
+    fn never_allows(&self, call: &Call) -> bool {
+        let _ = call;
+        false
+    }
 }
 
 /// What a context guardrail objects to.

@@ -19,6 +19,7 @@ use crate::mcp::server::Server;
 use crate::pipeline::recording::Recording;
 use crate::policy::ready::Snapshot;
 
+mod allowed;
 mod answer;
 mod ask;
 mod asked;

@@ -34,9 +34,9 @@ pub(crate) fn tell_dropped(answer: &Message, server: &Server, invalid: &[(usize,
 }
 
 /// A replacement for a part of the message.
-struct Edit {
-    range: Range<usize>,
-    text: String,
+pub(super) struct Edit {
+    pub(super) range: Range<usize>,
+    pub(super) text: String,
 }
 
 /// The answer to `tools/list` with the settings of the server's resource, and without the tools that are `left_out` by their
@@ -185,7 +185,8 @@ pub(crate) fn quoted(text: &str) -> String {
     out
 }
 
-fn spliced(text: &str, mut edits: Vec<Edit>) -> String {
+/// The text with replacements, which may stand in any order.
+pub(super) fn spliced(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     let mut out = String::with_capacity(text.len());
     let mut at = 0;

@@ -19,9 +19,12 @@ use crate::identity::Identities;
 use crate::mcp::server::Servers;
 use crate::upstream::ReadyProvider;
 
+mod lists;
 mod mcp_servers;
 mod openapi;
 mod providers;
+
+pub use lists::Lists;
 
 /// One revision of the policy, ready to run. A request takes one and keeps it to its end.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub struct Snapshot {
     pub providers: Vec<Option<ReadyProvider>>,
     /// The MCP servers that callers can name.
     pub(crate) mcp: Servers,
+    /// What rules do with their lists.
+    pub lists: Lists,
     /// Who may call.
     pub identities: Identities,
     /// By index in the bundle's guardrails.
@@ -73,7 +78,7 @@ pub fn build(
     let mcp = mcp_servers::servers(&bundle.mcp_servers, secrets, kinds, compiled, &mut said);
     let (identities, problems) = Identities::new(&bundle, secrets);
     said.extend(problems);
-    let guardrails = bundle
+    let guardrails: Vec<ReadyGuardrail> = bundle
         .guardrails
         .iter()
         .map(|entry| guardrail(entry, secrets, kinds, &settings, compiled, &mut said))
@@ -85,6 +90,7 @@ pub fn build(
         providers,
         mcp,
         identities,
+        lists: Lists::of(&bundle, &guardrails),
         guardrails,
         planner: Planner::new(Arc::new(bundle), settings.plan),
         settings,

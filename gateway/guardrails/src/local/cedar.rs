@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::kinds::Kind;
 
 #[cfg(feature = "runtime")]
+mod bounds;
+#[cfg(feature = "runtime")]
 mod build;
 #[cfg(feature = "runtime")]
 mod infer;
@@ -17,6 +19,8 @@ mod infer;
 mod judge;
 #[cfg(feature = "runtime")]
 mod known;
+#[cfg(feature = "runtime")]
+mod listed;
 #[cfg(feature = "runtime")]
 mod published;
 #[cfg(feature = "runtime")]

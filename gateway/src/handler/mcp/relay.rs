@@ -18,7 +18,7 @@ use crate::mcp::mirror::annotations;
 use crate::mcp::surfaces::{Direction, Parsed};
 use crate::mcp::tools;
 use crate::mcp::version::Era;
-use crate::pipeline::mcp::answer::Instead;
+use crate::pipeline::mcp::{self, answer::Instead};
 use crate::pipeline::recording::Recording;
 use crate::upstream::UpstreamBody;
 
@@ -130,7 +130,7 @@ impl Relay {
                 let message = self.exchange.hold_list(&self.asked, message)?;
                 server.definitions.learn(&message);
                 server.annotations.listed();
-                message
+                self.exchange.hold_to_policy(message)?
             }
             "initialize" | "server/discover" => self.exchange.hold_instructions(message)?,
             _ => message,
@@ -150,6 +150,9 @@ impl Relay {
                 let method = &self.asked.method;
                 self.exchange
                     .reached(method, &self.asked, &planned.call.metadata);
+                let hook = mcp::hook_of(Direction::ToClient);
+                let is_judged = !planned.plan.hooks.get(hook).is_empty();
+                let message = self.exchange.for_caller(message, is_judged);
                 Ok((self.as_shown(message), End::Allowed))
             }
             Judged::Stopped(Instead::ToReceiver(text) | Instead::ToSender(text), end) => {

@@ -8,6 +8,7 @@ use miette::Diagnostic as _;
 use parapet_policy::compile::Problem;
 use parapet_policy::diagnostic::{Reason, Severity};
 
+use super::bounds::Bound;
 use super::judge::Judge;
 use super::known::{Memory, Rule};
 use super::reads::Reads;
@@ -39,12 +40,18 @@ pub(super) fn build(config: &Cedar) -> Result<Built, Vec<Problem>> {
     let arguments = infer::arguments(&read);
     let mut remarks = validate(&read, &arguments, &all)?;
     remarks.extend(allows_nothing(&read));
-    let rules = read
-        .into_iter()
-        .map(|(policy, reads)| Rule { policy, reads });
+    let rules = read.into_iter().map(|(policy, reads)| {
+        let bound = Bound::of(&policy, &reads)?;
+        Ok(Rule {
+            policy,
+            reads,
+            bound,
+        })
+    });
+    let rules: Result<Vec<Rule>, String> = rules.collect();
     Ok(Built {
         guardrail: Guardrail::Context(Arc::new(Judge {
-            rules: rules.collect(),
+            rules: rules.map_err(|message| vec![problem(PATH, message)])?,
             arguments,
             metadata: all.metadata.0.into_keys().collect(),
             authorizer: Authorizer::new(),

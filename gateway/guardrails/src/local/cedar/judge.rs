@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Context, Decision, PolicyId, Request, RestrictedExpression};
+use cedar_policy::{
+    AuthorizationError, Authorizer, Context, Decision, PolicyId, Request, Response,
+    RestrictedExpression,
+};
 use parapet_policy::hook::Hook;
 
 use super::known::{Known, Memory, Resource, Rule};
@@ -56,37 +60,38 @@ impl ContextGuardrail for Judge {
             }
         }
     }
+
+    fn limits_tools(&self) -> bool {
+        true
+    }
+
+    fn never_allows(&self, call: &Call) -> bool {
+        match (call.hook, &call.mcp) {
+            (Hook::McpToolPreInvoke, Some(mcp)) => {
+                let tool = mcp.tool.as_ref();
+                tool.is_some_and(|tool| self.never_allows_tool(call, mcp, tool))
+            }
+            (Hook::McpToolPreInvoke, None)
+            | (Hook::LlmInput | Hook::LlmOutput | Hook::McpToolPostInvoke, _) => false,
+        }
+    }
 }
 
-type Part = (String, RestrictedExpression);
+pub(super) type Part = (String, RestrictedExpression);
 
 impl Judge {
     fn judge_tool(
         &self,
         call: &Call,
         mcp: &McpCall,
-        tool: &std::sync::Arc<str>,
+        tool: &Arc<str>,
     ) -> Result<(), ContextViolation> {
         let read = values::read(mcp.arguments.as_deref(), &self.arguments).map_err(|_| {
             let explanation = "the arguments cannot be read".to_owned();
             violation(explanation, vec![NOT_EVALUATED.into()])
         })?;
-        // What is called in the end: a policy about it holds whatever it is called on the way there.
-        let source = mcp.servers.last().map_or("", |name| name);
-        let named = mcp.source_tool.as_ref().unwrap_or(tool);
-        let context = vec![
-            ("server".to_owned(), text(source)),
-            ("tool".to_owned(), text(named)),
-            ("arguments".to_owned(), record(read.members)?),
-            self.metadata(call),
-            ("hints".to_owned(), hints(mcp.hints)?),
-        ];
-        let resource = Resource {
-            names: &mcp.servers,
-            tool: Some(tool),
-            source_tool: mcp.source_tool.as_ref(),
-        };
-        self.ask(call, resource, context, &read.unfit)
+        let context = context(mcp, tool, read.members, self.metadata(call))?;
+        self.ask(call, resource(mcp, tool), context, &read.unfit)
     }
 
     fn ask(
@@ -113,14 +118,7 @@ impl Judge {
         let answer = self
             .authorizer
             .is_authorized(&request, &known.policies, &known.entities);
-        let errors: Vec<&PolicyId> = answer
-            .diagnostics()
-            .errors()
-            .map(|error| {
-                let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-                error.policy_id()
-            })
-            .collect();
+        let errors = not_evaluated(&answer);
         match answer.decision() {
             // An error in a `permit` only takes something away; a `forbid` might have applied.
             Decision::Allow if !self.any_forbids(&known, &errors) => Ok(()),
@@ -188,6 +186,45 @@ impl Judge {
     }
 }
 
+/// The policies that could not be evaluated.
+pub(super) fn not_evaluated(answer: &Response) -> Vec<&PolicyId> {
+    let errors = answer.diagnostics().errors();
+    errors
+        .map(|error| {
+            let AuthorizationError::PolicyEvaluationError(error) = error;
+            error.policy_id()
+        })
+        .collect()
+}
+
+/// What a tool call is about.
+pub(super) fn resource<'a>(mcp: &'a McpCall, tool: &'a Arc<str>) -> Resource<'a> {
+    Resource {
+        names: &mcp.servers,
+        tool: Some(tool),
+        source_tool: mcp.source_tool.as_ref(),
+    }
+}
+
+/// The context of a tool call with these arguments.
+pub(super) fn context(
+    mcp: &McpCall,
+    tool: &Arc<str>,
+    arguments: Vec<Part>,
+    metadata: Part,
+) -> Result<Vec<Part>, ContextViolation> {
+    // What is called in the end: a policy about it holds whatever it is called on the way there.
+    let source = mcp.servers.last().map_or("", |name| name);
+    let named = mcp.source_tool.as_ref().unwrap_or(tool);
+    Ok(vec![
+        ("server".to_owned(), text(source)),
+        ("tool".to_owned(), text(named)),
+        ("arguments".to_owned(), record(arguments)?),
+        metadata,
+        ("hints".to_owned(), hints(mcp.hints)?),
+    ])
+}
+
 fn hints(hints: ToolHints) -> Result<RestrictedExpression, ContextViolation> {
     let named = [
         ("readOnly", hints.read_only),
@@ -201,7 +238,7 @@ fn hints(hints: ToolHints) -> Result<RestrictedExpression, ContextViolation> {
     record(known)
 }
 
-fn record(
+pub(super) fn record(
     members: impl IntoIterator<Item = Part>,
 ) -> Result<RestrictedExpression, ContextViolation> {
     RestrictedExpression::new_record(members).map_err(|_| unreadable())

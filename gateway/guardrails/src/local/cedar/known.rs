@@ -10,6 +10,7 @@ use cedar_policy::{
 };
 use parapet_policy::facts::{Caller, Subject, tools_by_server};
 
+use super::bounds::Bound;
 use super::reads::Reads;
 use crate::exchange::Call;
 
@@ -23,6 +24,8 @@ const SELECTIONS: usize = 256;
 pub(super) struct Rule {
     pub(super) policy: Policy,
     pub(super) reads: Reads,
+    /// What it comes to at most, whatever the arguments and the metadata are.
+    pub(super) bound: Bound,
 }
 
 /// A caller and a resource.
@@ -57,8 +60,14 @@ pub(super) struct Resource<'a> {
 pub(super) struct Memory {
     hasher: foldhash::quality::RandomState,
     known: RwLock<HashMap<u64, Arc<Known>>>,
-    selections: RwLock<HashMap<Vec<usize>, Arc<PolicySet>>>,
+    selections: Selections,
+    /// The same of bounds.
+    bounds: Selections,
 }
+
+/// Sets of policies by the places of their rules.
+#[derive(Default)]
+struct Selections(RwLock<HashMap<Vec<usize>, Arc<PolicySet>>>);
 
 impl Memory {
     /// What is known of a call's caller and resource, built if it is new.
@@ -72,16 +81,9 @@ impl Memory {
         rules: &[Rule],
     ) -> Result<Arc<Known>, String> {
         let key = self.key(&call.caller, resource);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&key)
-            && known.caller == call.caller
-            && known.names == *resource.names
-            && known.tool.as_ref() == resource.tool
-            && known.source_tool.as_ref() == resource.source_tool
-        {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.remembered(key, call, resource) {
+            return Ok(known);
         }
-        drop(known);
         let built = Arc::new(self.build(&call.caller, resource, rules)?);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
@@ -89,6 +91,43 @@ impl Memory {
         }
         known.insert(key, Arc::clone(&built));
         Ok(built)
+    }
+
+    /// The same for one of many tools in a list: what is not known yet is built and not kept, so that lists do not push out
+    /// what is called.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) fn look(
+        &self,
+        call: &Call,
+        resource: Resource<'_>,
+        rules: &[Rule],
+    ) -> Result<Arc<Known>, String> {
+        let key = self.key(&call.caller, resource);
+        match self.remembered(key, call, resource) {
+            Some(known) => Ok(known),
+            None => Ok(Arc::new(self.build(&call.caller, resource, rules)?)),
+        }
+    }
+
+    /// The bounds of the policies that can apply.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) fn bounds(&self, known: &Known, rules: &[Rule]) -> Result<Arc<PolicySet>, String> {
+        self.bounds
+            .of(&known.places, rules, |rule| &rule.bound.policy)
+    }
+
+    fn remembered(&self, key: u64, call: &Call, resource: Resource<'_>) -> Option<Arc<Known>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&key)?;
+        let is_it = known.caller == call.caller
+            && known.names == *resource.names
+            && known.tool.as_ref() == resource.tool
+            && known.source_tool.as_ref() == resource.source_tool;
+        is_it.then(|| Arc::clone(known))
     }
 
     fn key(&self, caller: &Caller, resource: Resource<'_>) -> u64 {
@@ -138,13 +177,21 @@ impl Memory {
             action,
             resource: uid,
             entities,
-            policies: self.selection(&places, rules)?,
+            policies: self.selections.of(&places, rules, |rule| &rule.policy)?,
             places,
         })
     }
+}
 
-    fn selection(&self, places: &[usize], rules: &[Rule]) -> Result<Arc<PolicySet>, String> {
-        let selections = self.selections.read();
+impl Selections {
+    /// At least the policies of the rules at these places.
+    fn of(
+        &self,
+        places: &[usize],
+        rules: &[Rule],
+        policy: impl Fn(&Rule) -> &Policy,
+    ) -> Result<Arc<PolicySet>, String> {
+        let selections = self.0.read();
         let selections = selections.unwrap_or_else(PoisonError::into_inner);
         if let Some(policies) = selections.get(places) {
             return Ok(Arc::clone(policies));
@@ -155,9 +202,9 @@ impl Memory {
         };
         drop(selections);
         let chosen = places.iter().filter_map(|place| rules.get(*place));
-        let policies = PolicySet::from_policies(chosen.map(|rule| rule.policy.clone()))
+        let policies = PolicySet::from_policies(chosen.map(|rule| policy(rule).clone()))
             .map_err(|error| error.to_string())?;
-        let selections = self.selections.write();
+        let selections = self.0.write();
         let mut selections = selections.unwrap_or_else(PoisonError::into_inner);
         let policies = selections.entry(places).or_insert(Arc::new(policies));
         Ok(Arc::clone(policies))

@@ -73,6 +73,18 @@ impl Reads {
         reads
     }
 
+    /// What a condition reads, or a part of one.
+    pub(super) fn of_expression(expression: &Value) -> Self {
+        let mut reads = Self::default();
+        reads.walk(expression);
+        reads
+    }
+
+    /// Whether nothing is read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.arguments.0.is_empty() && self.metadata.0.is_empty() && !self.whole
+    }
+
     /// Adds everything that another policy reads.
     pub(super) fn merge(&mut self, other: &Self) {
         self.arguments.merge(&other.arguments);

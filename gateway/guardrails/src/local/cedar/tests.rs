@@ -12,6 +12,7 @@ use crate::exchange::{Call, McpCall, ToolHints};
 use crate::guardrail::{BuildContext, Built, ContextViolation, Guardrail};
 
 mod documented;
+mod listed;
 mod refused;
 
 /// The policies of a platform team: published spelling, groups, arguments, metadata and hints.

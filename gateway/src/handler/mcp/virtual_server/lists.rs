@@ -148,13 +148,19 @@ async fn list(
         // What no header can follow is left out of the whole list.
         let shown = with_settings(&page, server, |_| false);
         let page = shown.map_or(Ok(page), Message::parse)?;
-        read(&page, of, index, member, &mut listed);
+        read(&exchange, &page, of, (index, member), &mut listed);
     }
     Ok(listed)
 }
 
-/// Reads one page.
-fn read(page: &Message, of: &Virtual, index: usize, member: &Member, into: &mut OfMember) {
+/// Reads one page of a member, but for what the caller may never call.
+fn read(
+    exchange: &Exchange,
+    page: &Message,
+    of: &Virtual,
+    (index, member): (usize, &Member),
+    into: &mut OfMember,
+) {
     let Some(result) = page.root().get("result") else {
         return;
     };
@@ -170,6 +176,9 @@ fn read(page: &Message, of: &Virtual, index: usize, member: &Member, into: &mut 
         };
         let name = of.name(index, &own);
         of.learn(&name, index, &own);
+        if exchange.of_tool(&name).never_allows(&own) {
+            continue;
+        }
         let json = if name == *own {
             Some(tool.raw().to_owned())
         } else {

@@ -114,6 +114,17 @@ impl Exchange {
         Ok(Some((exchange, session.id.clone())))
     }
 
+    /// The same exchange with a member about one tool, by the name that the virtual server has for it.
+    pub(super) fn of_tool(&self, name: &str) -> Self {
+        let via = Via {
+            server: self.asked_for().clone(),
+            tool: Some(name.into()),
+        };
+        let mut exchange = self.clone();
+        exchange.via = Some(Rc::new(via));
+        exchange
+    }
+
     /// Goes on in the revision that a session has agreed on.
     pub(super) fn speak(&mut self, revision: &str) {
         let Some(version) = version::with_sessions(revision) else {
