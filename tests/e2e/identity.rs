@@ -223,6 +223,21 @@ fn bad_tokens(rsa: &SigningKey, ec: &SigningKey) -> Vec<(&'static str, String, &
             NOTHING,
         ),
         (
+            "a place of its certificate",
+            with(json!({"alg": "RS256", "kid": "other", "x5u": "http://169.254.169.254/chain"})),
+            NOTHING,
+        ),
+        (
+            "its own certificate",
+            stranger(rsa)
+                .sign_with(
+                    &json!({"alg": "RS256", "kid": "rsa", "x5c": [base64url(&stranger(rsa).public_der)]}),
+                    &claims(ISSUER, &json!({})),
+                )
+                .unwrap(),
+            NOTHING,
+        ),
+        (
             "a critical extension",
             with(json!({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": false})),
             NOTHING,
@@ -299,6 +314,11 @@ fn bad_tokens(rsa: &SigningKey, ec: &SigningKey) -> Vec<(&'static str, String, &
             NOTHING,
         ),
         (
+            "teams without end",
+            token(ec, &json!({"groups": (0..1001).map(|team| format!("m{team}")).collect::<Vec<_>>()})),
+            "too many teams",
+        ),
+        (
             "a token without end",
             token(ec, &json!({"note": "marker-note".repeat(2000)})),
             NOTHING,
@@ -351,6 +371,22 @@ async fn tokens_that_prove_nothing_are_refused() {
         }
     }
     assert!(world.llm.server().calls().is_empty());
+    // A good one in another place, or beside another, is none.
+    let good = token(&ec, &json!({"note": "marker-note"}));
+    for name in ["access_token", "api_key", "key", "token", "authorization"] {
+        let path = format!("/v1/chat/completions?{name}={good}");
+        let asked = Outgoing::post(&path, body.to_string());
+        let answer = world.client.send(asked).await.unwrap();
+        assert_eq!(answer.status, 401, "{name} in the query");
+    }
+    for (first, second) in [(&*good, "other"), ("other", &*good)] {
+        let asked = Outgoing::get("/v1/models").bearer(first).bearer(second);
+        let answer = world.client.send(asked).await.unwrap();
+        assert_eq!(answer.status, 401, "two tokens");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("several tokens"), "{challenge}");
+    }
+    assert!(world.llm.server().calls().is_empty());
     let answer = world
         .client
         .send(Outgoing::get("/v1/models"))
@@ -363,14 +399,15 @@ async fn tokens_that_prove_nothing_are_refused() {
         "there was no token"
     );
     // Nothing of a token is told anywhere.
-    let good = token(&ec, &json!({"note": "marker-note"}));
     assert_eq!(ask(&world, &good).await.status, 200);
     let mut told = world.gateway.log().lines().join("\n");
     for path in ["/metrics", "/policy"] {
         told.push_str(&world.gateway.admin_get(path).await.unwrap().1);
     }
     assert!(!told.contains("marker"), "{told}");
-    for (what, token, _) in bad.iter().filter(|(_, token, _)| token.len() > 20) {
+    let shown = [("the good one", good, "")];
+    let all = bad.iter().chain(&shown);
+    for (what, token, _) in all.filter(|(_, token, _)| token.len() > 20) {
         for part in token.split('.').filter(|part| part.len() > 20) {
             assert!(!told.contains(part), "{what} is told");
         }

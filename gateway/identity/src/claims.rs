@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use super::{AuthError, Identity, Machine, Machines};
 
-/// Teams and roles that are read; who has more has a broken issuer.
-const MAX_NAMES: usize = 1000;
+/// Teams, and roles, that a token may list. Nobody's caller has more, and with some left out a rule for one of those would
+/// not run.
+pub(super) const MAX_NAMES: usize = 1000;
 /// Bytes of a name.
 const MAX_NAME: usize = 256;
 
@@ -56,17 +57,17 @@ pub(super) fn identity(
     let user = one(claims, &wanted.user)
         .and_then(name)
         .ok_or(AuthError::NoUser)?;
-    let listed = |path: &Option<String>| {
-        path.as_ref()
-            .map_or_else(Vec::new, |path| names(&find(claims, path)))
+    let listed = |path: &Option<String>| match path {
+        Some(path) => names(&find(claims, path)),
+        None => Ok(Vec::new()),
     };
-    let mut teams = listed(&wanted.teams);
+    let mut teams = listed(&wanted.teams)?;
     teams.retain(|team| **team != *EVERYONE);
     Ok(Identity {
         caller: Caller {
             subject: Subject::User(user),
             teams,
-            roles: listed(&wanted.roles),
+            roles: listed(&wanted.roles)?,
         },
         metadata: BTreeMap::new(),
         fixed_metadata: metadata(wanted, claims),
@@ -123,7 +124,7 @@ fn below<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
                     None => {}
                 },
                 Err(_) => {
-                    for value in list.iter().take(MAX_NAMES) {
+                    for value in list {
                         below(value, path, found);
                     }
                 }
@@ -140,21 +141,21 @@ fn name(value: &Value) -> Option<Arc<str>> {
 }
 
 /// Lists of names, or single ones. What is not a name is left out.
-fn names(values: &[&Value]) -> Vec<Arc<str>> {
+fn names(values: &[&Value]) -> Result<Vec<Arc<str>>, AuthError> {
     let mut names = Vec::new();
     for value in values {
         match value {
-            Value::Array(list) => {
-                names.extend(list.iter().take(MAX_NAMES).filter_map(name));
-            }
+            Value::Array(list) => names.extend(list.iter().filter_map(name)),
             Value::String(_) => names.extend(name(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
         }
     }
-    names.truncate(MAX_NAMES);
     names.sort_unstable();
     names.dedup();
-    names
+    if names.len() > MAX_NAMES {
+        return Err(AuthError::TooMany);
+    }
+    Ok(names)
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -242,7 +243,7 @@ mod tests {
             ("", &[]),
             ("...", &[]),
         ] {
-            let found = names(&find(object, path));
+            let found = names(&find(object, path)).unwrap();
             let found: Vec<&str> = found.iter().map(|name| &**name).collect();
             assert_eq!(found, expected, "{path}");
         }
@@ -256,13 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_end_of_claims_is_cut() {
-        let many: Vec<_> = (0..5000).map(|team| format!("team-{team}")).collect();
-        let claims = json!({"sub": "1", "groups": many, "all": [{"g": many}, {"g": many}]});
-        for path in ["groups", "all.g"] {
-            let identity = read(json!({"teams": path}), claims.clone()).unwrap();
-            assert_eq!(identity.caller.teams.len(), MAX_NAMES, "{path}");
+    fn a_token_with_more_teams_than_are_read_is_nobodys() {
+        let many = |count: usize| -> Vec<_> { (0..count).map(|team| format!("{team}")).collect() };
+        let read = |wanted: Value, count: usize| {
+            let (some, others) = (many(count / 2), many(count));
+            let claims = json!({"sub": "1", "groups": others, "all": [{"g": some}, {"g": others}]});
+            read(wanted, claims).map(|found| found.caller.teams.len() + found.caller.roles.len())
+        };
+        for wanted in [
+            json!({"teams": "groups"}),
+            json!({"teams": "all.g"}),
+            json!({"roles": "groups"}),
+        ] {
+            // One that is listed twice is one.
+            assert_eq!(read(wanted.clone(), MAX_NAMES), Ok(MAX_NAMES), "{wanted}");
+            let more = read(wanted.clone(), MAX_NAMES + 1);
+            assert_eq!(more, Err(AuthError::TooMany), "{wanted}");
         }
+        // What nobody asks for is not counted.
+        assert_eq!(read(json!({}), 5000), Ok(0));
     }
 
     #[test]

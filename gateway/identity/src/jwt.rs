@@ -134,9 +134,9 @@ pub(super) fn verify(issuers: &[Issuer], token: &[u8]) -> Result<Verified, AuthE
 /// it is for another audience says less than what is wrong with it where it is meant for.
 fn telling(one: AuthError, other: AuthError) -> AuthError {
     let tells = |error| match error {
-        AuthError::Missing | AuthError::Unknown => 0,
+        AuthError::Missing | AuthError::Several | AuthError::Unknown => 0,
         AuthError::Audience => 1,
-        AuthError::Expired | AuthError::NotYetValid | AuthError::NoUser => 2,
+        AuthError::Expired | AuthError::NotYetValid | AuthError::NoUser | AuthError::TooMany => 2,
         AuthError::NoKeys => 3,
     };
     if tells(other) > tells(one) {

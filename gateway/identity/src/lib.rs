@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parapet_crds::read::Secrets;
 use parapet_policy::bundle::{AccountEntry, Bundle};
 use parapet_policy::diagnostic::{Diagnostic, Reason, Severity, Source};
@@ -35,6 +35,9 @@ use remembered::{Entry, Remembered};
 
 pub use refresh::Refresher;
 pub use status::IssuerStatus;
+
+/// Where SDKs for Anthropic's dialect send a token.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who calls, and what they bring along.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,6 +88,9 @@ pub enum AuthError {
     /// No token at all.
     #[error("no credentials: send a token as `Authorization: Bearer ...` or as `x-api-key`")]
     Missing,
+    /// More than one token in one place: which of them others believe, nobody knows.
+    #[error("there are several tokens: send one `Authorization` or `x-api-key` header")]
+    Several,
     /// A token that nobody here issued, or whose signature is wrong.
     #[error("the token is not accepted")]
     Unknown,
@@ -102,6 +108,9 @@ pub enum AuthError {
         "the token does not name a user in the claim that the identity provider is configured with"
     )]
     NoUser,
+    /// It lists more teams or roles than are read: with some of them left out, rules for those would not run.
+    #[error("the token lists more than {} teams or roles", claims::MAX_NAMES)]
+    TooMany,
     /// The keys of its issuer have not arrived: a 503.
     #[error("the keys of the token's issuer have not arrived yet: try again")]
     NoKeys,
@@ -241,7 +250,7 @@ impl Identities {
     /// # Errors
     /// See [`AuthError`].
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, AuthError> {
-        let token = token(headers).ok_or(AuthError::Missing)?;
+        let token = token(headers)?;
         let digest = self.hasher.digest(token);
         if let Some(token) = self.token(&digest) {
             return token.machine.identity().cloned();
@@ -275,7 +284,7 @@ impl Identities {
     /// The token that a request is let in by, when an identity provider has issued it. A machine's own token is none: it is
     /// between the machine and the gateway.
     pub fn issued_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let token = token(headers)?;
+        let token = token(headers).ok()?;
         if self.token(&self.hasher.digest(token)).is_some() {
             return None;
         }
@@ -308,24 +317,31 @@ impl Identities {
 
 /// Whether the client sends anything that could be meant as credentials.
 pub fn has_credentials(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key")
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY)
 }
 
 /// The token that the client sent: a bearer token before an `x-api-key`, as SDKs for either dialect send them.
-fn token(headers: &HeaderMap) -> Option<&[u8]> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.as_bytes().split_at_checked(b"bearer ".len())?;
-        scheme
-            .eq_ignore_ascii_case(b"bearer ")
-            .then(|| token.trim_ascii())
+fn token(headers: &HeaderMap) -> Result<&[u8], AuthError> {
+    let bearer = only(headers, &header::AUTHORIZATION)?.and_then(|value| {
+        let (scheme, token) = value.split_at_checked(b"bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
     });
-    bearer
-        .or_else(|| {
-            headers
-                .get("x-api-key")
-                .map(|value| value.as_bytes().trim_ascii())
-        })
+    let key = only(headers, &API_KEY)?;
+    let token = bearer.or(key).map(<[u8]>::trim_ascii);
+    token
         .filter(|token| !token.is_empty())
+        .ok_or(AuthError::Missing)
+}
+
+/// A header's value. The same twice is one; others contradict each other, and whatever stands in front may have looked at
+/// another than we would.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, AuthError> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = values.next();
+    if values.any(|value| Some(value) != first) {
+        return Err(AuthError::Several);
+    }
+    Ok(first)
 }
 
 fn error(source: &Source, path: String, reason: Reason, message: &str) -> Diagnostic {

@@ -52,10 +52,11 @@ fn bearer(token: &str) -> HeaderMap {
 }
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
-        .collect()
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_static(value));
+    }
+    headers
 }
 
 #[test]
@@ -137,6 +138,48 @@ fn machine_tokens() {
         (
             headers(&[("authorization", "token-new")]),
             Err(AuthError::Missing),
+        ),
+        (
+            headers(&[("authorization", "DPoP token-new")]),
+            Err(AuthError::Missing),
+        ),
+        (
+            headers(&[("authorization", "Bearer\ttoken-new")]),
+            Err(AuthError::Missing),
+        ),
+        (
+            headers(&[("authorization", "Bearer token-new, Bearer token-new")]),
+            Err(AuthError::Unknown),
+        ),
+        // Whoever stands in front may have looked at the other one.
+        (
+            headers(&[
+                ("authorization", "Bearer token-new"),
+                ("authorization", "Bearer other"),
+            ]),
+            Err(AuthError::Several),
+        ),
+        (
+            headers(&[
+                ("authorization", "Basic dXNlcg=="),
+                ("authorization", "Bearer token-new"),
+            ]),
+            Err(AuthError::Several),
+        ),
+        (
+            headers(&[
+                ("authorization", "Bearer token-new"),
+                ("x-api-key", "one"),
+                ("x-api-key", "two"),
+            ]),
+            Err(AuthError::Several),
+        ),
+        (
+            headers(&[
+                ("authorization", "Bearer token-new"),
+                ("authorization", "Bearer token-new"),
+            ]),
+            Ok("bot"),
         ),
         (headers(&[("x-api-key", "")]), Err(AuthError::Missing)),
         (headers(&[]), Err(AuthError::Missing)),
@@ -354,6 +397,8 @@ fn forged_tokens_are_refused() {
         with_header(json!({"alg": "RS256", "kid": "other"})),
         with_header(json!({"alg": "RS256", "kid": "k", "crit": ["exp"]})),
         with_header(json!({"alg": "RS256", "kid": "k", "jwk": theirs.public})),
+        with_header(json!({"alg": "RS256", "kid": "k", "b64": false, "crit": ["b64"]})),
+        with_header(json!({"alg": "RS256", "kid": "k", "zip": "DEF"})),
         with_header(json!({"kid": "k"})),
         format!("{}.{}", parts[0], parts[1]),
         format!("{good}."),

@@ -188,6 +188,12 @@ impl Failure {
 const fn challenge(error: AuthError) -> &'static str {
     match error {
         AuthError::Missing | AuthError::NoKeys => "Bearer",
+        AuthError::Several => {
+            r#"Bearer error="invalid_request", error_description="there are several tokens""#
+        }
+        AuthError::TooMany => {
+            r#"Bearer error="invalid_token", error_description="the token lists too many teams or roles""#
+        }
         AuthError::Unknown | AuthError::NoUser => r#"Bearer error="invalid_token""#,
         AuthError::Expired => {
             r#"Bearer error="invalid_token", error_description="the token has expired""#

@@ -119,6 +119,56 @@ fn a_key_that_names_its_algorithm_verifies_no_other() {
     }
 }
 
+#[test]
+fn keys_for_anything_else_than_signatures_verify_nothing() {
+    let key = TestKey::new(Algorithm::ES256, Some("k"));
+    let with = |field: &str, value: Value| {
+        let mut public = key.public.clone();
+        public[field] = value;
+        json!({"keys": [public]}).to_string()
+    };
+    for (field, value, why) in [
+        ("use", json!("enc"), "its use is not sig"),
+        ("use", json!("tls"), "its use is not sig"),
+        ("key_ops", json!(["encrypt"]), "its key_ops"),
+        ("key_ops", json!([]), "its key_ops"),
+        ("alg", json!("ECDH-ES"), "its alg"),
+        ("alg", json!("ES384"), "its alg"),
+        ("alg", json!("HS256"), "its alg"),
+        ("kty", json!("oct"), "its type or curve"),
+        ("crv", json!("secp256k1"), "its type or curve"),
+        ("x", json!(7), "key 0 is not used"),
+        ("x", json!("!"), "key 0 is not used"),
+    ] {
+        let said = jwks::read(with(field, value).as_bytes()).err().unwrap();
+        assert!(said.contains(why), "{field}: {said}");
+    }
+    for (field, value) in [
+        ("use", json!("sig")),
+        ("key_ops", json!(["verify"])),
+        ("alg", json!("ES256")),
+    ] {
+        assert!(jwks::read(with(field, value).as_bytes()).is_ok(), "{field}");
+    }
+    // Beside good ones it costs itself only, and a token that means it means nobody.
+    let other = TestKey::new(Algorithm::ES256, Some("other"));
+    let mut encrypting = other.public.clone();
+    encrypting["use"] = "enc".into();
+    let mut corp = provider("corp", "parapet", &[]);
+    corp.spec["jwks"] = json!({"inline": json!({"keys": [key.public, encrypting]}).to_string()});
+    let bundle = Bundle {
+        identity_providers: vec![corp],
+        ..Bundle::default()
+    };
+    let (identities, said) = Identities::new(&bundle, &Secrets::default());
+    assert_eq!((said.len(), said[0].severity), (1, Severity::Warning));
+    let who = |key: &TestKey| {
+        let token = key.sign(&claims(json!({})));
+        identities.authenticate(&bearer(&token)).map(drop)
+    };
+    assert_eq!((who(&key), who(&other)), (Ok(()), Err(AuthError::Unknown)));
+}
+
 /// An issuer whose keys are fetched, and the slot that they go to.
 fn fetching(providers: Vec<ResourceEntry>) -> (Identities, Vec<Arc<Slot>>) {
     let identities = identities(providers);
