@@ -283,7 +283,8 @@ fn read(payload: &[u8]) -> Option<RecordBatch> {
     if message.v != RECORD_VERSION {
         return None;
     }
-    let (mut records, mut unreadable) = (Vec::with_capacity(message.records.len()), 0);
+    // Not as many as there are entries: a record takes hundreds of times the room of an entry that is none.
+    let (mut records, mut unreadable) = (Vec::new(), 0);
     for json in message.records {
         match serde_json::from_str::<Record>(json.get()) {
             Ok(record) if record.version == RECORD_VERSION => records.push(record),

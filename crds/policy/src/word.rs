@@ -8,13 +8,24 @@ use serde::{Deserialize, Deserializer};
 /// A word of a fixed vocabulary: a route, a kind, an outcome.
 pub type Word = &'static str;
 
-/// What stands for a word that is too long, or one too many.
+/// What stands for a word that is too long, not plain, or one too many.
 pub const OTHER: Word = "other";
 
 /// Words that a process learns at most. There are some dozens; whoever can write records can make up others.
 const MOST: usize = 1024;
 /// Bytes of the longest word.
 const LONGEST: usize = 64;
+
+/// Words that readers decide by: they are known from the beginning, so that nobody can fill the vocabulary before them.
+const KNOWN: [Word; 7] = [
+    "clean",
+    "changed",
+    "violation",
+    "failed",
+    "skipped",
+    "dropped",
+    OTHER,
+];
 
 /// The words that were learned. They stay for the life of the process: 64 KiB at most.
 struct Vocabulary(Mutex<Option<HashSet<Word>>>);
@@ -24,7 +35,12 @@ static LEARNED: Vocabulary = Vocabulary(Mutex::new(None));
 impl Vocabulary {
     /// The same word as a constant.
     fn learned(&self, word: &str) -> Word {
-        if word.len() > LONGEST {
+        if let Some(known) = KNOWN.iter().find(|known| **known == word) {
+            return known;
+        }
+        // Ours are plain, so that whoever shows one need not look at what it is made of.
+        let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if word.len() > LONGEST || !word.bytes().all(plain) {
             return OTHER;
         }
         let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,12 +90,21 @@ mod tests {
     fn a_word_is_learned_once_and_only_so_many_are() {
         let vocabulary = Vocabulary(Mutex::new(None));
         let learned = |word: &str| vocabulary.learned(word);
-        assert!(std::ptr::eq(learned("violation"), learned("violation")));
+        assert!(std::ptr::eq(
+            learned("secrets_detection"),
+            learned("secrets_detection")
+        ));
         assert_eq!(learned(&"x".repeat(LONGEST + 1)), OTHER);
+        for strange in ["a\u{0}b", "a\u{202e}b", "naïve", "a\nb"] {
+            assert_eq!(learned(strange), OTHER);
+        }
+        assert_eq!(learned("/v1/models/{model}"), "/v1/models/{model}");
         for number in 0..2 * MOST {
             learned(&format!("made-up-{number}"));
         }
         assert_eq!(learned("one-more"), OTHER);
-        assert_eq!(learned("violation"), "violation");
+        for outcome in ["clean", "changed", "violation", "failed", "skipped"] {
+            assert_eq!(learned(outcome), outcome);
+        }
     }
 }

@@ -69,7 +69,7 @@ pub struct Filter {
     pub guardrail: String,
     /// A part of the caller, e.g. `user:alice`.
     pub subject: String,
-    /// A part of the model's name, or of an MCP server's and its tool's.
+    /// A part of the model's name, or of an MCP server's and its tool's; of a virtual server also its member's.
     pub model: String,
     /// Only those before this one: where the page before ended.
     pub before: String,
@@ -157,8 +157,11 @@ impl Ready {
                 model.is_some_and(|model| contains(model, &self.model))
             };
             let called = || {
-                let about = record.mcp.as_ref().map(entry::about);
-                about.is_some_and(|about| contains(&about, &self.model))
+                record.mcp.as_ref().is_some_and(|message| {
+                    let member = message.source.as_ref();
+                    contains(&entry::about(message), &self.model)
+                        || member.is_some_and(|member| contains(member, &self.model))
+                })
             };
             if !asked() && !called() && !upstream() {
                 return false;

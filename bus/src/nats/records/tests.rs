@@ -70,6 +70,11 @@ fn what_cannot_be_read_is_passed_over() {
     let message = json!({"v": 1, "pod": "gw", "records": [newer, good, 7]});
     let batch = read(message.to_string().as_bytes()).unwrap();
     assert_eq!((batch.records.len(), batch.unreadable), (1, 2));
+    // Entries that are none take no room for records.
+    let nothing = json!({"v": 1, "pod": "gw", "records": vec![0; 100_000]});
+    let batch = read(nothing.to_string().as_bytes()).unwrap();
+    assert_eq!(batch.unreadable, 100_000);
+    assert!(batch.records.capacity() < 100);
     for bad in [
         json!({"v": 2, "pod": "gw", "records": []}).to_string(),
         json!({"v": 1, "records": []}).to_string(),

@@ -58,7 +58,7 @@ fn requests() -> Vec<Entry> {
         model: None,
         mcp: Some(McpMessage {
             server: "github".into(),
-            source: None,
+            source: Some("eu-repos".into()),
             method: "tools/call",
             tool: Some("get_issue".into()),
             version: "2026-07-28",
@@ -86,7 +86,7 @@ fn filters_let_through_what_they_say() {
         model: model.to_owned(),
         before: String::new(),
     };
-    let rows: [(Filter, &[&str]); 17] = [
+    let rows: [(Filter, &[&str]); 18] = [
         (
             Filter::default(),
             &[
@@ -113,6 +113,7 @@ fn filters_let_through_what_they_say() {
         ),
         (filter(Show::All, "", "", "gpt-9"), &["changed"]),
         (filter(Show::All, "", "", "GitHub/get_"), &["tool"]),
+        (filter(Show::All, "", "", "EU-Repos"), &["tool"]),
         (filter(Show::All, "", "", "get_issue2"), &[]),
         (filter(Show::Failed, "remote", "alice", "echo"), &["failed"]),
         (filter(Show::All, "nowhere", "", ""), &[]),

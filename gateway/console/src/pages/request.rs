@@ -97,6 +97,7 @@ fn of_mcp(message: &McpMessage) -> Markup {
         }
         @if let Some(tool) = &message.tool { div { dt { "Tool" } dd { (visible(tool)) } } }
         div { dt { "Server" } dd { (visible(&message.server)) " " span.none { "MCP " (message.version) } } }
+        @if let Some(source) = &message.source { div { dt { "Member" } dd { (visible(source)) } } }
     }
 }
 
@@ -106,11 +107,11 @@ struct Scale(u64);
 impl Scale {
     /// A guardrail under audit may end after the answer.
     fn of(record: &Record) -> Self {
-        let guardrails = record
-            .guardrails
-            .iter()
-            .map(|one| one.start_us + one.took_us);
-        let attempts = record.attempts.iter().map(|one| one.start_us + one.took_us);
+        let end = |start: u64, took: u64| start.saturating_add(took);
+        let guardrails = record.guardrails.iter();
+        let guardrails = guardrails.map(|one| end(one.start_us, one.took_us));
+        let attempts = record.attempts.iter();
+        let attempts = attempts.map(|one| end(one.start_us, one.took_us));
         let last = guardrails.chain(attempts).max().unwrap_or(0);
         Self(last.max(record.total_us).max(1))
     }
