@@ -155,7 +155,7 @@ impl Console {
         let has_identities = self.installation.has_identities();
         (
             status,
-            pages::sign_in::page(said.as_deref(), &self.reader_names, has_identities),
+            pages::sign_in::page(said.as_deref(), has_identities),
         )
     }
 }

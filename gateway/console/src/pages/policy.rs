@@ -4,7 +4,9 @@ use maud::{Markup, html};
 use parapet_policy::bundle::{Bundle, GuardrailEntry, RuleEntry};
 use parapet_policy::facts::Caller;
 use parapet_policy::hook::Hook;
-use parapet_policy::rule::{Membership, SubjectsOperator, When};
+use parapet_policy::rule::{
+    InputExecution, Membership, SubjectsOperator, Taint, TaintScope, Unscannable, When,
+};
 
 use super::layout::{self, Here};
 use super::request::{operation, strategy};
@@ -94,8 +96,40 @@ fn selected(bundle: &Bundle, rule: &RuleEntry) -> Markup {
                 }
             }
         }
-        @if let Some(over) = rule.strategy { small { "strategy: " (strategy(over)) } }
+        @for line in besides(rule) { div { small { (line) } } }
     }
+}
+
+/// What a rule says besides its guardrails.
+fn besides(rule: &RuleEntry) -> Vec<String> {
+    let scope = match rule.taint_scope.unwrap_or_default() {
+        TaintScope::Conversation => "conversation",
+        TaintScope::Caller => "caller",
+    };
+    let lines = [
+        rule.strategy
+            .map(|over| format!("strategy: {}", strategy(over))),
+        rule.unscannable.map(|what| match what {
+            Unscannable::Allow => "what nobody can judge goes on".to_owned(),
+            Unscannable::Block => "what nobody can judge is blocked".to_owned(),
+        }),
+        rule.taint.map(|what| match what {
+            Taint::Audit => format!("dangerous calls after text of strangers are told, by {scope}"),
+            Taint::Block => {
+                format!("dangerous calls after text of strangers are blocked, by {scope}")
+            }
+        }),
+        rule.input_execution.map(|how| match how {
+            InputExecution::Parallel => "slow input guardrails race the model".to_owned(),
+            InputExecution::Sequential => {
+                "input guardrails finish before the model is called".to_owned()
+            }
+        }),
+        rule.custom_error_message
+            .as_ref()
+            .map(|_| "blocks with a message of its own".to_owned()),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 fn when(rule: &RuleEntry) -> Markup {
@@ -219,9 +253,45 @@ fn guardrail(bundle: &Bundle, index: u32, one: &GuardrailEntry) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use parapet_policy::hook::PerHook;
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_rule_says_besides_its_guardrails_is_told() {
+        let rule = |more: serde_json::Value| {
+            let mut rule = json!({
+                "source": {"kind": "GuardrailConfig", "namespace": "default", "name": "rules"}, "id": "r", "when": {},
+                "only_namespace": null, "guardrails": PerHook::<Vec<u32>>::default(), "mandatory": false,
+                "custom_error_message": null, "input_execution": null, "strategy": null,
+            });
+            for (key, value) in more.as_object().unwrap() {
+                rule[key] = value.clone();
+            }
+            besides(&serde_json::from_value(rule).unwrap())
+        };
+        assert!(rule(json!({})).is_empty());
+        let all = rule(json!({
+            "strategy": "audit", "unscannable": "block", "taint": "block", "taint_scope": "caller",
+            "input_execution": "sequential", "custom_error_message": "no",
+        }));
+        assert_eq!(
+            all,
+            [
+                "strategy: audit",
+                "what nobody can judge is blocked",
+                "dangerous calls after text of strangers are blocked, by caller",
+                "input guardrails finish before the model is called",
+                "blocks with a message of its own",
+            ]
+        );
+        let audited = rule(json!({"taint": "audit"}));
+        assert_eq!(
+            audited,
+            ["dangerous calls after text of strangers are told, by conversation"]
+        );
+    }
 
     #[test]
     fn conditions_are_told_in_words() {

@@ -6,7 +6,7 @@ use super::layout::{self, Here};
 use crate::text::visible;
 
 /// The form; `said` is why the last attempt failed.
-pub(crate) fn page(said: Option<&str>, readers: &[String], has_identities: bool) -> Markup {
+pub(crate) fn page(said: Option<&str>, has_identities: bool) -> Markup {
     let main = html! {
         section.sign-in {
             h1 { "Sign in" }
@@ -29,14 +29,7 @@ pub(crate) fn page(said: Option<&str>, readers: &[String], has_identities: bool)
                      without a token."
                 }
             }
-            p.hint {
-                "Readers: "
-                @for (index, reader) in readers.iter().enumerate() {
-                    @if index > 0 { ", " }
-                    code { (visible(reader)) }
-                }
-                @if readers.is_empty() { "nobody" }
-            }
+            p.hint { "It has to have a role, a team or a name that may read this page (" code { "--console-reader" } ")." }
         }
     };
     layout::page(Here::Elsewhere, "Sign in", None, &main)
