@@ -5,9 +5,11 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod content;
 mod conventions;
 mod failing;
 mod forwarding;
+mod hostile;
 mod leaks;
 mod mcp;
 mod metrics;

@@ -32,6 +32,10 @@ spec:
       when: {target: {operator: or, conditions: {model: {values: ['*/local'], condition: in}}}}
       llm_input_guardrails: [g/secrets, g/ssn]
       llm_output_guardrails: [g/ssn]
+    - id: hidden
+      when: {target: {operator: or, conditions: {model: {values: ['*/hidden'], condition: in}}}}
+      llm_input_guardrails: [g/secrets, g/ssn]
+      llm_output_guardrails: [g/secrets, g/ssn]
     - id: service
       when: {target: {operator: or, conditions: {model: {values: ['*/service'], condition: in}}}}
       llm_input_guardrails: [g/judge]

@@ -18,10 +18,13 @@ use super::traces::SPANS;
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How often a forwarder that still works on a batch says so.
 pub const PROGRESS: Duration = Duration::from_secs(10);
-/// Batches that all forwarders may work on at once.
-const MAX_IN_WORK: i64 = 256;
+/// Batches that all forwarders may have taken and not done with. Each works on a few; the others were handed back for later,
+/// and must not keep new ones from coming.
+const MAX_IN_WORK: i64 = 65_536;
 /// For so long the stream knows ids: as long as a gateway may try again.
 const REMEMBERED: Duration = Duration::from_secs(120);
+/// Bytes of the longest name of a batch that is looked at. Gateways' have a pod's name, of at most 253 bytes, and two numbers.
+const LONGEST_ID: usize = 512;
 /// How long a request for the next batch waits at the server.
 const WAIT: Duration = Duration::from_secs(3);
 
@@ -133,19 +136,25 @@ impl TraceBatch {
         &self.0.payload
     }
 
-    /// Its name, when it has one.
+    /// Its name, when it has one such as gateways give.
     pub fn id(&self) -> Option<&str> {
         let headers = self.0.headers.as_ref()?;
-        headers.get("Nats-Msg-Id").map(|id| id.as_str())
+        let id = headers.get("Nats-Msg-Id")?.as_str();
+        (id.len() <= LONGEST_ID).then_some(id)
     }
 
-    /// How many spans it has, as its gateway says.
+    /// How many spans it has, as its gateway says: not more than it has bytes.
     pub fn spans(&self) -> u64 {
         let headers = self.0.headers.as_ref();
         let spans = headers.and_then(|headers| headers.get(SPANS));
-        spans
-            .and_then(|spans| spans.as_str().parse().ok())
-            .unwrap_or(0)
+        let said: Option<u64> = spans.and_then(|spans| spans.as_str().parse().ok());
+        said.unwrap_or(0).min(self.0.payload.len() as u64)
+    }
+
+    /// How often it was given to a forwarder, this time included.
+    pub fn deliveries(&self) -> u64 {
+        let info = self.0.info().ok();
+        info.map_or(1, |info| u64::try_from(info.delivered).unwrap_or(1))
     }
 
     /// How long it has been in the stream.
@@ -186,9 +195,9 @@ impl TraceBatch {
         let _ = self.0.ack_with(AckKind::Term).await;
     }
 
-    /// Somebody else is to get it, at once.
-    pub async fn hand_back(&self) {
+    /// Somebody is to get it again: at once, or after some time.
+    pub async fn hand_back(&self, after: Option<Duration>) {
         // After some time it is, in any case.
-        let _ = self.0.ack_with(AckKind::Nak(None)).await;
+        let _ = self.0.ack_with(AckKind::Nak(after)).await;
     }
 }
