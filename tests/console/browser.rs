@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parapet_tests::browser::{Browser, keys};
 use parapet_tests::fake_guardrail::FakeGuardrails;
+use parapet_tests::fake_mcp::{FakeMcp, Turn};
 
 use crate::support::*;
 
@@ -21,11 +22,14 @@ async fn a_person_signs_in_filters_and_follows_a_request_that_was_just_blocked()
         return;
     };
     let services = FakeGuardrails::start().await.unwrap();
-    let gateway = gateway(&format!("http://{}", services.server().addr())).await;
+    let tools = FakeMcp::start().await.unwrap();
+    tools.script("tools/call create_issue", [Turn::text("done")]);
+    let service = format!("http://{}", services.server().addr());
+    let gateway = gateway_with_tools(&service, &tools.url()).await;
     let url = format!("http://{}/console/", gateway.admin());
     for (token, text) in [
         (TOKEN, "hello"),
-        (NO_READER, "please summarise this"),
+        (NO_READER, &format!("please summarise this for {KEY}")),
         (TOKEN, KEY),
         (TOKEN, "tell me of project-falcon"),
         ("nobody", "hello"),
@@ -33,6 +37,8 @@ async fn a_person_signs_in_filters_and_follows_a_request_that_was_just_blocked()
     ] {
         ask(&gateway, token, "demo/echo", text).await;
     }
+    let (status, called) = call(&gateway, TOKEN, "create_issue", &format!("use {KEY}")).await;
+    assert_eq!(status, 200);
 
     // Nobody is in without a token, and a wrong one is told so.
     browser.open(&url).await.unwrap();
@@ -50,7 +56,7 @@ async fn a_person_signs_in_filters_and_follows_a_request_that_was_just_blocked()
         .unwrap();
     browser
         .until(
-            "return document.querySelectorAll('#list tbody tr').length === 6",
+            "return document.querySelectorAll('#list tbody tr').length === 7",
             SOON,
         )
         .await
@@ -74,7 +80,7 @@ async fn a_person_signs_in_filters_and_follows_a_request_that_was_just_blocked()
     let took = browser.until(&first, SHOWN_WITHIN).await.unwrap();
     assert!(took < SHOWN_WITHIN);
     assert!(browser.script("return window.sameDocument").await.unwrap() == true);
-    browser.size(1280, 420, false).await.unwrap();
+    browser.size(1280, 460, false).await.unwrap();
     browser
         .picture(&pictures().join("requests.png"))
         .await
@@ -174,16 +180,58 @@ async fn a_person_signs_in_filters_and_follows_a_request_that_was_just_blocked()
         .unwrap();
     browser.dark(false).await.unwrap();
 
+    // A tool that was called, by its name, and where in its arguments something was changed.
+    browser.open(&format!("{url}?model=create_")).await.unwrap();
+    let row = "return document.querySelector('#list tbody tr')?.innerText ?? ''";
+    let shown = browser.text(row).await.unwrap();
+    assert!(shown.contains("github/create_issue"), "{shown}");
+    browser
+        .script("document.querySelector('#list tbody a').click()")
+        .await
+        .unwrap();
+    browser
+        .until(
+            &format!(
+                "return location.href.endsWith('{called}') && !!document.querySelector('.places')"
+            ),
+            SOON,
+        )
+        .await
+        .unwrap();
+    let places = "return document.querySelector('.places').innerText";
+    assert_eq!(browser.text(places).await.unwrap(), "params.arguments.*[1]");
+    browser
+        .picture(&pictures().join("request-tool.png"))
+        .await
+        .unwrap();
+    for (page, name) in [("policy", "policy"), ("health", "health")] {
+        browser.open(&format!("{url}{page}")).await.unwrap();
+        browser
+            .picture(&pictures().join(format!("{name}.png")))
+            .await
+            .unwrap();
+    }
+
     // Every page fits a telephone, and nothing was refused by the pages' own policy.
     browser.size(390, 844, true).await.unwrap();
-    for page in ["", "health", "policy", &format!("requests/{id}")] {
+    for page in [
+        "",
+        "health",
+        "policy",
+        &format!("requests/{called}"),
+        &format!("requests/{id}"),
+    ] {
         browser.open(&format!("{url}{page}")).await.unwrap();
         let wide = browser
             .script("return document.documentElement.scrollWidth")
             .await
             .unwrap();
         assert_eq!(wide, 390, "{page} is too wide");
-        let name = page.split('/').next().unwrap();
+        let name = if page.ends_with(&called) {
+            "tool"
+        } else {
+            page.split('/').next().unwrap()
+        };
         browser
             .picture(&pictures().join(format!("telephone-{name}.png")))
             .await

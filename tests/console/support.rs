@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parapet_tests::fake_mcp::MODERN;
 use parapet_tests::harness::{Gateway, Setup};
 use parapet_tests::http_client::{Answered, Client, Outgoing};
 use serde_json::json;
@@ -68,9 +69,37 @@ spec:
       llm_input_guardrails: [my-guardrails/moderation]
 "#;
 
+/// `${mcp}` is a server with tools.
+const TOOLS: &str = r#"
+---
+apiVersion: parapet.dev/v1alpha1
+kind: MCPServer
+metadata: {name: github}
+spec: {url: "${mcp}"}
+---
+apiVersion: parapet.dev/v1alpha1
+kind: GuardrailConfig
+metadata: {name: tools}
+spec:
+  rules:
+    - id: tools-get-no-secrets
+      when: {target: {conditions: {mcpServers: {values: [github]}}}}
+      mcp_tool_pre_invoke_guardrails: [my-guardrails/secrets]
+      mcp_tool_post_invoke_guardrails: [my-guardrails/secrets]
+"#;
+
+/// A gateway with a console, in front of a server with tools as well.
+pub(crate) async fn gateway_with_tools(service: &str, mcp: &str) -> Gateway {
+    let resources = format!("{RESOURCES}{TOOLS}").replace("${service}", service);
+    start(resources.replace("${mcp}", mcp)).await
+}
+
 /// A gateway with a console.
 pub(crate) async fn gateway(service: &str) -> Gateway {
-    let resources = RESOURCES.replace("${service}", service);
+    start(RESOURCES.replace("${service}", service)).await
+}
+
+async fn start(resources: String) -> Gateway {
     Setup::new(resources)
         .arg("--pod-name")
         .arg("gateway-1")
@@ -83,6 +112,23 @@ pub(crate) async fn gateway(service: &str) -> Gateway {
 pub(crate) async fn ask(gateway: &Gateway, token: &str, model: &str, text: &str) -> (u16, String) {
     let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
     let request = Outgoing::post("/v1/chat/completions", body.to_string()).bearer(token);
+    let answer = gateway.client().send(request).await.unwrap();
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    (answer.status.as_u16(), id)
+}
+
+/// Calls a tool with a text among its arguments.
+pub(crate) async fn call(gateway: &Gateway, token: &str, tool: &str, text: &str) -> (u16, String) {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": tool, "arguments": {"title": "hello", "labels": ["bug", text]}, "_meta": meta}});
+    let request = Outgoing::post("/mcp/github", message.to_string())
+        .bearer(token)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", tool);
     let answer = gateway.client().send(request).await.unwrap();
     let id = answer.header("x-request-id").unwrap().to_owned();
     (answer.status.as_u16(), id)

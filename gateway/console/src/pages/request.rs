@@ -17,7 +17,13 @@ pub(crate) fn page(entry: &Entry, reader: &Caller) -> Markup {
     let record = &entry.record;
     let main = html! {
         p.crumbs { a href="/console/" { "Requests" } " / " code { (visible(&record.request_id)) } }
-        div.head { h1 { (end(entry)) " " (record.route) } }
+        div.head { h1 {
+            (end(entry)) " "
+            @match &record.mcp {
+                Some(message) => { (message.method) @if let Some(tool) = &message.tool { " " (visible(tool)) } },
+                None => (record.route),
+            }
+        } }
         (facts(entry))
         h2 { "What happened" }
         (waterfall(record))
