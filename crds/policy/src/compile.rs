@@ -9,6 +9,7 @@ mod guardrail;
 mod integrations;
 mod kinds;
 mod known;
+mod mcp_servers;
 mod names;
 mod nearest;
 mod report;
@@ -27,7 +28,7 @@ mod written;
 
 pub(crate) use digest::of_value as canonical_digest;
 pub use kinds::{HoldBack, KindReport, Kinds, Problem};
-pub use resources::NO_COMMANDS;
+pub use mcp_servers::NO_COMMANDS;
 pub use written::{
     Created, Written, WrittenAccount, WrittenConfig, WrittenGuardrail, WrittenIntegration,
     WrittenMcpServer, WrittenProvider, WrittenResource,
@@ -73,13 +74,7 @@ pub fn compile(written: &Written, kinds: &dyn Kinds) -> Compiled {
         policy_namespace: written.policy_namespace.clone(),
         overrides: rules::overrides(&held.configs, &known, &mut report),
         providers: resources::providers(&held.providers, &known, &secrets, &mut report),
-        mcp_servers: resources::mcp_servers(
-            &held.mcp_servers,
-            kinds,
-            &known,
-            &secrets,
-            &mut report,
-        ),
+        mcp_servers: mcp_servers::compile(&held.mcp_servers, kinds, &known, &secrets, &mut report),
         accounts: resources::accounts(&held.accounts, &known, &secrets, &mut report),
         identity_providers: resources::identity_providers(
             &held.identity_providers,

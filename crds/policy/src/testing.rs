@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bundle::{SecretId, ValidatorInput};
 use crate::compile::{
     HoldBack, KindReport, Kinds, Problem, Written, WrittenAccount, WrittenConfig, WrittenGuardrail,
-    WrittenIntegration, WrittenProvider, WrittenResource,
+    WrittenIntegration, WrittenMcpServer, WrittenProvider, WrittenResource,
 };
 use crate::diagnostic::{Reason, Severity, Source};
 use crate::facts::{Caller, Facts, Subject, Target};
@@ -196,6 +196,17 @@ pub(crate) fn written(guardrails: Vec<WrittenGuardrail>, rules: Vec<Rule>) -> Wr
         )],
         settings: vec![],
         secrets: [secret("bot", "token")].into(),
+    }
+}
+
+/// An MCP server with this `spec`.
+pub(crate) fn mcp_server(namespace: &str, name: &str, spec: Value) -> WrittenMcpServer {
+    WrittenMcpServer {
+        source: source("MCPServer", namespace, name),
+        created: None,
+        collaborators: None,
+        spec,
+        secret_refs: vec![],
     }
 }
 

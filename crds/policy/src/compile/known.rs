@@ -1,15 +1,16 @@
 //! What exists, for checking what rules and lists of subjects name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
 use crate::glob;
 use crate::subject::{EVERYONE, SubjectKind};
 
+use super::mcp_servers::KnownTools;
 use super::names::Held;
 use super::nearest::Hints;
-use super::written::WrittenProvider;
+use super::written::{WrittenMcpServer, WrittenProvider};
 
 /// The names of an installation.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Known<'a> {
     pub(super) policy_namespace: &'a str,
     /// By account.
     pub(super) providers: HashMap<&'a str, &'a WrittenProvider, RandomState>,
+    /// By name.
+    pub(super) mcp_servers: BTreeMap<&'a str, (&'a WrittenMcpServer, KnownTools<'a>)>,
     /// Names of `VirtualAccount`s.
     pub(super) virtual_accounts: BTreeSet<&'a str>,
     /// Teams that a `VirtualAccount` lists.
@@ -54,6 +57,11 @@ impl<'a> Known<'a> {
                 .providers
                 .iter()
                 .map(|provider| (&*provider.source.name, *provider))
+                .collect(),
+            mcp_servers: held
+                .mcp_servers
+                .iter()
+                .map(|server| (&*server.source.name, (*server, KnownTools::new(server))))
                 .collect(),
             virtual_accounts: held
                 .accounts

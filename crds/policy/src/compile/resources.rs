@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{
-    AccountEntry, AccountIdentity, McpServerEntry, ProviderEntry, ResourceEntry, SecretId,
-};
+use crate::bundle::{AccountEntry, AccountIdentity, ProviderEntry, ResourceEntry, SecretId};
 use crate::diagnostic::{Reason, Source};
 use crate::subject::EVERYONE;
 use crate::time::parse_rfc3339;
 
-use super::kinds::Kinds;
 use super::known::Known;
 use super::report::Report;
 use super::secrets::Secrets;
 use super::subjects;
-use super::virtual_servers;
-use super::written::{WrittenAccount, WrittenMcpServer, WrittenProvider, WrittenResource};
+use super::written::{WrittenAccount, WrittenProvider, WrittenResource};
 
 /// A source as a bundle carries it: a file that is renamed is no change of policy.
 pub(super) fn placed(source: &Source) -> Source {
@@ -68,7 +64,7 @@ pub(super) fn providers(
 }
 
 /// Who may use a resource that callers name.
-fn collaborators(
+pub(super) fn collaborators(
     source: &Source,
     listed: Option<&[String]>,
     known: &Known<'_>,
@@ -81,45 +77,6 @@ fn collaborators(
         let message = "an empty list admits nobody: leave collaborators out to admit every caller";
         report.warning(source, path, Reason::Suspicious, message);
     }
-}
-
-/// What is said of a program where none is started.
-pub const NO_COMMANDS: &str = "only a gateway that serves a folder of resources starts programs: in a cluster run it as a \
-                               container with a bridge from stdio to HTTP, and give its url";
-
-pub(super) fn mcp_servers(
-    written: &[&WrittenMcpServer],
-    kinds: &dyn Kinds,
-    known: &Known<'_>,
-    secrets: &Secrets<'_>,
-    report: &mut Report,
-) -> Vec<McpServerEntry> {
-    virtual_servers::check(written, known, report);
-    let mut entries = Vec::with_capacity(written.len());
-    for server in written {
-        let source = &server.source;
-        for (path, id) in &server.secret_refs {
-            secrets.check(source, format_args!("spec.{path}"), id, report);
-        }
-        collaborators(source, server.collaborators.as_deref(), known, report);
-        let mut spec = server.spec.clone();
-        let command = spec
-            .get("command")
-            .is_some_and(|command| !command.is_null());
-        if command && !kinds.may_start_programs() {
-            report.error(source, "spec.command", Reason::Invalid, NO_COMMANDS);
-            // Whatever becomes of the resource, no gateway is told what to start.
-            if let Some(spec) = spec.as_object_mut() {
-                spec.remove("command");
-            }
-        }
-        entries.push(McpServerEntry {
-            source: placed(source),
-            collaborators: server.collaborators.as_deref().map(sorted),
-            spec,
-        });
-    }
-    entries
 }
 
 pub(super) fn accounts(

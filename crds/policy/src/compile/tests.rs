@@ -8,6 +8,7 @@ mod rules;
 mod selectors;
 mod stand_ins;
 mod taint;
+mod tools;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::testing::FakeKinds;

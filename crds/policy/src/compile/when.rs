@@ -24,7 +24,7 @@ pub(super) fn check(
     let given = at.rule.when.given();
     empty_lists(at, given, report);
     models::check(at, given, known, report);
-    tools::check(at, given, report);
+    tools::check(at, given, known, report);
     taint::check(at, given, known, report);
     hooks(at, given, selected, report);
     callers(at, given, known, report);

@@ -5,7 +5,9 @@ use serde_json::json;
 use crate::bundle::SecretId;
 use crate::compile::{WrittenMcpServer, compile};
 use crate::diagnostic::{Reason, Severity};
-use crate::testing::{FakeKinds, POLICY, source, written};
+use crate::testing::{FakeKinds, POLICY, guardrail, mcp_server, source, written};
+
+use super::assert_remarks;
 
 #[test]
 fn who_compiles_for_others_lets_no_resource_start_a_program() {
@@ -72,13 +74,34 @@ fn an_mcp_server_holds_its_name_for_the_installation_and_is_no_provider() {
 
 /// A server of the policy namespace.
 fn server(name: &str, spec: serde_json::Value) -> WrittenMcpServer {
-    WrittenMcpServer {
-        source: source("MCPServer", POLICY, name),
-        created: None,
-        collaborators: None,
-        spec,
-        secret_refs: Vec::new(),
-    }
+    mcp_server(POLICY, name, spec)
+}
+
+#[test]
+fn a_token_endpoint_without_tls_is_told_of() {
+    let client =
+        |way: &str, url: &str| json!({"url": "https://a/", "auth": {way: {"tokenUrl": url}}});
+    let mut written = written(vec![guardrail("a", "text")], vec![]);
+    written.mcp_servers = vec![
+        server(
+            "a",
+            client("clientCredentials", "http://id.example.com/token"),
+        ),
+        server("b", client("tokenExchange", "http://id.example.com/token")),
+        server(
+            "c",
+            client("clientCredentials", "http://127.0.0.1:8080/token"),
+        ),
+        server("d", client("tokenExchange", "https://id.example.com/token")),
+    ];
+    assert_remarks(
+        &written,
+        &[
+            "Warning spec.auth.clientCredentials.tokenUrl Suspicious: ... in the clear: write https",
+            "Warning spec.auth.tokenExchange.tokenUrl Suspicious: ... in the clear: write https",
+        ],
+        "token endpoints",
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::assert_remarks;
 const AT: &str = "spec.rules[0]";
 
 /// Remarks on one rule in the policy namespace; `@` stands for its path.
-fn assert_rule(written_rule: Value, expected: &[&str]) {
+pub(super) fn assert_rule(written_rule: Value, expected: &[&str]) {
     let what = written_rule.to_string();
     let mut written = written(
         vec![guardrail("a", "text"), guardrail("ctx", "context")],
@@ -19,6 +19,7 @@ fn assert_rule(written_rule: Value, expected: &[&str]) {
     );
     written.providers.push(provider(POLICY, "any", None));
     written.providers.push(provider("team-a", "theirs", None));
+    written.mcp_servers = super::tools::mcp_servers();
     let expected: Vec<_> = expected
         .iter()
         .map(|expected| expected.replace('@', AT))
@@ -209,56 +210,6 @@ fn models() {
         (json!([]), "not_in", &[]),
     ] {
         assert_rule(model(values, condition), expected);
-    }
-}
-
-#[test]
-fn servers_and_tools() {
-    let target = |conditions: Value| json!({"when": {"target": {"conditions": conditions}}, "mcp_tool_pre_invoke_guardrails": ["g/a"]});
-    let tools = |server: Value| json!({"mcpTools": {"values": [server], "condition": "in"}});
-    for (conditions, expected) in [
-        (
-            json!({"mcpServers": {"values": ["db", "db:drop", "*:drop", "db-*"]}}),
-            &[][..],
-        ),
-        (
-            json!({"mcpServers": {"values": ["db", ":drop", "db:"]}}),
-            &[
-                "Error @.when.target.conditions.mcpServers.values[1] Invalid: \":drop\" names no server or no tool: ...",
-                "Error @.when.target.conditions.mcpServers.values[2] Invalid: ... write server or server:tool",
-            ],
-        ),
-        (
-            json!({"mcpServers": {"values": ["db.*"]}}),
-            &["Warning ...mcpServers.values[0] Suspicious: ..."],
-        ),
-        (
-            json!({"mcpServers": {"values": []}}),
-            &["Warning @.when.target.conditions.mcpServers Suspicious: ..."],
-        ),
-        (tools(json!({"name": "db", "enabled_tools": ["drop"]})), &[]),
-        (tools(json!({"name": "db", "enable_all_tools": true})), &[]),
-        (
-            tools(json!({"name": "db"})),
-            &[
-                "Warning @.when.target.conditions.mcpTools.values[0].enabled_tools Suspicious: no tool is meant: ...",
-            ],
-        ),
-        (
-            tools(json!({"name": "db", "enable_all_tools": true, "enabled_tools": ["drop"]})),
-            &[
-                "Warning @.when.target.conditions.mcpTools.values[0].enabled_tools Suspicious: every tool is meant, ...",
-            ],
-        ),
-        (
-            tools(json!({"name": "", "enabled_tools": [""]})),
-            &[
-                "Error @.when.target.conditions.mcpTools.values[0].enabled_tools[0] Invalid: ...",
-                "Error @.when.target.conditions.mcpTools.values[0].name Invalid: ...",
-            ],
-        ),
-    ] {
-        assert_rule(target(conditions), expected);
     }
 }
 

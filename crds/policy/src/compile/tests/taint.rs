@@ -3,18 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::compile::WrittenMcpServer;
-use crate::testing::{FakeKinds, POLICY, guardrail, rule, source, written};
+use crate::testing::{FakeKinds, POLICY, guardrail, mcp_server, rule, written};
 
 use super::assert_remarks;
 
 fn server(spec: Value) -> WrittenMcpServer {
-    WrittenMcpServer {
-        source: source("MCPServer", POLICY, "web"),
-        created: None,
-        collaborators: None,
-        spec,
-        secret_refs: vec![],
-    }
+    mcp_server(POLICY, "web", spec)
 }
 
 #[test]
@@ -23,7 +17,7 @@ fn a_rule_that_can_never_stop_anything_is_told_of() {
     let trusted = || json!({"url": "http://web.example.com"});
     let on = |conditions: Value| json!({"target": {"operator": "or", "conditions": conditions}});
     let models = on(json!({"model": {"values": ["*"], "condition": "in"}}));
-    let servers = on(json!({"mcpServers": {"values": ["mail"], "condition": "in"}}));
+    let servers = on(json!({"mcpServers": {"values": ["web"], "condition": "in"}}));
     let rows: [(Value, Value, &[&str]); 6] = [
         (json!({"taint": "block"}), untrusted(), &[]),
         (

@@ -10,7 +10,7 @@ use super::super::rules::Placed;
 use super::super::written::WrittenProvider;
 
 /// What there is to say about one value.
-type Remark = (Severity, Reason, String);
+pub(super) type Remark = (Severity, Reason, String);
 
 pub(super) fn check(at: &Placed<'_>, given: Given<'_>, known: &Known<'_>, report: &mut Report) {
     let Some(condition) = given.model else { return };
