@@ -1,5 +1,6 @@
 //! Text of strangers in a conversation: which calls are stopped afterwards, and whose.
 
+use parapet_gateway::mcp::taint::PER_CALLER;
 use parapet_tests::fake_mcp::{FakeMcp, Turn};
 use parapet_tests::harness::{Gateway, Setup};
 use parapet_tests::http_client::{Answered, Outgoing};
@@ -264,4 +265,30 @@ async fn by_caller_no_other_name_of_the_conversation_leads_out() {
     other.headers.retain(|(name, _)| name != "authorization");
     let message = last(&send(&gateway, other.bearer("bob-token")).await);
     assert!(!is_stopped(&message), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_marks_more_conversations_than_are_kept_apart_is_marked_as_a_whole() {
+    let (web, mails) = servers().await;
+    let gateway = guarded(&web, &mails, BLOCKS).await;
+    let traced = |request: Outgoing, number: usize| {
+        let trace = format!("00-{number:032x}-00f067aa0ba902b7-01");
+        request.header("traceparent", &trace)
+    };
+    let clean = last(&send(&gateway, traced(mail("echo"), 900_000)).await);
+    assert!(!is_stopped(&clean), "{clean}");
+    let client = gateway.client();
+    for first in (1..=PER_CALLER + 1).step_by(64) {
+        let reading = (first..first + 64).map(|number| client.send(traced(read(), number)));
+        for answered in futures_util::future::join_all(reading).await {
+            assert_eq!(answered.unwrap().status, 200);
+        }
+    }
+    // One that has read nothing: the caller's marks are not told apart any more.
+    let stopped = last(&send(&gateway, traced(mail("echo"), 900_001)).await);
+    assert!(is_stopped(&stopped), "{stopped}");
+    let mut other = traced(mail("echo"), 900_001);
+    other.headers.retain(|(name, _)| name != "authorization");
+    let message = last(&send(&gateway, other.bearer("bob-token")).await);
+    assert!(!is_stopped(&message), "nobody else is: {message}");
 }

@@ -45,6 +45,15 @@ pub struct Row {
     /// What their outcomes cost.
     #[serde(default = "enforce")]
     pub strategy: Strategy,
+    /// More members of the server's `spec`, such as `tools`.
+    #[serde(default)]
+    pub spec: Value,
+    /// What its rule says of conversations that have read text of strangers.
+    #[serde(default)]
+    pub taint: Option<Taint>,
+    /// What happens before: the conversation reads something of an untrusted server.
+    #[serde(default)]
+    pub reads: Option<Reads>,
     /// The tool that is called; absent where `method` says something else.
     #[serde(default)]
     pub call: Option<String>,
@@ -77,6 +86,28 @@ pub enum Era {
     Legacy,
 }
 
+/// What a rule says of conversations that have read text of strangers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taint {
+    /// Calls that carry data out or destroy it are stopped.
+    Block,
+    /// They are told.
+    Audit,
+}
+
+/// A call of `lookup` of an untrusted server, in the same era.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reads {
+    /// What that server does; absent: what its catalogue says.
+    pub server: Value,
+    /// Guardrails on it.
+    pub post: Vec<String>,
+    /// Whether it is another conversation that reads it.
+    pub elsewhere: bool,
+}
+
 /// What is expected of one row. What is not said is not looked at.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -87,7 +118,7 @@ pub struct Expect {
     /// A pattern for the JSON-RPC error.
     #[serde(default)]
     pub error: Value,
-    /// The guardrails that block: the answer is a result that the agent reads, or an error where the method has no such
+    /// The guardrails that block, or `taint`: the answer is a result that the agent reads, or an error where the method has no such
     /// results.
     #[serde(default)]
     pub blocked_by: Vec<String>,
@@ -154,23 +185,35 @@ impl Table {
         );
         let mut rules = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
-            let _ = write!(
-                all,
-                "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: row-{index}}}\nspec: {{url: \"{url}\"}}\n"
-            );
+            let mut server = |name: &str, mut spec: Value| {
+                spec["url"] = url.into();
+                let _ = write!(
+                    all,
+                    "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: {name}-{index}}}\nspec: {spec}\n"
+                );
+            };
+            server("row", row.spec.clone());
             let names = |names: &[String]| -> Vec<String> {
                 names.iter().map(|name| format!("g/{name}")).collect()
             };
-            rules.push(
-                json!({
-                    "id": format!("row-{index}"),
-                    "when": {"target": {"conditions": {"mcpServers": {"values": [format!("row-{index}")]}}}},
+            let mut rule = |server: &str, pre: &[String], post: &[String], taint: Option<Taint>| {
+                let mut rule = json!({
+                    "id": format!("{server}-{index}"),
+                    "when": {"target": {"conditions": {"mcpServers": {"values": [format!("{server}-{index}")]}}}},
                     "enforcing_strategy": row.strategy,
-                    "mcp_tool_pre_invoke_guardrails": names(&row.pre),
-                    "mcp_tool_post_invoke_guardrails": names(&row.post),
-                })
-                .to_string(),
-            );
+                    "mcp_tool_pre_invoke_guardrails": names(pre),
+                    "mcp_tool_post_invoke_guardrails": names(post),
+                });
+                if let Some(taint) = taint {
+                    rule["taint"] = json!(taint);
+                }
+                rules.push(rule.to_string());
+            };
+            rule("row", &row.pre, &row.post, row.taint);
+            if let Some(reads) = &row.reads {
+                server("read", json!({"trust": "untrusted"}));
+                rule("read", &[], &reads.post, None);
+            }
         }
         let _ = write!(
             all,

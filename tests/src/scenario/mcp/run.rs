@@ -1,12 +1,13 @@
 //! Runs a table against the real gateway and the scripted server.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Era, Row, Table};
+use super::{Era, Reads, Row, Table};
 use crate::answer::sse_events;
 use crate::fake_mcp::{FakeMcp, LEGACY, MODERN, Manner, Turn};
 use crate::http_client::{Answered, Outgoing};
@@ -51,8 +52,14 @@ pub async fn run(table: &Table) -> Result<(usize, Vec<String>)> {
 async fn play(world: &World, fake: &FakeMcp, row: &Row, index: usize, era: Era) -> Result<()> {
     let log_before = world.gateway.log().lines().len();
     let (method, params) = row.message();
+    let trace = TRACES.fetch_add(2, Ordering::Relaxed);
+    if let Some(reads) = &row.reads {
+        let trace = trace + u64::from(reads.elsewhere);
+        read(world, fake, reads, era, &format!("read-{index}"), trace).await?;
+    }
+    let server = format!("row-{index}");
     let session = match era {
-        Era::Legacy if method != "initialize" => Some(begin(world, index).await?),
+        Era::Legacy if method != "initialize" => Some(begin(world, &server).await?),
         Era::Legacy | Era::Modern => None,
     };
     if !row.server.is_null() {
@@ -60,9 +67,48 @@ async fn play(world: &World, fake: &FakeMcp, row: &Row, index: usize, era: Era) 
         fake.script(method, [turn]);
     }
     let before = fake.count(method);
-    let request = outgoing(index, era, session.as_deref(), method, params);
+    let request = outgoing(&server, era, session.as_deref(), method, params);
+    let request = in_trace(request, trace);
     let answered = world.client.send(request).await?;
     check(world, fake, row, &answered, before, log_before).await
+}
+
+/// The conversation reads something of the untrusted server.
+async fn read(
+    world: &World,
+    fake: &FakeMcp,
+    reads: &Reads,
+    era: Era,
+    server: &str,
+    trace: u64,
+) -> Result<()> {
+    if !reads.server.is_null() {
+        let turn: Turn = serde_json::from_value(reads.server.clone()).context("reading `reads`")?;
+        fake.script("tools/call lookup", [turn]);
+    }
+    let session = match era {
+        Era::Legacy => Some(begin(world, server).await?),
+        Era::Modern => None,
+    };
+    let params = json!({"name": "lookup", "arguments": {"text": "a page"}});
+    let request = outgoing(server, era, session.as_deref(), "tools/call", params);
+    let answered = world.client.send(in_trace(request, trace)).await?;
+    ensure!(
+        answered.status == 200,
+        "nothing was read: {}",
+        answered.text()?
+    );
+    Ok(())
+}
+
+/// Conversations of this run.
+static TRACES: AtomicU64 = AtomicU64::new(1);
+
+fn in_trace(request: Outgoing, trace: u64) -> Outgoing {
+    request.header(
+        "traceparent",
+        &format!("00-{trace:032x}-00f067aa0ba902b7-01"),
+    )
 }
 
 async fn check(
@@ -142,7 +188,11 @@ fn blocked(by: &[String], answer: &Value) -> Result<()> {
             &answer["error"]["data"]["_meta"],
         )
     };
-    let names: Vec<String> = by.iter().map(|name| format!("g/{name}")).collect();
+    let name = |name: &String| match &**name {
+        "taint" => name.clone(),
+        _ => format!("g/{name}"),
+    };
+    let names: Vec<String> = by.iter().map(name).collect();
     let told = &meta["parapet.dev/guardrail"]["guardrails"];
     ensure!(*told == json!(names), "it is blocked by {told}: {answer}");
     let text = text.as_str().unwrap_or_default();
@@ -156,8 +206,9 @@ fn blocked(by: &[String], answer: &Value) -> Result<()> {
 fn outcomes(record: &Value) -> BTreeMap<String, String> {
     let entries = record["guardrails"].as_array().into_iter().flatten();
     let outcome = |entry: &Value| {
-        let name = entry["selector"].as_str()?.strip_prefix("g/")?.to_owned();
-        Some((name, entry["outcome"].as_str()?.to_owned()))
+        let selector = entry["selector"].as_str()?;
+        let name = selector.strip_prefix("g/").unwrap_or(selector);
+        Some((name.to_owned(), entry["outcome"].as_str()?.to_owned()))
     };
     // What did not run says nothing about what did.
     let ran = entries.filter(|entry| entry["outcome"] != "skipped");
@@ -175,17 +226,17 @@ fn messages(answered: &Answered) -> Result<Vec<Value>> {
         .collect()
 }
 
-async fn begin(world: &World, index: usize) -> Result<String> {
+async fn begin(world: &World, server: &str) -> Result<String> {
     let params = json!({"protocolVersion": LEGACY, "clientInfo": {"name": "rows", "version": "1"},
         "capabilities": {"elicitation": {}, "sampling": {}, "roots": {}}});
-    let request = outgoing(index, Era::Legacy, None, "initialize", params);
+    let request = outgoing(server, Era::Legacy, None, "initialize", params);
     let answered = world.client.send(request).await?;
     let session = answered.header("mcp-session-id").map(str::to_owned);
     session.with_context(|| format!("no session began: {:?}", answered.text()))
 }
 
 fn outgoing(
-    index: usize,
+    server: &str,
     era: Era,
     session: Option<&str>,
     method: &str,
@@ -207,7 +258,7 @@ fn outgoing(
         _ => None,
     };
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).to_string();
-    let mut request = Outgoing::post(&format!("/mcp/row-{index}"), body)
+    let mut request = Outgoing::post(&format!("/mcp/{server}"), body)
         .bearer(TOKEN)
         .header("accept", "application/json, text/event-stream");
     if method != "initialize" {
