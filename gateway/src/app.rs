@@ -23,12 +23,14 @@ use crate::admin;
 use crate::args::{Manifests, Records as Where, Serve};
 use crate::edge::{DrainTimes, EdgeLimits, ListenerConfig, Server, TlsFiles, asked_to_end};
 use crate::handler::Gateway;
+use crate::handler::mcp::first_look::look;
 use crate::identity::Refresher;
 use crate::mcp::command::programs::Programs;
 use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::mcp::taint::Taints;
+use crate::mcp::tasks::Tasks;
 use crate::policy::live::LivePolicy;
 use crate::policy::ready::Snapshot;
 use crate::policy::remote::follow::Following;
@@ -357,7 +359,9 @@ fn start_traffic(
     let sealer = Arc::new(sealer);
     let bridge = Arc::default();
     let taints = Arc::<Taints>::default();
-    let server = Server::start(config, move |_thread| Gateway {
+    let tasks = Arc::<Tasks>::default();
+    let first_look = args.first_look;
+    let gateway = move || Gateway {
         policy: Arc::clone(&policy),
         upstreams: Upstreams::new(connector.clone(), PoolLimits::default()),
         bridge: Arc::clone(&bridge),
@@ -366,10 +370,18 @@ fn start_traffic(
         tokens: Arc::clone(&tokens),
         taints: Arc::clone(&taints),
         programs: Arc::clone(&programs),
+        tasks: Arc::clone(&tasks),
         client: Arc::clone(&client),
         sink: records.sink(),
         head,
         trace_content,
+    };
+    let server = Server::start(config, move |thread| {
+        // One of them looks for all.
+        if thread == 0 && !first_look.is_zero() {
+            tokio::task::spawn_local(look(gateway(), first_look));
+        }
+        gateway()
     })?;
     Ok(server)
 }

@@ -121,7 +121,7 @@ pub struct Serve {
         default_value = "0.0.0.0:8787"
     )]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz, /metrics, /policy and /console/ are.
+    /// Where /healthz, /readyz, /metrics, /policy, /pins and /console/ are.
     #[arg(
         long,
         env = "PARAPET_ADMIN_LISTEN",
@@ -156,6 +156,10 @@ pub struct Serve {
     /// process only.
     #[arg(long, env = "PARAPET_SESSION_KEYS", value_name = "PATH")]
     pub session_keys: Option<PathBuf>,
+    /// How long clients have to list the tools of an MCP server with spec.pinning before the gateway lists them itself, so
+    /// that they can be approved; 0s: never.
+    #[arg(long, env = "PARAPET_FIRST_LOOK", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub first_look: Duration,
     /// At the end: how long readiness is off before no connection is accepted any more.
     #[arg(long, env = "PARAPET_DRAIN_NOTICE", value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub drain_notice: Duration,

@@ -3,7 +3,7 @@
 mod answer;
 mod chat;
 pub mod error;
-mod mcp;
+pub(crate) mod mcp;
 mod models;
 pub(crate) mod payload;
 mod plan;
@@ -29,6 +29,7 @@ use crate::mcp::oauth::tokens::Tokens;
 use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::Sealer;
 use crate::mcp::taint::Taints;
+use crate::mcp::tasks::Tasks;
 use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
 use crate::route::{self, NoRoute, Route, request_id};
@@ -49,6 +50,8 @@ pub struct Gateway {
     pub(crate) sealer: Arc<Sealer>,
     /// What was seen of MCP servers' tools.
     pub(crate) sightings: Arc<Sightings>,
+    /// Which tools tasks came of.
+    pub(crate) tasks: Arc<Tasks>,
     /// Tokens for MCP servers.
     pub(crate) tokens: Arc<Tokens>,
     /// Conversations that have read text of strangers.

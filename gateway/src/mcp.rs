@@ -22,6 +22,7 @@ pub(crate) mod seal;
 pub(crate) mod server;
 pub mod surfaces;
 pub mod taint;
+pub(crate) mod tasks;
 pub(crate) mod tools;
 pub(crate) mod user_headers;
 pub(crate) mod version;

@@ -140,6 +140,12 @@ impl Setup {
             } else {
                 &["--threads", "1"][..]
             })
+            // A test that wants servers to be asked by the gateway itself says so.
+            .args(if self.args.iter().any(|arg| arg == "--first-look") {
+                &[]
+            } else {
+                &["--first-look", "0s"][..]
+            })
             .args(&self.args)
             .envs(self.env)
             .stdin(Stdio::null())

@@ -68,6 +68,9 @@ pub enum Target {
         tool: Option<Arc<str>>,
         /// The same tool as the source server names it, where a virtual server names it otherwise.
         source_tool: Option<Arc<str>>,
+        /// Whether it belongs to a call of a tool that is not known: what holds for any tool holds for it.
+        #[serde(default)]
+        of_any_tool: bool,
     },
 }
 

@@ -46,6 +46,11 @@ impl Names {
         }
     }
 
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.patterns.is_empty()
+    }
+
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.holds_plain(name) || self.patterns.iter().any(|pattern| matches(pattern, name))
     }

@@ -248,6 +248,7 @@ pub(crate) fn mcp_call(servers: &[&str], tool: Option<&str>) -> Facts {
         servers: owned(servers).into(),
         tool: tool.map(Arc::from),
         source_tool: None,
+        of_any_tool: false,
     };
     Facts {
         caller: caller("user:alice", &[], &[]),

@@ -76,9 +76,11 @@ impl Stage {
 
     pub(super) fn admin(self: &Arc<Self>, shown: Shown) -> Admin {
         let (ready, policy, metrics) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let sightings = Arc::clone(&self.sightings);
         Admin {
             ready: Arc::new(move || ready.ready()),
             policy: Arc::new(move || policy.status()),
+            pins: Arc::new(move |server| sightings.proposals(server)),
             metrics: Arc::new(move || metrics.metrics(&shown, Metrics::render)),
         }
     }

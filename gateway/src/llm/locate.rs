@@ -5,7 +5,7 @@
 
 mod value;
 
-pub(crate) use value::may_hold_json;
+pub(crate) use value::{hides_letters, may_hold_json};
 
 use std::ops::Range;
 use std::sync::Arc;

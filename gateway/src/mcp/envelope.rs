@@ -8,6 +8,8 @@ use crate::llm::json::{Doc, JsonError, Kind as JsonKind, Value};
 use super::error::RpcError;
 use super::surfaces::Parsed;
 
+mod spelling;
+
 /// A message that is known to be JSON-RPC.
 #[derive(Clone)]
 pub(crate) struct Message {
@@ -132,6 +134,9 @@ fn kind(root: Value<'_>) -> Result<Kind, RpcError> {
             return invalid("batches are not accepted: send each message by itself");
         }
         _ => return invalid("a message is a JSON object"),
+    }
+    if spelling::is_ambiguous(root) {
+        return invalid("a member differs from one of the protocol in case alone");
     }
     if !root.get("jsonrpc").is_some_and(|version| version.is("2.0")) {
         return invalid("a message says \"jsonrpc\": \"2.0\"");

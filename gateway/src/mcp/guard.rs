@@ -34,6 +34,9 @@ pub(crate) struct Planned {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) call: Call,
+    /// Whether it asks about a task of the tool, and calls none: what decides about calls is not asked, but what the task
+    /// came to is the tool's.
+    pub(crate) is_about_task: bool,
     /// For a call of a dangerous tool that a rule looks at.
     pub(crate) tainted: Option<Tainted>,
     pub(crate) client: Arc<dyn HttpClient>,
@@ -81,6 +84,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) request: Option<&'a Parsed>,
     /// The task that the request asked about.
     pub(crate) task: Option<&'a str>,
+    /// The id of the request that it answers, as written: what it says itself may be the server's word. None: its own.
+    pub(crate) id: Option<&'a str>,
     /// Which revision the client speaks.
     pub(crate) era: Era,
 }
@@ -120,6 +125,11 @@ pub(crate) async fn judge(
     let settings = &planned.snapshot.settings;
     let mut call = planned.call.clone();
     call.hook = hook;
+    if let (Direction::ToServer, true, Some(mcp)) =
+        (subject.direction, planned.is_about_task, &mut call.mcp)
+    {
+        (mcp.tool, mcp.source_tool) = (None, None);
+    }
     let stage = Stage {
         hook,
         plan,
@@ -197,7 +207,7 @@ fn instead(
             Kind::Response => answer::Kind::Response,
         },
         method: subject.method,
-        id: message.id().unwrap_or("null"),
+        id: subject.id.or(message.id()).unwrap_or("null"),
         task: subject.task,
         state: state.as_ref(),
         modern: subject.era == Era::Modern,

@@ -49,6 +49,11 @@ pub(crate) fn known(method: &str) -> &'static str {
         .unwrap_or("other")
 }
 
+/// Whether any revision has this method.
+pub(crate) fn is_known(method: &str) -> bool {
+    KNOWN.binary_search(&method).is_ok()
+}
+
 /// Whether a text is what a tool may be called (2025-11-25): anything else may be somebody's text, and stays out of records.
 pub(crate) fn is_tool_name(name: &str) -> bool {
     (1..=128).contains(&name.len())

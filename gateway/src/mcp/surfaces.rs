@@ -165,9 +165,10 @@ fn envelope(root: Value<'_>, about: &About<'_>, out: &mut Locator) {
     let context = about.sender();
     for (key, value) in root.members() {
         match key.as_ref() {
-            // Both are compared with what is known; nothing but their exact value goes on.
-            "jsonrpc" | "id" => {}
-            "method" => members::word(value, &[about.method], context, out),
+            // It is compared with what is known: nothing but that goes on.
+            "jsonrpc" => {}
+            "id" => members::id(value, context, out),
+            "method" => members::method(value, context, out),
             "params" => params::params(value, about, context, out),
             "result" => result::result(value, about, context, out),
             "error" => error(value, context, out),
@@ -179,9 +180,9 @@ fn envelope(root: Value<'_>, about: &About<'_>, out: &mut Locator) {
 /// A JSON-RPC error.
 fn error(error: Value<'_>, context: Context, out: &mut Locator) {
     for (key, value) in out.members(error, context) {
-        match (key.as_ref(), value.kind()) {
-            ("code", Kind::Number) => {}
-            ("message", _) => members::text(value, context, out),
+        match key.as_ref() {
+            "code" => members::number(value, context, out),
+            "message" => members::text(value, context, out),
             _ => members::unknown(value, context, out),
         }
     }

@@ -55,7 +55,8 @@ pub(crate) struct Version {
     pub(crate) name: &'static str,
 }
 
-const MODERN_VERSION: Version = Version {
+/// The revision without sessions.
+pub(crate) const MODERN_VERSION: Version = Version {
     era: Era::Modern,
     name: MODERN,
 };

@@ -1,6 +1,7 @@
 //! Tools held to the definitions that were approved: `spec.pinning`.
 
 mod calls;
+mod first_look;
 mod lists;
 
 use parapet_gateway::mcp::pinning::{List, Names};

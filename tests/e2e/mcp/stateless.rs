@@ -126,7 +126,11 @@ async fn progress_arrives_before_the_answer_and_each_message_has_a_record() {
         let bytes = opened.next().await.unwrap().unwrap();
         got.push_str(std::str::from_utf8(&bytes).unwrap());
     }
-    assert_eq!(got, format!(": hi\n\n{head}\n\n"), "as it came, at once");
+    assert_eq!(
+        got,
+        format!(":\n\n{head}\n\n"),
+        "as it came but for the comment's words, at once"
+    );
     let answer = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[],"isError":true}}"#;
     line.send(format!("event: message\ndata: {answer}\n\n"));
     let mut rest = String::new();

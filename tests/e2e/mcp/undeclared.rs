@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parapet_tests::fake::Call;
-use parapet_tests::fake_mcp::{FakeMcp, Turn};
+use parapet_tests::fake_mcp::{FakeMcp, Manner, Turn};
 use parapet_tests::harness::Gateway;
 use serde_json::{Value, json};
 
@@ -108,6 +108,46 @@ async fn in_a_session_the_server_is_told_no_and_the_call_goes_on() {
         let question = opened.next().await.unwrap().unwrap();
         assert!(String::from_utf8_lossy(&question).contains(method));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_sessions_have_no_id_is_held_to_it_too() {
+    let manner = Manner {
+        sessions: false,
+        ..Manner::default()
+    };
+    let fake = FakeMcp::start_as(manner).await.unwrap();
+    let gateway = before(&fake).await;
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "echo", "arguments": {"text": "x"}}});
+    for (declared, is_asked) in [(json!({}), false), (json!({"roots": {}}), true)] {
+        fake.script("tools/call echo", [asking("roots/list", &json!({}))]);
+        // The id is the gateway's own: the server never sees one.
+        let session = begin(&gateway, &declared).await;
+        let request = in_session(Some(&session), &call);
+        let mut opened = gateway.client().open(request).await.unwrap();
+        let first = opened.next().await.unwrap().unwrap();
+        let first = String::from_utf8_lossy(&first).into_owned();
+        assert_eq!(first.contains("roots/list"), is_asked, "{first}");
+        assert_eq!(first.contains("-32601"), !is_asked, "{first}");
+    }
+    let calls = fake.server().calls();
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.header("mcp-session-id").is_none())
+    );
+    // Nobody else goes on with it, and it ends when its client says so, as far as the server has an end.
+    let session = begin(&gateway, &json!({})).await;
+    let foreign = in_session(Some(&session), &call);
+    let mut foreign = foreign;
+    foreign.headers.retain(|(name, _)| name != "authorization");
+    let answered = gateway
+        .client()
+        .send(foreign.bearer("bob-token"))
+        .await
+        .unwrap();
+    assert_eq!(answered.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

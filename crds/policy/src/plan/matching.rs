@@ -141,8 +141,12 @@ impl TargetMatcher {
                 servers,
                 tool,
                 source_tool,
+                of_any_tool,
                 ..
             } => {
+                if *of_any_tool && tool.is_none() {
+                    return self.matches_any_tool(servers);
+                }
                 let named = || tools_by_server(servers, tool.as_deref(), source_tool.as_deref());
                 let by_server = self.servers.as_ref().map(|(listed, membership)| {
                     let mut named = named();
@@ -167,6 +171,31 @@ impl TargetMatcher {
                     (one, other) => Some(one.unwrap_or(false) || other.unwrap_or(false)),
                 }
             }
+        }
+    }
+}
+
+impl TargetMatcher {
+    /// Whether there is a tool of these servers with which the conditions would be met.
+    fn matches_any_tool(&self, servers: &[Arc<str>]) -> Option<bool> {
+        let any = |hold: &dyn Fn(&str) -> bool| servers.iter().any(|server| hold(server));
+        let by_server = self
+            .servers
+            .as_ref()
+            .map(|(listed, membership)| match membership {
+                Membership::In => any(&|server| listed.hold_any_of(server)),
+                Membership::NotIn => !any(&|server| listed.whole.holds(server)),
+            });
+        let by_tool = self
+            .tools
+            .as_ref()
+            .map(|(listed, membership)| match membership {
+                Membership::In => any(&|server| listed.hold_any_of(server)),
+                Membership::NotIn => !any(&|server| listed.all_of.holds(server)),
+            });
+        match (by_server, by_tool) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(false) || other.unwrap_or(false)),
         }
     }
 }
@@ -204,6 +233,17 @@ impl Servers {
     }
 }
 
+impl Servers {
+    /// Whether it holds a server, or any tool of it.
+    fn hold_any_of(&self, server: &str) -> bool {
+        self.whole.holds(server)
+            || self
+                .with_tool
+                .iter()
+                .any(|(of, _)| glob::matches(of, server))
+    }
+}
+
 /// Tools by server.
 #[derive(Debug)]
 struct Tools {
@@ -235,6 +275,13 @@ impl Tools {
                 .some_of
                 .iter()
                 .any(|(of, tools)| glob::matches(of, server) && tools.holds(tool))
+    }
+
+    /// Whether it holds any tool of a server.
+    fn hold_any_of(&self, server: &str) -> bool {
+        let is_of =
+            |(of, tools): &(Box<str>, Names)| glob::matches(of, server) && !tools.is_empty();
+        self.all_of.holds(server) || self.some_of.iter().any(is_of)
     }
 }
 

@@ -66,6 +66,7 @@ impl Exchange {
                 servers: named.servers.clone(),
                 tool: named.tool.clone(),
                 source_tool: named.source_tool.clone(),
+                of_any_tool: false,
             },
             metadata: self.identity().fixed_metadata.clone(),
         };

@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) arguments: Option<Bytes>,
     /// The task that is asked about.
     pub(super) task: Option<String>,
+    /// Whether it belongs to a call of a tool that is not known here.
+    pub(super) of_any_tool: bool,
     /// When a list of tools was asked for from its beginning: what is known of the tools counts from then.
     pub(super) whole_list: Option<Moment>,
     /// The trace that the message itself says it belongs to (`_meta.traceparent`).
@@ -42,6 +44,8 @@ impl Asked {
             arguments: arguments.map(|value| Bytes::copy_from_slice(value.raw().as_bytes())),
             tool,
             task: text("taskId"),
+            // Somebody's call is under way when a server asks; whose, only that server knows.
+            of_any_tool: message.kind() == Kind::Response,
             whole_list: None,
             trace: message
                 .param("_meta")
@@ -49,5 +53,10 @@ impl Asked {
             declared: None,
             request: None,
         }
+    }
+
+    /// Whether it asks about a task instead of calling a tool.
+    pub(super) fn is_about_task(&self) -> bool {
+        self.method.starts_with("tasks/")
     }
 }

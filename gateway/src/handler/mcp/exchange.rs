@@ -33,6 +33,7 @@ use crate::mcp::pinning::sightings::Sightings;
 use crate::mcp::seal::{Scope, Sealer};
 use crate::mcp::server::Server;
 use crate::mcp::taint::Taints;
+use crate::mcp::tasks::Tasks;
 use crate::mcp::user_headers;
 use crate::mcp::version::Version;
 use crate::pipeline::recording::{Recording, Sink};
@@ -58,6 +59,8 @@ pub(super) struct Exchange {
     pub(super) taints: Arc<Taints>,
     /// Servers that are programs.
     pub(super) programs: Arc<Programs>,
+    /// Which tools tasks came of.
+    pub(super) tasks: Arc<Tasks>,
     pub(super) identity: Arc<Identity>,
     /// The session that the client has named.
     pub(super) session: Rc<OnceCell<Session>>,
@@ -69,6 +72,8 @@ pub(super) struct Exchange {
     pub(super) headers: Rc<HeaderMap>,
     /// What the caller shows the server, to replace what the resource says.
     pub(super) own: Rc<[(HeaderName, HeaderValue)]>,
+    /// Whether nobody has asked: the gateway looks by itself.
+    pub(super) is_own_look: bool,
     /// The policy at the request's beginning.
     pub(super) snapshot: Arc<Snapshot>,
 }
@@ -93,12 +98,14 @@ impl Exchange {
             tokens: gateway.tokens.clone(),
             taints: gateway.taints.clone(),
             programs: gateway.programs.clone(),
+            tasks: gateway.tasks.clone(),
             session: Rc::default(),
             identity: admitted.identity,
             server: admitted.server,
             via: None,
             version,
             headers: Rc::new(headers),
+            is_own_look: false,
             snapshot: admitted.snapshot,
         })
     }
@@ -125,6 +132,7 @@ impl Exchange {
                 servers: named.servers.clone(),
                 tool: named.tool.clone(),
                 source_tool: named.source_tool.clone(),
+                of_any_tool: asked.of_any_tool,
             },
             metadata: merged(&snapshot.settings.metadata, &self.identity, header),
         };
@@ -158,6 +166,7 @@ impl Exchange {
             snapshot: snapshot.clone(),
             plan,
             call,
+            is_about_task: asked.is_about_task(),
             tainted,
             client: self.client.clone(),
             recording: recording.clone(),

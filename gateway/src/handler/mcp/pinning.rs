@@ -15,7 +15,7 @@ use crate::mcp::pinning::List;
 use crate::mcp::pinning::held::{Judged, may_be_called};
 use crate::mcp::pinning::known::ScopeId;
 use crate::mcp::pinning::pin::{State, digest_of_instructions};
-use crate::mcp::pinning::sightings::Counted;
+use crate::mcp::pinning::sightings::{Counted, Seen};
 use crate::mcp::pinning::suspicion::find_in_instructions;
 use crate::mcp::tools;
 use crate::pipeline::recording::Recording;
@@ -130,8 +130,12 @@ impl Exchange {
     }
 
     fn note_tools(&self, scope: ScopeId, list: &Arc<List>) {
-        self.sightings
-            .note(&self.server.name, scope, self.version.name, list);
+        let seen = Seen {
+            scope,
+            version: self.version.name,
+            is_own_look: self.is_own_look,
+        };
+        self.sightings.note(&self.server.name, seen, list);
     }
 
     /// A part of a list was seen. It cannot say what there is, but that what is known is not so any more.
@@ -185,7 +189,7 @@ impl Exchange {
     }
 
     /// The server's tools as they are by now.
-    async fn known_tools(
+    pub(super) async fn known_tools(
         &self,
         session: Option<&str>,
         recording: &Recording,

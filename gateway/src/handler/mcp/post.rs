@@ -3,7 +3,7 @@
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
-use parapet_policy::record::McpSide;
+use parapet_policy::record::{End, McpSide};
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
@@ -31,9 +31,9 @@ use crate::upstream::{UpstreamBody, UpstreamResponse};
 /// What a client's session id stands for.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Session {
-    /// The server's own session id.
-    #[serde(rename = "u")]
-    pub(super) upstream: String,
+    /// The server's own session id; none for a server that has sessions without one.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(super) upstream: Option<String>,
     /// Whether text of strangers has reached its conversation.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) marked: bool,
@@ -92,6 +92,10 @@ impl Gateway {
         let exchange = Exchange::new(self, admitted, client, version)?;
         let tool = message.tool();
         exchange.note(recording, &message, McpSide::Client, tool.as_deref());
+        // What is no string some servers make one of: nobody has asked whether that tool may be called.
+        if tool.is_none() && message.method() == "tools/call" {
+            return Err(RpcError::params("params lacks the string \"name\"").into());
+        }
         let mirrored = match version.era {
             Era::Modern => mirrored(&exchange, &message, tool.as_deref())?,
             Era::Legacy => Mirrored::default(),
@@ -112,6 +116,9 @@ impl Gateway {
             .map_err(|error| for_era(error, version.era))?;
         let mut asked = Asked::of(&message);
         asked.declared = declared;
+        if asked.is_about_task() {
+            exchange.attribute(&mut asked, &message);
+        }
         let tool = asked.tool.clone();
         if tool
             .as_deref()
@@ -139,6 +146,7 @@ impl Gateway {
             schema_is_unknown: false,
             request: None,
             task: asked.task.as_deref(),
+            id: None,
             era: version.era,
         };
         let (message, stopped) = match guard::judge(&planned, &subject, message).await? {
@@ -157,7 +165,23 @@ impl Gateway {
                 return Ok(exchange.told(response, recording));
             }
             // The server waits for an answer: it gets another one.
-            Judged::Stopped(Instead::ToReceiver(body), end) => (Message::parse(body)?, Some(end)),
+            Judged::Stopped(Instead::ToReceiver(body), end) => {
+                let instead = Message::parse(body)?;
+                // Its id is the client's word for the question; where that is what is wrong, nobody gets anything.
+                let is_word = instead
+                    .root()
+                    .get("id")
+                    .is_some_and(|id| id.as_str().is_some());
+                if is_word && end == End::BlockedViolation {
+                    let again = guard::judge(&planned, &subject, instead.clone()).await?;
+                    if matches!(again, Judged::Stopped(..)) {
+                        let response = answer::accepted(recording);
+                        recording.with(|record| record.end = end);
+                        return Ok(exchange.told(response, recording));
+                    }
+                }
+                (instead, Some(end))
+            }
         };
         let wanted = Wanted::Message(message, mirrored);
         let result = dispatch(&exchange, wanted, session.as_deref(), Some(recording)).await;
@@ -193,8 +217,13 @@ impl Gateway {
         check_status(status, has_session)?;
         let session = headers.get(&SESSION).and_then(|value| value.to_str().ok());
         // A member of a virtual server has begun its sessions with the client's.
-        let session = session.filter(|_| relay.exchange.via.is_none());
-        let session = session.map(|upstream| relay.session(upstream));
+        let is_own = relay.exchange.via.is_none();
+        // Where the server gives none, what the client declares needs a place all the same.
+        let begins = relay.exchange.version.era == Era::Legacy
+            && relay.asked.method == "initialize"
+            && status.is_success();
+        let given = is_own && (session.is_some() || begins);
+        let session = given.then(|| relay.session(session));
         let recording = relay.recording.clone();
         let mut response = if status.is_success() && is_event_stream(&headers) {
             let produced = Body::produced(|frames| relay.run(body, frames));
@@ -318,7 +347,7 @@ pub(super) fn session(exchange: &Exchange, method: &str) -> Result<Option<String
     let session = sealed.and_then(|sealed| exchange.open::<Session>(SESSION_PURPOSE, sealed));
     let session = session.ok_or_else(RpcError::no_session)?;
     let held = exchange.session.get_or_init(|| session);
-    Ok(Some(held.upstream.clone()))
+    Ok(held.upstream.clone())
 }
 
 /// A body that was not read, in the protocol's words.

@@ -140,14 +140,19 @@ impl Relay {
             return Err(RpcError::upstream("an answer to nothing"));
         };
         let definition = self.definition(planned, &message).await;
-        let is_call = self.asked.method == "tools/call";
+        let is_call = matches!(
+            &*self.asked.method,
+            "tools/call" | "tasks/get" | "tasks/result"
+        );
         let subject = Subject {
             schema_is_unknown: is_call && definition.is_none() && schema::is_held(&message),
+            id: self.asked.id.as_deref(),
             ..self.subject(&self.asked.method, definition.as_ref())
         };
         match guard::judge(planned, &subject, message).await? {
             Judged::Passed(message) => {
                 let method = &self.asked.method;
+                self.exchange.note_task(&self.asked, &message);
                 self.exchange
                     .reached(method, &self.asked, &planned.call.metadata);
                 let hook = mcp::hook_of(Direction::ToClient);
@@ -197,6 +202,7 @@ impl Relay {
             schema_is_unknown: false,
             request: self.asked.request.as_ref(),
             task: self.asked.task.as_deref(),
+            id: None,
             era: self.exchange.version.era,
         }
     }
@@ -314,7 +320,11 @@ impl Relay {
             );
             return Next::Drop;
         }
-        let tool = self.asked.tool.as_deref();
+        let mut asked = self.asked.clone();
+        if message.param("taskId").is_some() {
+            self.exchange.attribute(&mut asked, &message);
+        }
+        let tool = asked.tool.as_deref();
         let recording = self.exchange.record(&self.recording, &message, tool);
         let method = message.method().into_owned();
         if let Some(kind) = self.exceeding(&method, &message) {
@@ -328,7 +338,7 @@ impl Relay {
             return Next::Drop;
         }
         let snapshot = self.exchange.current();
-        let Ok(planned) = self.exchange.plan(&snapshot, &self.asked, &recording) else {
+        let Ok(planned) = self.exchange.plan(&snapshot, &asked, &recording) else {
             recording.with(|record| record.end = End::Refused);
             return Next::Drop;
         };
@@ -376,18 +386,17 @@ impl Relay {
     }
 
     /// In a session, event ids are places to come back to: the client gets them sealed, with what has to be known then.
+    /// Without one nobody comes back, and they go.
     fn with_sealed_id(&self, raw: Bytes) -> Bytes {
-        if self.exchange.version.era == Era::Modern {
-            return raw;
-        }
-        event_id::rewritten(&raw, |id| {
-            self.resumable.set(true);
-            self.exchange.seal(
-                EVENT_PURPOSE,
-                &EventId::new(id, &self.asked, self.exchange.place()),
-            )
-        })
-        .map_or(raw, Bytes::from)
+        let seal = |id: &str| match self.exchange.version.era {
+            Era::Modern => None,
+            Era::Legacy => {
+                self.resumable.set(true);
+                let place = EventId::new(id, &self.asked, self.exchange.place());
+                self.exchange.seal(EVENT_PURPOSE, &place)
+            }
+        };
+        event_id::rewritten(&raw, seal).map_or(raw, Bytes::from)
     }
 }
 

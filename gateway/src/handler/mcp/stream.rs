@@ -42,6 +42,8 @@ impl Gateway {
         }
         let held = exchange.session.get();
         asked.declared = held.and_then(|session| session.declared);
+        // What a server says by itself may be about any call that is under way.
+        asked.of_any_tool |= asked.id.is_none();
         let planned = match asked.id {
             None => None,
             Some(_) => Some(exchange.plan(&exchange.snapshot, &asked, recording)?),

@@ -30,7 +30,9 @@ impl Exchange {
         if session.is_some_and(|session| session.marked) {
             self.taints.mark(&conversation, now);
         }
-        let tool = asked.tool.as_deref();
+        // To ask how it stands with a task carries nothing out.
+        let calls = matches!(&*asked.method, "tools/call" | "tasks/update");
+        let tool = asked.tool.as_deref().filter(|_| calls);
         let danger = tool.map_or_else(Default::default, |tool| self.server.danger(tool));
         match &plan.taint {
             Some(said) if danger.is_any() => Some(Tainted {
@@ -83,7 +85,8 @@ impl Exchange {
         Conversation {
             caller: &self.identity.caller.subject,
             // Of the server that the client has asked for: members of a virtual one share its sessions.
-            session: session.map(|session| (&*self.asked_for().name, &*session.upstream)),
+            session: session
+                .and_then(|session| Some((&*self.asked_for().name, session.upstream.as_deref()?))),
             trace,
             id: ids.next().map(String::as_str),
         }
@@ -95,18 +98,18 @@ pub(super) struct Given {
     exchange: Exchange,
     asked: Asked,
     metadata: BTreeMap<String, String>,
-    upstream: String,
+    upstream: Option<String>,
 }
 
 impl Relay {
-    /// The session that the server has named with its answer.
-    pub(super) fn session(&self, upstream: &str) -> Given {
+    /// The session that the server has named with its answer, or has begun without a name.
+    pub(super) fn session(&self, upstream: Option<&str>) -> Given {
         let planned = self.planned.as_ref();
         Given {
             exchange: self.exchange.clone(),
             asked: self.asked.clone(),
             metadata: planned.map_or_else(BTreeMap::new, |planned| planned.call.metadata.clone()),
-            upstream: upstream.to_owned(),
+            upstream: upstream.map(str::to_owned),
         }
     }
 }
@@ -123,7 +126,9 @@ impl Given {
         } = self;
         let trace = trace(&exchange.headers, &asked);
         let conversation = Conversation {
-            session: Some((&exchange.asked_for().name, &upstream)),
+            session: upstream
+                .as_deref()
+                .map(|upstream| (&*exchange.asked_for().name, upstream)),
             ..exchange.conversation(trace.as_deref(), &metadata)
         };
         let marked = exchange.taints.follow(&conversation, Instant::now());

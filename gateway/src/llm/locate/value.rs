@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parapet_guardrails::segment::{Form, Rewrite, SegmentText};
 
 use super::{Context, Locator, Source};
-use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value};
+use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value, unescape};
 use crate::llm::schema::Schema;
 use crate::llm::texts::{Group, Host, NO_HOST, Part, Wrap};
 
@@ -14,6 +14,9 @@ use crate::llm::texts::{Group, Host, NO_HOST, Part, Wrap};
 const STRUCTURE: [&str; 7] = [
     "type", "format", "required", "$ref", "$schema", "$id", "$anchor",
 ];
+
+/// Strings in strings below which escapes are not undone any more: every level doubles what stands before them.
+const DEEPEST: usize = 12;
 
 /// Schema members whose keys are names that somebody chose.
 const NAMED: [&str; 5] = [
@@ -131,7 +134,8 @@ impl Locator {
         };
         let text = string.clone().text();
         let Ok(doc) = Doc::parse(&text) else {
-            return self.string(&string, context, Source::BODY, None);
+            self.string(&string, context, Source::BODY, None);
+            return self.spelled_out(&text, &string, context, Source::BODY, None);
         };
         let root = doc.root(&text);
         if root.kind() != Kind::Null && !(root.raw() == "{}" && text.len() == 2) {
@@ -223,6 +227,10 @@ impl Locator {
                     if !self.nested(&string, context, source, &key) {
                         let context = context.form(Form::JsonLeaf);
                         self.string(&string, context, source, key.as_ref());
+                        if may_hold_json(string.raw) && string.raw.contains("u00") {
+                            let text = string.clone().text();
+                            self.spelled_out(&text, &string, context, source, key.as_ref());
+                        }
                     }
                 }
             }
@@ -294,6 +302,39 @@ impl Locator {
         true
     }
 
+    /// A text that may be JSON for others but not here (a key twice, several values one after the other, too deep), and
+    /// that hides plain letters behind escapes: what they mean is judged as well. Nobody writes letters like that, so other
+    /// texts are judged once.
+    fn spelled_out(
+        &mut self,
+        text: &str,
+        string: &RawStr<'_>,
+        context: Context,
+        source: Source,
+        key: Option<&Arc<str>>,
+    ) {
+        if !hides_letters(text) {
+            return;
+        }
+        // It need not be the content of a string of JSON, and may be one of a string in a string.
+        let mut meaning = unescape(text);
+        for _ in 0..DEEPEST {
+            if !hides_letters(&meaning) {
+                break;
+            }
+            meaning = unescape(&meaning);
+        }
+        let start = self.unescaped.len() as u32;
+        self.unescaped.extend_from_slice(meaning.as_bytes());
+        let meant = SegmentText::Unescaped(start..self.unescaped.len() as u32);
+        let source = Source {
+            at: source.at.or(Some(string.range.start)),
+            ..source
+        };
+        let context = context.fixed("json");
+        self.push(meant, Wrap::Fixed, &[], context, source, key);
+    }
+
     /// The key of a member, as a text of its own.
     fn key(&mut self, member: Value<'_>, context: Context, source: Source) {
         let Some(key) = member.raw_key() else { return };
@@ -331,6 +372,16 @@ pub(crate) fn may_hold_json(raw: &str) -> bool {
         rest = after.trim_start();
     }
     rest.starts_with(['{', '[']) || rest.starts_with("\\u00")
+}
+
+/// Whether an escape stands for a letter, a digit or a sign that every writer of JSON leaves as it is; some escape those of
+/// HTML.
+pub(crate) fn hides_letters(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), b"\\u00").any(|at| {
+        let code = text.get(at + 4..at + 6);
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        code.is_some_and(|byte| byte.is_ascii_graphic() && !b"<>&'=\"\\".contains(&byte))
+    })
 }
 
 /// The key of `value`, or else the one above it.

@@ -178,6 +178,12 @@ impl Pins {
         self.approved.is_empty()
     }
 
+    /// What was approved, by name.
+    pub fn approved(&self) -> impl Iterator<Item = (&str, &[Digest])> {
+        let approved = self.approved.iter();
+        approved.map(|(name, digests)| (&**name, digests.as_slice()))
+    }
+
     /// Names that were approved and that a complete list does not have.
     pub fn missing<'a>(
         &'a self,

@@ -15,6 +15,7 @@ use super::pin::{Digest, Pins, State};
 use super::suspicion::Suspicion;
 use super::{List, Names};
 
+mod proposal;
 mod reported;
 mod told;
 
@@ -69,6 +70,7 @@ struct Sighted {
 struct SeenList {
     scope: ScopeId,
     version: &'static str,
+    is_own_look: bool,
     at: SystemTime,
     list: Arc<List>,
 }
@@ -79,6 +81,29 @@ struct SeenWords {
     at: SystemTime,
     digest: Digest,
     suspicions: Vec<Suspicion>,
+}
+
+/// Who was shown a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// What decides which tools the server shows.
+    pub(crate) scope: ScopeId,
+    /// The version of the protocol.
+    pub(crate) version: &'static str,
+    /// Whether the gateway itself has looked, because no client had.
+    pub(crate) is_own_look: bool,
+}
+
+impl Seen {
+    /// By a client.
+    #[cfg(test)]
+    pub(crate) const fn by_client(scope: ScopeId, version: &'static str) -> Self {
+        Self {
+            scope,
+            version,
+            is_own_look: false,
+        }
+    }
 }
 
 /// How often something happened since the server was first followed.
@@ -139,6 +164,19 @@ impl Sightings {
         self.tell();
     }
 
+    /// Servers that show all callers the same and whose tools nobody has listed yet, with their places.
+    pub(crate) fn unseen(&self) -> Vec<(Arc<str>, String)> {
+        let inner = self.lock();
+        let unseen = inner
+            .servers
+            .values()
+            .filter(|sighted| sighted.lists.is_empty() && !sighted.followed.per_caller);
+        let unseen = unseen.map(|sighted| &sighted.followed);
+        unseen
+            .map(|followed| (followed.name.clone(), followed.place.clone()))
+            .collect()
+    }
+
     /// The names of tools of other servers than this one; the same until they change.
     pub fn foreign(&self, server: &str) -> Arc<Names> {
         let inner = self.lock();
@@ -147,18 +185,12 @@ impl Sightings {
     }
 
     /// A whole list was seen.
-    pub(crate) fn note(
-        &self,
-        server: &str,
-        scope: ScopeId,
-        version: &'static str,
-        list: &Arc<List>,
-    ) {
+    pub(crate) fn note(&self, server: &str, seen: Seen, list: &Arc<List>) {
         let mut inner = self.lock();
         let Some(sighted) = inner.servers.get_mut(server) else {
             return;
         };
-        if !sighted.note(scope, version, list) {
+        if !sighted.note(seen, list) {
             return;
         }
         told::log(&sighted.told());
@@ -277,7 +309,18 @@ impl Sighted {
     }
 
     /// Whether it is news.
-    fn note(&mut self, scope: ScopeId, version: &'static str, list: &Arc<List>) -> bool {
+    fn note(&mut self, seen: Seen, list: &Arc<List>) -> bool {
+        let Seen {
+            scope,
+            version,
+            is_own_look,
+        } = seen;
+        let before = self.lists.len();
+        if !is_own_look {
+            // What clients see is told; what they would see in a version that none of them speaks is not.
+            self.lists
+                .retain(|one| one.scope == scope || !one.is_own_look);
+        }
         let at = SystemTime::now();
         let known = self.lists.iter_mut().find(|known| known.scope == scope);
         let is_news = match known {
@@ -285,6 +328,7 @@ impl Sighted {
                 let same = Arc::ptr_eq(&known.list, list) || known.list == *list;
                 known.at = at;
                 known.list = Arc::clone(list);
+                known.is_own_look &= is_own_look;
                 !same
             }
             None => {
@@ -296,13 +340,13 @@ impl Sighted {
                 self.lists.push(SeenList {
                     scope,
                     version,
+                    is_own_look,
                     at,
                     list: Arc::clone(list),
                 });
                 true
             }
         };
-        let before = self.lists.len();
         self.lists.retain(|one| one.at + FORGOTTEN > at);
         if is_news {
             self.count_drift(list);

@@ -4,7 +4,7 @@ use parapet_guardrails::segment::Role;
 
 use crate::llm::Unjudged;
 use crate::llm::json::{Doc, Kind, Value};
-use crate::llm::locate::{Context, Locator, may_hold_json};
+use crate::llm::locate::{Context, Locator, hides_letters, may_hold_json};
 use crate::llm::schema::Schema;
 
 use super::{members, meta};
@@ -78,11 +78,13 @@ const KINDS: [&str; 7] = [
     "tool_result",
 ];
 
-/// A text block's text: a part of the run, unless it is JSON.
+/// A text block's text: a part of the run, unless it is JSON, or may be for others.
 fn text_part(value: Value<'_>, context: Context, out: &mut Locator) {
     let json = value
         .string()
-        .is_some_and(|string| may_hold_json(string.raw) && Doc::parse(&string.text()).is_ok());
+        .filter(|string| may_hold_json(string.raw))
+        .map(|string| string.text())
+        .is_some_and(|text| hides_letters(&text) || Doc::parse(&text).is_ok());
     if json {
         out.end_run(context);
         out.json_in_text(value, context);
@@ -119,7 +121,7 @@ pub(super) fn described(key: &str, value: Value<'_>, context: Context, out: &mut
                 }
             }
         }
-        "annotations" => out.strings_in(value, context),
+        "annotations" => members::unknown(value, context, out),
         "_meta" => meta::meta(value, context, out),
         _ => members::unknown(value, context, out),
     }

@@ -12,7 +12,9 @@ pub(super) fn meta(meta: Value<'_>, context: Context, out: &mut Locator) {
     }
     for (key, value) in meta.members() {
         match key.as_ref() {
-            "progressToken" if value.kind() == Kind::Number => {}
+            "progressToken" if value.kind() == Kind::Number => {
+                members::number(value, context, out);
+            }
             "progressToken"
             | "io.modelcontextprotocol/protocolVersion"
             | "io.modelcontextprotocol/logLevel"

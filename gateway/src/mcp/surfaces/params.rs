@@ -48,7 +48,7 @@ fn member(key: &str, value: Value<'_>, about: &About<'_>, context: Context, out:
         "ref" => reference(value, context, out),
         // Another address would be another resource.
         "uri" => out.uri(value, Unjudged::File, context.fixed("uri")),
-        "cursor" => out.text(value, context.fixed("opaque")),
+        "cursor" => members::fixed(value, "opaque", context, out),
         "level" => members::word(value, &LEVELS, context, out),
         "mode" => members::word(value, &["form", "url"], context, out),
         "progressToken" | "requestId" if value.kind() != Kind::Number => {

@@ -83,7 +83,7 @@ fn member(key: &str, value: Value<'_>, about: &About<'_>, context: Context, out:
         }
         "inputRequests" => requests(value, about, context, out),
         "requestState" => members::opaque(value, context, out),
-        "nextCursor" => out.text(value, context.fixed("opaque")),
+        "nextCursor" => members::fixed(value, "opaque", context, out),
         "cacheScope" => members::word(value, &["public", "private"], context, out),
         "taskId" => members::name(value, context, out),
         "status" => members::word(value, &STATUSES, context, out),

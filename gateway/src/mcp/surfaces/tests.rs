@@ -1,5 +1,6 @@
 mod any_shape;
 mod edits;
+mod envelope;
 mod limits;
 pub(crate) mod places;
 mod schemas;

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::compile::compile;
-use crate::facts::Target;
+use crate::facts::{Facts, Target};
 use crate::plan::{PlanDefaults, Planner};
 use crate::testing::{FakeKinds, guardrail, mcp_call, rule, written};
 
 /// Whether a rule with these conditions sees a call of `suite:gh_drop`, which is `github:drop`.
 fn sees(conditions: &Value) -> bool {
+    let mut facts = mcp_call(&["suite", "github"], Some("gh_drop"));
+    if let Target::Mcp { source_tool, .. } = &mut facts.target {
+        *source_tool = Some("drop".into());
+    }
+    sees_this(conditions, &facts)
+}
+
+fn sees_this(conditions: &Value, facts: &Facts) -> bool {
     let when = json!({"target": {"operator": "or", "conditions": conditions}});
     let rule = rule(
         "r",
@@ -19,11 +27,43 @@ fn sees(conditions: &Value) -> bool {
     let written = written(vec![guardrail("a", "text")], vec![rule]);
     let bundle = compile(&written, &FakeKinds).bundle;
     let planner = Planner::new(Arc::new(bundle), PlanDefaults::default());
-    let mut facts = mcp_call(&["suite", "github"], Some("gh_drop"));
-    if let Target::Mcp { source_tool, .. } = &mut facts.target {
-        *source_tool = Some("drop".into());
+    !planner.matching(facts).is_empty()
+}
+
+#[test]
+fn what_belongs_to_a_call_of_an_unknown_tool_is_seen_by_rules_on_any_tool() {
+    let rows = [
+        // Whether it is seen by `in`, and by `not_in`.
+        ("github", true, false),
+        ("github:drop", true, true),
+        ("git*:d*", true, true),
+        ("jira", false, true),
+        ("jira:drop", false, true),
+    ];
+    for (value, within, without) in rows {
+        let (server, tool) = value.split_once(':').unwrap_or((value, ""));
+        let listed = match tool {
+            "" => json!({"name": server, "enable_all_tools": true}),
+            tool => json!({"name": server, "enabled_tools": [tool]}),
+        };
+        for (condition, expected) in [("in", within), ("not_in", without)] {
+            let by_server = json!({"mcpServers": {"values": [value], "condition": condition}});
+            let by_tool = json!({"mcpTools": {"values": [listed], "condition": condition}});
+            for conditions in [by_server, by_tool] {
+                let mut facts = mcp_call(&["github"], None);
+                if let Target::Mcp { of_any_tool, .. } = &mut facts.target {
+                    *of_any_tool = true;
+                }
+                assert_eq!(sees_this(&conditions, &facts), expected, "{conditions}");
+            }
+        }
     }
-    !planner.matching(&facts).is_empty()
+    let nothing = json!({"mcpTools": {"values": [{"name": "github"}]}});
+    let mut facts = mcp_call(&["github"], None);
+    if let Target::Mcp { of_any_tool, .. } = &mut facts.target {
+        *of_any_tool = true;
+    }
+    assert!(!sees_this(&nothing, &facts));
 }
 
 #[test]

@@ -50,6 +50,8 @@ impl EventId {
         };
         Asked {
             id: Some(id),
+            // The gateway that knew of which tool the task came need not be this one.
+            of_any_tool: tool.is_none() && task.is_some(),
             method,
             tool,
             task,
@@ -58,33 +60,71 @@ impl EventId {
     }
 }
 
-/// The event with other ids; none when it has none. `seal` gives the new id of an old one, or nothing: then the line goes.
+/// The event as a client may see what stands beside its data, which nobody judges; none when that is how it is. `seal` gives
+/// the new id of an old one, or nothing: then the line goes. So does what a comment says, and a time to wait that is none.
 pub(super) fn rewritten(raw: &[u8], seal: impl Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
-    let is_id = |line: &[u8]| line.starts_with(b"id:") || line == b"id";
-    let lines = || raw.split_inclusive(|byte| matches!(byte, b'\n' | b'\r'));
-    lines().find(|line| is_id(line.trim_ascii_end()))?;
+    let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
+    lines(raw).find(|(line, _)| !is_plain(line))?;
     let mut out = Vec::with_capacity(raw.len() + 128);
-    for line in lines() {
-        let text = line.trim_ascii_end();
-        if !is_id(text) {
-            out.extend_from_slice(line);
-            continue;
-        }
-        let value = text.strip_prefix(b"id:").unwrap_or_default();
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        // An empty id takes the place back: it stays as it is.
-        let sealed = match std::str::from_utf8(value) {
-            Ok("") => Some(String::new()),
-            Ok(id) => seal(id),
-            Err(_) => None,
+    for (line, end) in lines(raw) {
+        let written = match (value_of(line, b"id"), line) {
+            // An empty id takes the place back: it stays as it is.
+            (Some(b""), _) => Some(b"id: ".to_vec()),
+            (Some(id), _) => {
+                let sealed = std::str::from_utf8(id).ok().and_then(&seal);
+                sealed.map(|sealed| format!("id: {sealed}").into_bytes())
+            }
+            (None, [b':', ..]) => Some(b":".to_vec()),
+            (None, line) => is_plain(line).then(|| line.to_vec()),
         };
-        if let Some(sealed) = sealed {
-            out.extend_from_slice(b"id: ");
-            out.extend_from_slice(sealed.as_bytes());
-            out.extend_from_slice(line.get(text.len()..).unwrap_or(b"\n"));
+        if let Some(written) = written {
+            out.extend_from_slice(&written);
+            out.extend_from_slice(end);
         }
     }
     Some(out)
+}
+
+/// Lines and their ends: a line feed, a carriage return, or both.
+fn lines(mut rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(length);
+        let (end, left) = match after {
+            [b'\r', b'\n', ..] => after.split_at(2),
+            [_, ..] => after.split_at(1),
+            [] => (after, after),
+        };
+        rest = left;
+        Some((line, end))
+    })
+}
+
+/// What a stream may begin with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A line of data, which is judged, or one that says nothing.
+fn is_plain(line: &[u8]) -> bool {
+    if let Some(kind) = value_of(line, b"event") {
+        return matches!(kind, b"" | b"message");
+    }
+    if let Some(wait) = value_of(line, b"retry") {
+        return wait.len() <= 9 && wait.iter().all(u8::is_ascii_digit);
+    }
+    line == b":" || !(line.starts_with(b":") || value_of(line, b"id").is_some())
+}
+
+/// The value of a field of this name; none for any other line.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = match line.strip_prefix(name)? {
+        [] => return Some(&[]),
+        [b':', value @ ..] => value,
+        _ => return None,
+    };
+    Some(value.strip_prefix(b" ").unwrap_or(value))
 }
 
 #[cfg(test)]
@@ -92,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ids_change() {
+    fn what_nobody_judges_does_not_go_on() {
         let seal = |id: &str| Some(format!("<{id}>"));
         let rows = [
             ("id: 7\ndata: {}\n\n", Some("id: <7>\ndata: {}\n\n")),
@@ -101,9 +141,23 @@ mod tests {
                 Some("data: a\r\nid: <x y>\r\n\r\n"),
             ),
             ("id\ndata: {}\n\n", Some("id: \ndata: {}\n\n")),
+            ("id: 7 \n\n", Some("id: <7 >\n\n")),
             ("event: message\ndata: {\"id\":1}\n\n", None),
-            (": id: comment\n\n", None),
+            (": id: comment\n\n", Some(":\n\n")),
+            (":\n\n", None),
             ("idle: 1\n\n", None),
+            ("retry: 3000\ndata: {}\n\n", None),
+            (
+                "retry: 3000 words\r: more\rdata: {}\r\r",
+                Some(":\rdata: {}\r\r"),
+            ),
+            (
+                "data: a\r\nid: 7\r\nevent: words\r\ndata: b\r\nevent: message\r\n\r\n",
+                Some("data: a\r\nid: <7>\r\ndata: b\r\nevent: message\r\n\r\n"),
+            ),
+            ("\u{feff}id: 7\n\n", Some("id: <7>\n\n")),
+            ("\u{feff}: words\r\n\r\n", Some(":\r\n\r\n")),
+            ("\nid: 7\n\n", Some("\nid: <7>\n\n")),
         ];
         for (raw, expected) in rows {
             let got = rewritten(raw.as_bytes(), seal);
@@ -111,6 +165,8 @@ mod tests {
             assert_eq!(got.as_deref(), expected, "{raw:?}");
         }
         assert_eq!(rewritten(b"id: 7\n\n", |_| None).unwrap(), b"\n");
+        let gone = rewritten(b"data: a\r\nid: 7\r\ndata: b\r\n\r\n", |_| None);
+        assert_eq!(gone.unwrap(), b"data: a\r\ndata: b\r\n\r\n");
     }
 
     #[test]

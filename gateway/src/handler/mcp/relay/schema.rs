@@ -8,6 +8,7 @@ use super::Relay;
 use crate::mcp::envelope::Message;
 use crate::mcp::guard::Planned;
 use crate::mcp::surfaces::Parsed;
+use crate::mcp::surfaces::twins::tool_result;
 
 /// A server that does not list a tool is not asked for it again before so long.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -49,8 +50,7 @@ impl Relay {
 
 /// Whether clients compare a result with a schema: one with structured content that did not fail.
 pub(super) fn is_held(message: &Message) -> bool {
-    let result = message.root().get("result");
-    result.is_some_and(|result| {
+    tool_result(message.parsed()).is_some_and(|result| {
         result.get("structuredContent").is_some()
             && result.get("isError").and_then(|failed| failed.as_bool()) != Some(true)
     })

@@ -160,8 +160,9 @@ pub(super) fn log(seen: &SeenServer) {
     let mut words = words.filter(|words| words.state != State::Approved);
     let drifted = changed + new + ambiguous + seen.removed.len() > 0 || words.next().is_some();
     if drifted {
+        let to_approve = format!("/pins/{server} on the admin listener");
         tracing::warn!(
-            server, changed, new, ambiguous, removed = seen.removed.len(),
+            server, to_approve, changed, new, ambiguous, removed = seen.removed.len(),
             names_changed = ?names(State::Changed), names_new = ?names(State::New), ?suspicions,
             "tools of an MCP server are not as they were approved"
         );
