@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parapet_tests::fake::Call;
-use parapet_tests::fake_mcp::{FakeMcp, Manner, Turn};
+use parapet_tests::fake_mcp::{Era, FakeMcp, Manner, Turn};
 use parapet_tests::harness::Gateway;
 use serde_json::{Value, json};
 
@@ -113,6 +113,7 @@ async fn in_a_session_the_server_is_told_no_and_the_call_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_sessions_have_no_id_is_held_to_it_too() {
     let manner = Manner {
+        era: Era::Legacy,
         sessions: false,
         ..Manner::default()
     };
@@ -137,6 +138,17 @@ async fn a_server_whose_sessions_have_no_id_is_held_to_it_too() {
             .iter()
             .all(|call| call.header("mcp-session-id").is_none())
     );
+    // What does not begin has none.
+    fake.script("initialize", [Turn::error(-32000, "not now")]);
+    let message = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}});
+    let answered = gateway
+        .client()
+        .send(post(message.to_string()))
+        .await
+        .unwrap();
+    assert_eq!(answered.header("mcp-session-id"), None);
+    fake.reset();
     // Nobody else goes on with it, and it ends when its client says so, as far as the server has an end.
     let session = begin(&gateway, &json!({})).await;
     let foreign = in_session(Some(&session), &call);

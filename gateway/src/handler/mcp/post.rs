@@ -235,7 +235,9 @@ impl Gateway {
                 "the MCP server answered with something that is not MCP",
             ));
         };
-        // After the answer was judged: it may have marked the conversation.
+        // After the answer was judged: it may have marked the conversation, or have begun nothing.
+        let failed = recording.with(|record| record.mcp.as_ref().is_some_and(|mcp| mcp.failed));
+        let session = session.filter(|given| given.is_named() || !failed);
         let session = session.and_then(Given::sealed);
         if let Some(value) = session.and_then(|sealed| sealed.try_into().ok()) {
             response.headers_mut().insert(SESSION, value);

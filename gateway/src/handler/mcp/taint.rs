@@ -115,6 +115,11 @@ impl Relay {
 }
 
 impl Given {
+    /// Whether the server has named it.
+    pub(super) const fn is_named(&self) -> bool {
+        self.upstream.is_some()
+    }
+
     /// The session's id for the client, with the mark that its conversation has by now: clients that take the id from
     /// every answer bring the mark to other gateways.
     pub(super) fn sealed(self) -> Option<String> {
