@@ -84,11 +84,14 @@ fn keys(
         Some(Jwks { uri: Some(uri), .. }) => {
             let uri = http_uri("spec.jwks.uri", uri)?;
             only_encrypted(spec, &uri)?;
+            remarks.extend(unencrypted("spec.jwks.uri", &uri));
             Place::At(uri)
         }
         // The reader has said that an empty place is none.
         Some(_) | None => {
-            only_encrypted(spec, &http_uri("spec.issuer", &spec.issuer)?)?;
+            let uri = http_uri("spec.issuer", &spec.issuer)?;
+            only_encrypted(spec, &uri)?;
+            remarks.extend(unencrypted("spec.issuer", &uri));
             Place::Discovered {
                 issuer: spec.issuer.clone(),
             }
@@ -114,6 +117,20 @@ fn only_encrypted(spec: &IdentityProviderSpec, uri: &http::Uri) -> Result<(), Pr
         return Err(("spec.token", message.to_owned()));
     }
     Ok(())
+}
+
+/// Keys that come unencrypted are whoever's who stands on the way; on the same machine nobody does.
+fn unencrypted(path: &'static str, uri: &http::Uri) -> Option<(&'static str, Severity, String)> {
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let here = host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    let message = "keys are fetched unencrypted: whoever stands on the way can sign tokens of anybody; use https, or give \
+                   them in jwks.inline";
+    (uri.scheme_str() == Some("http") && !here)
+        .then(|| (path, Severity::Warning, message.to_owned()))
 }
 
 fn given(inline: &str, remarks: &mut Remarks) -> Result<Keys, Problem> {

@@ -101,6 +101,49 @@ fn a_token_to_fetch_keys_with_goes_over_https_only() {
 }
 
 #[test]
+fn keys_that_come_unencrypted_are_remarked_upon() {
+    const HTTPS: &str = "https://id.example.com";
+    for (issuer, jwks, expected) in [
+        (HTTPS, Value::Null, None),
+        (HTTPS, json!({"uri": "https://id.example.com/keys"}), None),
+        (
+            HTTPS,
+            json!({"uri": "http://id.example.com/keys"}),
+            Some("spec.jwks.uri"),
+        ),
+        ("http://id.example.com", Value::Null, Some("spec.issuer")),
+        ("http://10.1.2.3:8080", Value::Null, Some("spec.issuer")),
+        (
+            "http://localhost.example.com",
+            Value::Null,
+            Some("spec.issuer"),
+        ),
+        ("http://127.0.0.1:9999/realm", Value::Null, None),
+        ("http://[::1]:9999", Value::Null, None),
+        ("http://localhost:9999", Value::Null, None),
+        (
+            "http://id.example.com",
+            json!({"uri": "https://id.example.com/keys"}),
+            None,
+        ),
+    ] {
+        let mut entry = provider("corp", "parapet", &[]);
+        entry.spec["issuer"] = issuer.into();
+        entry.spec["jwks"] = jwks.clone();
+        let bundle = Bundle {
+            identity_providers: vec![entry],
+            ..Bundle::default()
+        };
+        let (identities, said) = Identities::new(&bundle, &Secrets::default());
+        let told = said.first().map(|one| (one.path.as_str(), one.severity));
+        let expected = expected.map(|path| (path, Severity::Warning));
+        assert_eq!(told, expected, "{issuer} {jwks}");
+        // It counts all the same.
+        assert_eq!(identities.issuers().len(), 1);
+    }
+}
+
+#[test]
 fn a_key_that_names_its_algorithm_verifies_no_other() {
     let key = TestKey::new(Algorithm::PS256, Some("k"));
     assert_eq!(key.public["alg"], "PS256");
