@@ -9,7 +9,7 @@ use parapet_tests::runtimes::{Node, Python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{GUARDED, KEY, Server, TOKEN, folder, gateway, lines, node};
+use crate::support::{GUARDED, KEY, Server, TOKEN, folder, gateway, gateway_of, lines, node};
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
@@ -91,11 +91,19 @@ async fn a_repository_is_read_and_written_under_guard() {
     let direct = call(&server.url(), &reading);
     assert!(told(&direct[2]).contains(KEY), "{direct:?}");
     let servers = BTreeMap::from([("git", server.url())]);
-    let plain = gateway(&servers, "").await;
-    assert_eq!(
-        call(&format!("http://{}/mcp/git", plain.traffic()), &reading),
-        direct
+    let command = json!({
+        "program": python.program(), "cwd": at,
+        "args": ["-m", "mcp_server_git", "--repository", at],
+    });
+    let program = format!(
+        "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: git}}\nspec: {}\n",
+        json!({"command": command})
     );
+    // Behind the bridge, and started by the gateway itself.
+    for plain in [gateway(&servers, "").await, gateway_of(&program, "").await] {
+        let url = format!("http://{}/mcp/git", plain.traffic());
+        assert_eq!(call(&url, &reading), direct);
+    }
 
     let guarded = gateway(&servers, GUARDED).await;
     let seen = call(&format!("http://{}/mcp/git", guarded.traffic()), &calls);

@@ -236,3 +236,24 @@ async fn a_status_is_of_the_resource_that_is_there() {
     assert_eq!(status.observed_generation, Some(1));
     operator.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_is_refused_with_what_to_do_instead() {
+    let Some(cluster) = Cluster::new("program").await else {
+        return;
+    };
+    let bus = Arc::new(Memory::default());
+    let operator = Operator::start(&cluster.server, &cluster.namespace, "one", &bus);
+    let spec = json!({"command": {"program": "uvx", "args": ["mcp-server-git"]}});
+    cluster.apply("MCPServer", "git", spec).await;
+    let message = cluster
+        .condition("MCPServer", "git", "Accepted", "False Invalid")
+        .await;
+    assert!(
+        message.contains("spec.command") && message.contains("a container with a bridge"),
+        "{message}"
+    );
+    let published = bundle(&bus, "the server", |bundle| !bundle.mcp_servers.is_empty()).await;
+    assert_eq!(published.mcp_servers[0].spec, json!({}));
+    operator.stop().await;
+}

@@ -169,7 +169,8 @@ async fn once(exchange: &Exchange, to: &Place, sent: Sent, limits: CallLimits) -
         Place::Url(location) => send(exchange.pool.clone(), location.clone(), sent, limits).await,
         Place::Program(command) => {
             let (programs, command) = (exchange.programs.clone(), command.clone());
-            Box::pin(serve(programs, command, sent, limits)).await
+            let caller = exchange.identity.caller.subject.clone();
+            Box::pin(serve(programs, command, caller, (sent, limits))).await
         }
     }
 }

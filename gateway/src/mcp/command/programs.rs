@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
+use parapet_policy::facts::Subject;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
@@ -14,6 +15,8 @@ use crate::mcp::bridge::parked::random;
 
 /// Processes of one server.
 const MOST: usize = 32;
+/// Those of them that are one caller's, so that nobody keeps the others out.
+const MOST_OF_ONE: usize = 16;
 /// Processes in all.
 const MOST_IN_ALL: usize = 256;
 /// A process may be ended for another one when nobody has used it for so long.
@@ -46,6 +49,8 @@ struct Kept {
 struct Session {
     /// What it was started with.
     print: Print,
+    /// Whose it is.
+    caller: Subject,
     running: Running,
     /// It was told to end.
     ends: bool,
@@ -103,21 +108,26 @@ impl Programs {
     pub(super) async fn start(
         self: &Arc<Self>,
         command: &Arc<Command>,
+        caller: Subject,
     ) -> Result<(String, Running), NotStarted> {
         let (tell, told) = oneshot::channel();
         let (own, command) = (Arc::clone(self), Arc::clone(command));
         // Where its streams are to live.
         self.runtime.spawn(async move {
-            if let Err(Ok((_, unwanted))) = tell.send(own.start_here(&command)) {
+            if let Err(Ok((_, unwanted))) = tell.send(own.start_here(&command, caller)) {
                 unwanted.wish(Wish::End);
             }
         });
         told.await.unwrap_or(Err(NotStarted::Ending))
     }
 
-    fn start_here(self: &Arc<Self>, command: &Command) -> Result<(String, Running), NotStarted> {
+    fn start_here(
+        self: &Arc<Self>,
+        command: &Command,
+        caller: Subject,
+    ) -> Result<(String, Running), NotStarted> {
         let mut kept = self.lock();
-        kept.make_room(command.print, Instant::now())?;
+        kept.make_room(command.print, &caller)?;
         let session = random().ok_or(NotStarted::Failed(std::io::ErrorKind::Other))?;
         let (running, owner) = match owner::start(command) {
             Ok(started) => started,
@@ -130,6 +140,7 @@ impl Programs {
         };
         let entry = Session {
             print: command.print,
+            caller,
             running: running.clone(),
             ends: false,
         };
@@ -208,15 +219,20 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Kept {
-    /// Whether one more may be started; where too many run, the one that was longest unused ends for it.
-    fn make_room(&mut self, print: Print, now: Instant) -> Result<(), NotStarted> {
+    /// Whether one more may be started for a caller; where too many run, the one that was longest unused ends for it: of
+    /// the caller's own, when those are too many.
+    fn make_room(&mut self, print: Print, caller: &Subject) -> Result<(), NotStarted> {
         if self.closed {
             return Err(NotStarted::Ending);
         }
         if !self.known.contains(&print) {
             return Err(NotStarted::Changed);
         }
-        if self.bad.get(&print).is_some_and(|bad| now < bad.until) {
+        if self
+            .bad
+            .get(&print)
+            .is_some_and(|bad| Instant::now() < bad.until)
+        {
             return Err(NotStarted::Pausing);
         }
         // What ends is there for some seconds yet.
@@ -225,8 +241,11 @@ impl Kept {
         }
         let own = self.running.values_mut();
         let own = own.filter(|one| one.print == print && !one.ends);
-        let own: Vec<&mut Session> = own.collect();
-        if own.len() < MOST {
+        let mut own: Vec<&mut Session> = own.collect();
+        let is_callers = |one: &&mut Session| one.caller == *caller;
+        if own.iter().filter(|one| is_callers(one)).count() >= MOST_OF_ONE {
+            own.retain(is_callers);
+        } else if own.len() < MOST {
             return Ok(());
         }
         let idle = own.into_iter().filter_map(|one| {
@@ -251,78 +270,4 @@ impl Kept {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::command;
-    use super::*;
-
-    async fn programs(commands: &[&Arc<Command>]) -> Arc<Programs> {
-        let programs = Arc::new(Programs::new(Handle::current()));
-        programs.follow(commands.iter().map(|command| command.print));
-        programs
-    }
-
-    async fn ended(programs: &Programs) {
-        let begun = Instant::now();
-        while !programs.lock().running.is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{programs:?}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn so_many_run_and_no_more_and_none_is_left() {
-        let command = Arc::new(command("cat", &[]));
-        let programs = programs(&[&command]).await;
-        for _ in 0..MOST {
-            programs.start(&command).await.unwrap();
-        }
-        // They have just begun, so none is idle enough to end for another.
-        let refused = programs.start(&command).await.unwrap_err();
-        assert_eq!(refused, NotStarted::TooMany);
-        programs.end(Duration::from_secs(10)).await;
-        assert!(programs.lock().running.is_empty());
-        let refused = programs.start(&command).await.unwrap_err();
-        assert_eq!(refused, NotStarted::Ending);
-    }
-
-    #[tokio::test]
-    async fn what_does_not_begin_is_not_tried_all_the_time() {
-        let (bad, none) = (command("false", &[]), command("/no/such/program", &[]));
-        let (bad, none) = (Arc::new(bad), Arc::new(none));
-        let programs = programs(&[&bad, &none]).await;
-        let refused = programs.start(&none).await.unwrap_err();
-        assert_eq!(refused, NotStarted::Failed(std::io::ErrorKind::NotFound));
-        let refused = programs.start(&none).await.unwrap_err();
-        assert_eq!(refused, NotStarted::Pausing);
-        programs.start(&bad).await.unwrap();
-        ended(&programs).await;
-        let refused = programs.start(&bad).await.unwrap_err();
-        assert_eq!(refused, NotStarted::Pausing);
-        let mut kept = programs.lock();
-        let now = Instant::now();
-        for seconds in [2, 4, 8, 16, 32, 60, 60] {
-            kept.begun_badly(bad.print, now);
-            let wanted = Duration::from_secs(seconds);
-            assert_eq!(kept.bad.get(&bad.print).unwrap().until, now + wanted);
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_policy_has_no_more_ends() {
-        let (one, other) = (command("cat", &[]), command("cat", &["-"]));
-        let (one, other) = (Arc::new(one), Arc::new(other));
-        let programs = programs(&[&one, &other]).await;
-        let (gone, _) = programs.start(&one).await.unwrap();
-        let (stays, _) = programs.start(&other).await.unwrap();
-        assert!(programs.of(&one, &stays).is_none(), "it is another's");
-        programs.follow([other.print]);
-        let begun = Instant::now();
-        while programs.of(&one, &gone).is_some() {
-            assert!(begun.elapsed() < Duration::from_secs(10));
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert!(programs.of(&other, &stays).is_some());
-        let refused = programs.start(&one).await.unwrap_err();
-        assert_eq!(refused, NotStarted::Changed);
-    }
-}
+mod tests;

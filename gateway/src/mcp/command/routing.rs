@@ -107,6 +107,10 @@ impl Routing {
     /// A request is on its way, or is answered at once: false.
     pub(super) fn wait(&mut self, number: u64, waiting: Waiting) -> bool {
         if self.requests.len() >= MOST_REQUESTS {
+            self.requests
+                .retain(|_, waiting| !waiting.answer.is_closed());
+        }
+        if self.requests.len() >= MOST_REQUESTS {
             let error = RpcError::upstream("the MCP server works at as many requests as it may");
             let _ = waiting.answer.send(error.to_json(Some(&waiting.id)));
             return false;
@@ -155,9 +159,10 @@ impl Routing {
         }
     }
 
-    /// Whether the program works at something.
+    /// Whether the program works at something that somebody waits for.
     pub(super) fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
+        let mut requests = self.requests.values();
+        requests.any(|waiting| !waiting.answer.is_closed())
     }
 
     /// Whether somebody waits for something.

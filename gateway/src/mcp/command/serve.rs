@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use parapet_policy::facts::Subject;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Command;
@@ -27,10 +28,10 @@ const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(crate) async fn serve(
     programs: Arc<Programs>,
     command: Arc<Command>,
-    sent: Sent,
-    limits: CallLimits,
+    caller: Subject,
+    (sent, limits): (Sent, CallLimits),
 ) -> Result<UpstreamResponse, UpstreamError> {
-    let served = with(&programs, &command, sent, limits);
+    let served = with(&programs, &command, caller, (sent, limits));
     let late = UpstreamError::FirstByteTimeout {
         host: command.server.to_string(),
         limit: limits.first_byte,
@@ -42,8 +43,8 @@ pub(crate) async fn serve(
 async fn with(
     programs: &Arc<Programs>,
     command: &Arc<Command>,
-    sent: Sent,
-    limits: CallLimits,
+    caller: Subject,
+    (sent, limits): (Sent, CallLimits),
 ) -> Result<UpstreamResponse, UpstreamError> {
     let session = sent.headers.get(&SESSION);
     let session = session.and_then(|value| value.to_str().ok());
@@ -54,7 +55,7 @@ async fn with(
                 return Ok(status(StatusCode::BAD_REQUEST));
             };
             if message.kind() == Kind::Request && message.method() == "initialize" {
-                return begin(programs, command, &message).await;
+                return begin(programs, command, caller, &message).await;
             }
             Some(message)
         }
@@ -94,9 +95,10 @@ async fn with(
 async fn begin(
     programs: &Arc<Programs>,
     command: &Arc<Command>,
+    caller: Subject,
     initialize: &Message,
 ) -> Result<UpstreamResponse, UpstreamError> {
-    let started = programs.start(command).await;
+    let started = programs.start(command, caller).await;
     let (session, running) = started.map_err(|reason| UpstreamError::Unreachable {
         host: command.server.to_string(),
         reason: reason.to_string(),

@@ -177,6 +177,11 @@ fn memory_is_bounded() {
     assert_eq!(routing.requests.len(), MOST_REQUESTS);
     let refused = more.answered.try_recv().unwrap();
     assert!(refused.contains("\"more\"") && refused.contains("-32603"));
+    // Those whose clients have gone do not count, also when nobody has said that they have.
+    drop(clients);
+    assert!(!routing.is_used());
+    let _last = begin(&mut routing, 1001, &json!("last"), None);
+    assert_eq!(routing.requests.len(), 1);
 }
 
 #[test]
