@@ -40,7 +40,6 @@ async fn begin(gateway: &Gateway) -> Value {
     let message = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
     let outgoing = post(message.to_string());
     let answered = gateway.client().send(outgoing).await.unwrap();
-    assert_eq!(answered.header("mcp-session-id"), None);
     answered.json().unwrap()
 }
 
