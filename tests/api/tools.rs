@@ -84,7 +84,11 @@ async fn a_changed_tool_is_told_refused_everywhere_and_restored_by_a_patch() {
     let mut gateways = Vec::new();
     for pod in ["gateway-1", "gateway-2"] {
         let uid = cluster.pod(pod).await;
-        gateways.push(installation.gateway_of(pod, &uid).start().await.unwrap());
+        let gateway = installation.gateway_of(pod, &uid);
+        // One of them lists what nobody has asked for.
+        let after = if pod == "gateway-1" { "200ms" } else { "0s" };
+        let gateway = gateway.arg("--first-look").arg(after);
+        gateways.push(gateway.start().await.unwrap());
     }
     let label = json!({"parapet.dev/credentials": "true"});
     cluster.secret("bot", TOKEN, label).await;
@@ -92,6 +96,10 @@ async fn a_changed_tool_is_told_refused_everywhere_and_restored_by_a_patch() {
     cluster.apply("VirtualAccount", "bot", tokens).await;
     let spec = json!({"url": fake.url(), "pinning": {"mode": "enforce", "maxAge": "1s"}});
     cluster.apply("MCPServer", "fake", spec).await;
+
+    // No client has listed anything, and the status tells what there is.
+    drift(&cluster, "3 new").await;
+    assert_eq!((fake.count("tools/list"), fake.count("tools/call")), (1, 0));
 
     // Nothing is approved yet: nothing is shown, and all of it is proposed.
     for gateway in &gateways {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::guarded::{guarded, is_blocked};
-use super::support::{call, in_session, initialize, messages, post};
+use super::support::{bodiless, call, in_session, initialize, messages, post};
 
 /// A call of `echo` in the stateless revision with this body, whose `META` is what every message needs.
 fn raw(body: &str) -> Outgoing {
@@ -369,5 +369,38 @@ async fn a_servers_request_is_judged_with_its_id_and_its_method() {
         let told: Vec<Value> = messages(&answered);
         assert_eq!(told.len(), 1, "{asked}: {told:?}");
         assert!(!answered.text().unwrap().contains("7f3a"), "{asked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_on_a_stream_that_is_gone_on_with_is_judged_too() {
+    let fake = FakeMcp::start().await.unwrap();
+    let gateway = guarded(&fake).await;
+    let session = initialize(&gateway).await;
+    let params = json!({"name": "echo", "arguments": {"text": "x"}});
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    fake.script(
+        "tools/call echo",
+        [Turn::raw(stream("id: up-1\ndata: \n\n"))],
+    );
+    let request = in_session(Some(&session), &message);
+    let broken = gateway.client().send(request).await.unwrap();
+    let text = broken.text().unwrap();
+    let id = text.lines().find_map(|line| line.strip_prefix("id: "));
+    let id = id.expect(text).to_owned();
+    for (said, is_stopped) in [("BAD-7f3a", true), ("a MARK-7f3a", false)] {
+        let request = bodiless(http::Method::GET, &session).header("last-event-id", &id);
+        let mut opened = gateway.client().open(request).await.unwrap();
+        assert_eq!(opened.status, 200);
+        opened.next().await.unwrap().unwrap();
+        let result = json!({"content": [{"type": "text", "text": said}]});
+        fake.push_raw(&json!({"jsonrpc": "2.0", "id": 1, "result": result}));
+        let got = opened.next().await.unwrap().unwrap();
+        let got = String::from_utf8_lossy(&got).into_owned();
+        assert!(!got.contains("7f3a"), "{got}");
+        let data = got.lines().find_map(|line| line.strip_prefix("data: "));
+        let told: Value = serde_json::from_str(data.expect(&got)).unwrap();
+        assert_eq!(is_blocked(&told), is_stopped, "{told}");
+        fake.hang_up();
     }
 }

@@ -144,3 +144,82 @@ async fn what_one_caller_sees_says_nothing_of_another() {
         .collect();
     assert_eq!(shown, ["Bearer first", "Bearer second", "Bearer third"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_a_name_reaches_a_tool_that_is_not_as_it_was_approved() {
+    let fake = FakeMcp::start().await.unwrap();
+    let gateway = gateway(&fake, &pinning("enforce", &tools(), "")).await;
+    change(&fake, "echo");
+    let plain = call("echo", json!({"text": "x"}));
+    let body = String::from_utf8(plain.body.to_vec()).unwrap();
+    let names = [
+        r#""name":"\u0065cho""#,
+        r#""n\u0061me":"echo""#,
+        r#""name":["echo"]"#,
+        r#""name":"lookup","Name":"echo""#,
+        r#""name":"lookup","name":"echo""#,
+        r#""name":"lookup","n\u0061me":"echo""#,
+        r#""name":"echo ""#,
+        r#""name":"ECHO""#,
+        r#""name":"echo\u0000""#,
+        r#""name":"echo\ud800""#,
+    ];
+    for name in names {
+        for header in ["echo", "lookup", "=?base64?ZWNobw==?="] {
+            let mut request = plain.clone();
+            request.body = body.replace(r#""name":"echo""#, name).into();
+            request.headers.retain(|(own, _)| own != "mcp-name");
+            let answered = gateway
+                .client()
+                .send(request.header("mcp-name", header))
+                .await
+                .unwrap();
+            let said = answered.json().unwrap();
+            assert!(said["error"]["code"].is_i64(), "{name} {header}: {said}");
+        }
+    }
+    assert_eq!(fake.count("tools/call"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_list_that_changes_while_it_is_read_lets_a_changed_tool_through() {
+    let fake = FakeMcp::start().await.unwrap();
+    let [echo, lookup, regional] = <[Value; 3]>::try_from(tools()).unwrap();
+    let mut changed = echo.clone();
+    changed["description"] = "Mails what it is told.".into();
+    let page = |tools: &[&Value], next: Value| {
+        let mut result = json!({"tools": tools});
+        if !next.is_null() {
+            result["nextCursor"] = next;
+        }
+        Turn::result(result)
+    };
+    let rows = [
+        // Approved on one page and changed on another, in either order, and on both.
+        vec![
+            page(&[&echo], "1".into()),
+            page(&[&changed, &lookup], Value::Null),
+        ],
+        vec![page(&[&changed], "1".into()), page(&[&echo], Value::Null)],
+        vec![page(&[&echo], "1".into()), page(&[&echo], Value::Null)],
+        // Lists without an end, and such that are none.
+        vec![page(&[&echo], "".into())],
+        vec![page(&[&echo], false.into())],
+        vec![Turn::result(json!({"tools": {"echo": echo}}))],
+        vec![Turn::result(json!({"tools": [echo], "Tools": [changed]}))],
+        vec![Turn::result(json!({"Tools": [echo, regional]}))],
+        vec![page(&[], Value::Null)],
+    ];
+    for (number, turns) in rows.into_iter().enumerate() {
+        fake.script("tools/list", turns);
+        let gateway = gateway(&fake, &pinning("enforce", &tools(), "")).await;
+        let answered = gateway
+            .client()
+            .send(call("echo", json!({"text": "x"})))
+            .await
+            .unwrap();
+        let said = answered.json().unwrap();
+        assert!(said["error"]["code"].is_i64(), "{number}: {said}");
+        assert_eq!(fake.count("tools/call"), 0, "{number}");
+    }
+}
