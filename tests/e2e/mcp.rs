@@ -21,6 +21,7 @@ mod oauth;
 mod openapi;
 mod openapi_failures;
 mod openapi_guarded;
+mod openapi_secured;
 mod pinning;
 mod policies;
 mod schemas;

@@ -12,6 +12,8 @@
 
 use std::sync::Arc;
 
+use super::virtual_server::joined::Joined;
+
 pub(crate) mod era;
 pub(crate) mod idle;
 pub(crate) mod members;
@@ -27,4 +29,6 @@ pub(crate) struct Bridge {
     pub(crate) idle: idle::Idle,
     /// Clients that are waited for.
     pub(crate) parked: Arc<parked::Parked>,
+    /// Members of virtual servers that came back after sessions had begun without them.
+    pub(crate) joined: Joined,
 }

@@ -11,6 +11,7 @@ use parapet_policy::glob;
 use super::server::Server;
 
 pub(crate) mod edit;
+pub(crate) mod joined;
 mod names;
 
 use names::Names;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::support::{CALLERS, call, in_session, initialize, server};
 
-const SECRET: &str = "s3cret&of=the gateway";
+pub(super) const SECRET: &str = "s3cret&of=the gateway";
 
 /// The gateway's secret, and a server that wants a token.
 fn resources(fake: &FakeMcp, token_url: &str, more: &str) -> String {
@@ -23,7 +23,7 @@ fn resources(fake: &FakeMcp, token_url: &str, more: &str) -> String {
     format!("{CALLERS}{secret}{}", server("fake", &fake.url(), &auth))
 }
 
-async fn issuer() -> Issuer {
+pub(super) async fn issuer() -> Issuer {
     let issuer = Issuer::start().await.unwrap();
     issuer.add_client("corp", "gate way", SECRET);
     issuer

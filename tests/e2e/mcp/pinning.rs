@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::support::{CALLERS, call, messages, server, stateless};
 
 /// The digest of a definition.
-fn digest(tool: &Value) -> String {
+pub(super) fn digest(tool: &Value) -> String {
     let list = List::read(&json!([tool]).to_string(), &Names::default()).unwrap();
     list.tools[0].digest.to_string()
 }

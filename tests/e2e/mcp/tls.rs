@@ -14,13 +14,13 @@ use serde_json::json;
 use super::support::{CALLERS, call};
 
 /// An authority and what it has signed: for a server called `mcp.internal`, and for the gateway.
-struct Certificates {
-    authority: CertifiedIssuer<'static, KeyPair>,
+pub(super) struct Certificates {
+    pub(super) authority: CertifiedIssuer<'static, KeyPair>,
     server: (rcgen::Certificate, KeyPair),
     client: (rcgen::Certificate, KeyPair),
 }
 
-fn certificates() -> Certificates {
+pub(super) fn certificates() -> Certificates {
     let mut params = CertificateParams::new(vec!["ca".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -40,6 +40,11 @@ fn certificates() -> Certificates {
 
 /// A server that wants a certificate of the authority.
 async fn start(certificates: &Certificates) -> FakeMcp {
+    FakeMcp::start_tls(config(certificates)).await.unwrap()
+}
+
+/// What such a server is started with.
+pub(super) fn config(certificates: &Certificates) -> rustls::ServerConfig {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificates.authority.der().clone()).unwrap();
@@ -53,20 +58,25 @@ async fn start(certificates: &Certificates) -> FakeMcp {
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    FakeMcp::start_tls(config).await.unwrap()
+    config
 }
 
-/// Servers at the same place, each known in another way.
-fn resources(fake: &FakeMcp, certificates: &Certificates, servers: &[(&str, &str)]) -> String {
+/// Callers, and the Secret that servers name.
+pub(super) fn secrets(certificates: &Certificates) -> String {
     let values = json!({
         "ca": certificates.authority.pem(),
         "certificate": certificates.client.0.pem(),
         "key": certificates.client.1.serialize_pem(),
         "broken": "-----BEGIN SECRET-DOCUMENT\nSECRET-DOCUMENT\n",
     });
-    let mut resources = format!(
+    format!(
         "{CALLERS}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: tls}}\nstringData: {values}\n"
-    );
+    )
+}
+
+/// Servers at the same place, each known in another way.
+fn resources(fake: &FakeMcp, certificates: &Certificates, servers: &[(&str, &str)]) -> String {
+    let mut resources = secrets(certificates);
     let port = fake.addr().port();
     for (name, tls) in servers {
         let url = format!("https://localhost:{port}/mcp");

@@ -1,13 +1,16 @@
 //! Tools of several servers under one endpoint.
 
 mod calls;
+mod eras;
+mod joining;
 mod lists;
+mod notices;
 mod rules;
 mod sessions;
 
 use parapet_tests::fake_mcp::FakeMcp;
 use parapet_tests::harness::{Gateway, Setup};
-use parapet_tests::http_client::Outgoing;
+use parapet_tests::http_client::{Opened, Outgoing};
 use serde_json::{Value, json};
 
 use super::support::{CALLERS, messages, server, stateless};
@@ -60,6 +63,17 @@ fn names(list: &Value) -> Vec<&str> {
         .iter()
         .map(|tool| tool["name"].as_str().unwrap())
         .collect()
+}
+
+/// The next message on an open stream.
+async fn heard(opened: &mut Opened) -> Value {
+    loop {
+        let event = opened.read_until("\n\n").await.unwrap();
+        let mut lines = event.lines();
+        if let Some(line) = lines.find_map(|line| line.strip_prefix("data: ")) {
+            return serde_json::from_str(line).unwrap();
+        }
+    }
 }
 
 /// The text of a result.

@@ -26,7 +26,7 @@ mod newer;
 mod older;
 mod way;
 
-use way::Way;
+pub(super) use way::{Messages, Way};
 
 /// Answers a client in its own era.
 ///

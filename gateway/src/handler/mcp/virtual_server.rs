@@ -8,18 +8,21 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::backend::{Wanted, own, whole};
+use super::backend::{Wanted, dispatch, own, whole};
 use super::exchange::Exchange;
 use crate::mcp::backend::Backend;
 use crate::mcp::envelope::{Kind, Message};
 use crate::mcp::error::RpcError;
-use crate::mcp::own::{Offer, Offers, Own, OwnSession};
+use crate::mcp::mirror::Mirrored;
+use crate::mcp::own::{Answer, Offer, Offers, Own, OwnSession};
 use crate::mcp::version::Era;
 use crate::mcp::virtual_server::{Leads, Virtual, edit};
 use crate::pipeline::recording::Recording;
 use crate::upstream::UpstreamResponse;
 
+mod joining;
 mod lists;
+mod notices;
 mod sessions;
 mod via;
 
@@ -96,9 +99,11 @@ async fn call(
     if !exchange.server.offers(&name) {
         return Err(RpcError::unknown_tool());
     }
+    let mut sessions = sessions;
     let (index, own) = match of.resolve(&name) {
         Leads::To(index, own) => (index, own),
         Leads::ToOneOf(members) => {
+            sessions = joining::join(exchange, of, sessions, &members, Some(recording)).await;
             let listed = lists::learn(exchange, of, &members, sessions.as_ref(), recording).await;
             match of.resolve(&name) {
                 Leads::To(index, own) => (index, own),
@@ -110,6 +115,7 @@ async fn call(
         }
         Leads::Nowhere => return Err(RpcError::unknown_tool()),
     };
+    let sessions = joining::join(exchange, of, sessions, &[index], Some(recording)).await;
     let member = of.member(index).ok_or_else(RpcError::unknown_tool)?;
     let server = member.open_to(exchange.caller());
     let server = server.ok_or_else(RpcError::unknown_tool)?;
@@ -157,13 +163,22 @@ pub(super) async fn answer(
     session: Option<&str>,
     recording: Option<&Recording>,
 ) -> Result<UpstreamResponse, RpcError> {
+    let wanted = match wanted {
+        // The gateway's answer to a question that the client does not get to see.
+        Wanted::Message(message, _) if message.kind() == Kind::Response => {
+            return answer_to_member(exchange, of, &message, session, recording).await;
+        }
+        other => other,
+    };
     let Some(recording) = recording else {
         return Err(RpcError::upstream("a virtual server answers clients only"));
     };
     let message = match wanted {
         Wanted::Message(message, _) => message,
-        // Members say what they have to say while they are called.
-        Wanted::Stream(_) => return Ok(whole(StatusCode::METHOD_NOT_ALLOWED, String::new())),
+        Wanted::Stream(_) => {
+            let sessions = exchange.own_session(session)?;
+            return Ok(notices::stream(exchange, of, sessions.as_ref()));
+        }
         Wanted::End => {
             sessions::end(exchange, of, session, recording).await?;
             return Ok(whole(StatusCode::OK, String::new()));
@@ -172,7 +187,10 @@ pub(super) async fn answer(
     let server = Own {
         name: exchange.server.name.to_string(),
         instructions: of.instructions.clone(),
-        offers: Offers::default().with(Offer::Tools).with(Offer::Logging),
+        offers: Offers::default()
+            .with(Offer::Tools)
+            .with(Offer::ToolChanges)
+            .with(Offer::Logging),
         fresh: lists::FRESH,
     };
     let version = exchange.version;
@@ -182,16 +200,20 @@ pub(super) async fn answer(
     {
         return sessions::begin(exchange, of, &server, &message, recording).await;
     }
+    if version.era == Era::Modern && message.method() == "subscriptions/listen" {
+        return notices::subscribe(exchange, of, &message);
+    }
     let sessions = exchange.own_session(session)?;
-    let sessions = sessions.as_ref();
     if version.era == Era::Legacy && is_for_every_member(&message) {
-        sessions::tell(exchange, of, &message, sessions, recording).await;
+        sessions::tell(exchange, of, &message, sessions.as_ref(), recording).await;
     }
     if let Some(answer) = server.answer(version, &message) {
         return Ok(own(answer));
     }
     if message.method() == "tools/list" {
-        let listed = lists::tools(exchange, of, sessions, recording).await?;
+        let all: Vec<usize> = of.members().map(|(index, _)| index).collect();
+        let sessions = joining::join(exchange, of, sessions, &all, Some(recording)).await;
+        let listed = lists::tools(exchange, of, sessions.as_ref(), recording).await?;
         let server = Own {
             fresh: listed.fresh,
             ..server
@@ -205,6 +227,29 @@ pub(super) async fn answer(
     }
     // A call that could not be routed has been refused before.
     Ok(own(Own::error(version, &message, RpcError::unknown_tool())))
+}
+
+/// Gives a member the answer to its question. One of nobody is taken.
+async fn answer_to_member(
+    exchange: &Exchange,
+    of: &Virtual,
+    message: &Message,
+    session: Option<&str>,
+    recording: Option<&Recording>,
+) -> Result<UpstreamResponse, RpcError> {
+    match answer_of_client(exchange, of, message, session)? {
+        None => Ok(own(Answer::taken())),
+        Some(routed) => {
+            let wanted = Wanted::Message(routed.message, Mirrored::default());
+            dispatch(
+                &routed.exchange,
+                wanted,
+                routed.session.as_deref(),
+                recording,
+            )
+            .await
+        }
+    }
 }
 
 /// What a client says to whoever is concerned, without saying who that is.
@@ -229,9 +274,14 @@ impl Exchange {
             (Era::Legacy, None) => Err(RpcError::invalid(
                 "this server has sessions: begin one with initialize",
             )),
-            (Era::Legacy, Some(text)) => OwnSession::read(text)
-                .map(Some)
-                .ok_or_else(RpcError::no_session),
+            (Era::Legacy, Some(text)) => {
+                let mut session = OwnSession::read(text).ok_or_else(RpcError::no_session)?;
+                match &self.server.backend {
+                    Some(Backend::Virtual(_)) => self.bridge.joined.complete(&mut session),
+                    Some(Backend::Http(_) | Backend::OpenApi(_)) | None => {}
+                }
+                Ok(Some(session))
+            }
         }
     }
 }

@@ -17,14 +17,17 @@ pub(crate) enum Offer {
     Completions,
     /// Log messages whose level clients set.
     Logging,
+    /// Notices that the list of tools has changed.
+    ToolChanges,
 }
 
-const ALL: [Offer; 5] = [
+const ALL: [Offer; 6] = [
     Offer::Tools,
     Offer::Prompts,
     Offer::Resources,
     Offer::Completions,
     Offer::Logging,
+    Offer::ToolChanges,
 ];
 
 impl Offer {
@@ -35,16 +38,19 @@ impl Offer {
             Self::Resources => 4,
             Self::Completions => 8,
             Self::Logging => 16,
+            Self::ToolChanges => 32,
         }
     }
 
-    const fn capability(self) -> &'static str {
+    /// None for a part of another one.
+    const fn capability(self) -> Option<&'static str> {
         match self {
-            Self::Tools => "tools",
-            Self::Prompts => "prompts",
-            Self::Resources => "resources",
-            Self::Completions => "completions",
-            Self::Logging => "logging",
+            Self::Tools => Some("tools"),
+            Self::Prompts => Some("prompts"),
+            Self::Resources => Some("resources"),
+            Self::Completions => Some("completions"),
+            Self::Logging => Some("logging"),
+            Self::ToolChanges => None,
         }
     }
 
@@ -60,6 +66,8 @@ impl Offer {
             Self::Completions => &["completion/complete"],
             // A method of sessions only, and answered by every server alike.
             Self::Logging => &[],
+            // Streams are no answers.
+            Self::ToolChanges => &[],
         }
     }
 }
@@ -89,8 +97,7 @@ impl Offers {
         self.each().any(|offer| offer.methods().contains(&method))
     }
 
-    /// As `initialize` and `server/discover` say it. Nothing of it ever changes by a notification: no server of our own making
-    /// has anything to notify about while nobody asks.
+    /// As `initialize` and `server/discover` say it.
     pub(super) fn capabilities(self, era: Era) -> Value {
         let mut all = Map::new();
         for offer in self.each() {
@@ -99,8 +106,13 @@ impl Offers {
                 Era::Legacy => true,
                 Era::Modern => offer != Offer::Logging,
             };
-            if is_there {
-                all.insert(offer.capability().to_owned(), json!({}));
+            let has_changes = offer == Offer::Tools && self.has(Offer::ToolChanges);
+            let own = match has_changes {
+                true => json!({"listChanged": true}),
+                false => json!({}),
+            };
+            if let Some(name) = offer.capability().filter(|_| is_there) {
+                all.insert(name.to_owned(), own);
             }
         }
         Value::Object(all)

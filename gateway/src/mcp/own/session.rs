@@ -22,6 +22,9 @@ pub(crate) struct OwnSession {
     /// Sessions at servers behind this one, by the server's name.
     #[serde(rename = "m", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) members: BTreeMap<String, MemberSession>,
+    /// The message that begins a session with a server behind this one, where one of them could not be reached.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) absent: Option<String>,
 }
 
 /// A session at a server behind this one.
@@ -42,6 +45,7 @@ impl OwnSession {
             id: random_id(),
             version: version.to_owned(),
             members: BTreeMap::new(),
+            absent: None,
         }
     }
 

@@ -59,7 +59,10 @@ async fn a_list_has_the_tools_of_all_members_as_the_resources_describe_them() {
     assert_eq!(github.count("tools/call") + jira.count("tools/call"), 0);
     let told = answered(&gateway, stateless("server/discover", json!({}))).await;
     let told = &told["result"];
-    assert_eq!(told["capabilities"], json!({"tools": {}}));
+    assert_eq!(
+        told["capabilities"],
+        json!({"tools": {"listChanged": true}})
+    );
     assert_eq!(
         told["_meta"]["io.modelcontextprotocol/serverInfo"]["name"],
         "fake"

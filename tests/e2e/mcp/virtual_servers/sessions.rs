@@ -115,13 +115,6 @@ async fn a_session_is_begun_with_one_and_refused_without() {
         .await
         .unwrap();
     assert_eq!(refused.status, 404);
-    // There is nothing that members say while nobody calls them.
-    let stream = gateway
-        .client()
-        .send(bodiless(Method::GET, &session))
-        .await
-        .unwrap();
-    assert_eq!(stream.status, 405);
     let tasks = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call",
         "params": {"name": "gh_echo", "arguments": {}, "task": {"ttl": 1}}});
     let refused = gateway

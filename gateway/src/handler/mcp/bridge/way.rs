@@ -16,13 +16,16 @@ use crate::upstream::{CallLimits, Sent, UpstreamBody, UpstreamResponse};
 
 /// A client's message, and where it goes. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Way {
+pub(in crate::handler::mcp) struct Way {
     pub(super) exchange: Exchange,
     recording: Option<Recording>,
 }
 
 impl Way {
-    pub(super) const fn new(exchange: Exchange, recording: Option<Recording>) -> Self {
+    pub(in crate::handler::mcp) const fn new(
+        exchange: Exchange,
+        recording: Option<Recording>,
+    ) -> Self {
         Self {
             exchange,
             recording,
@@ -107,7 +110,10 @@ impl Way {
     ///
     /// # Errors
     /// When it is neither JSON nor a stream of events.
-    pub(super) fn messages(&self, response: UpstreamResponse) -> Result<Messages, RpcError> {
+    pub(in crate::handler::mcp) fn messages(
+        &self,
+        response: UpstreamResponse,
+    ) -> Result<Messages, RpcError> {
         let settings = &self.exchange.snapshot.settings;
         let is_error = !response.status.is_success();
         let form = if is_event_stream(&response.headers) && !is_error {
@@ -130,7 +136,7 @@ pub(super) fn no_answer() -> RpcError {
 }
 
 /// What a server sends for one request.
-pub(super) struct Messages {
+pub(in crate::handler::mcp) struct Messages {
     form: Form,
     is_error: bool,
 }
@@ -147,7 +153,7 @@ impl Messages {
     ///
     /// # Errors
     /// When it cannot be read, or is none.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>, RpcError> {
+    pub(in crate::handler::mcp) async fn next(&mut self) -> Result<Option<Message>, RpcError> {
         match &mut self.form {
             Form::Whole(body, limit) => {
                 let Some(body) = body.take() else {
@@ -182,7 +188,7 @@ impl Messages {
     }
 
     /// Whether there may be more than one.
-    pub(super) const fn is_stream(&self) -> bool {
+    pub(in crate::handler::mcp) const fn is_stream(&self) -> bool {
         matches!(self.form, Form::Events(..))
     }
 }

@@ -44,11 +44,13 @@ pub(super) async fn begin(
 ) -> Result<UpstreamResponse, RpcError> {
     let mut session = OwnSession::new(negotiated(message));
     let revision = session.version.clone();
+    let initialize = initialize(message, &revision)?;
     let members = of.members().map(|(_, member)| member);
     let open =
         members.filter(|member| !member.is_there() || member.open_to(exchange.caller()).is_some());
     let begun = open.map(|member| {
-        let beginning = open_one(exchange, member, message, &revision, recording);
+        let initialize = initialize.clone();
+        let beginning = open_one(exchange, member, initialize, &revision, Some(recording));
         async move { (member, limited(beginning).await) }
     });
     let mut failed = None;
@@ -77,25 +79,38 @@ pub(super) async fn begin(
         }
     }
     match failed {
-        Some(error) if session.members.is_empty() => Err(error),
-        Some(_) | None => Ok(own(server.greeting(message, &session))),
+        Some(error) if session.members.is_empty() => return Err(error),
+        Some(_) => remember_absent(&mut session, &initialize),
+        None => {}
+    }
+    Ok(own(server.greeting(message, &session)))
+}
+
+/// Members that could not be reached join the session when they are back, as far as it can carry what they are told then.
+fn remember_absent(session: &mut OwnSession, initialize: &Message) {
+    session.absent = Some(initialize.text().to_owned());
+    if session.to_text().len() > MOST_BYTES {
+        session.absent = None;
     }
 }
 
-/// Begins a session with one member.
-async fn open_one(
+/// Begins a session with one member, with a message that [`initialize`] made.
+///
+/// # Errors
+/// When it cannot be reached or agrees to no revision.
+pub(super) async fn open_one(
     exchange: &Exchange,
     member: &Member,
-    message: &Message,
+    initialize: Message,
     revision: &str,
-    recording: &Recording,
+    recording: Option<&Recording>,
 ) -> Result<MemberSession, RpcError> {
     let absent = || RpcError::upstream("there is no such MCP server");
     let server = member.open_to(exchange.caller()).ok_or_else(absent)?;
     let (mut exchange, _) = exchange.to_member(server, None, None)?.ok_or_else(absent)?;
-    let (initialize, id) = initialize(message, revision)?;
+    let id = initialize.id().unwrap_or("0").to_owned();
     let wanted = Wanted::Message(initialize, Mirrored::default());
-    let response = dispatch(&exchange, wanted, None, Some(recording)).await?;
+    let response = dispatch(&exchange, wanted, None, recording).await?;
     let id_of_session = match response.headers.get(&SESSION) {
         None => None,
         Some(given) => {
@@ -116,7 +131,7 @@ async fn open_one(
     exchange.speak(agreed);
     let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned();
     let wanted = Wanted::Message(Message::parse(told)?, Mirrored::default());
-    let taken = dispatch(&exchange, wanted, id_of_session.as_deref(), Some(recording)).await?;
+    let taken = dispatch(&exchange, wanted, id_of_session.as_deref(), recording).await?;
     check_status(taken.status, false)?;
     Ok(MemberSession {
         id: id_of_session,
@@ -124,8 +139,8 @@ async fn open_one(
     })
 }
 
-/// The client's `initialize` as members get it, and its id.
-fn initialize(message: &Message, revision: &str) -> Result<(Message, String), RpcError> {
+/// The client's `initialize` as members get it.
+fn initialize(message: &Message, revision: &str) -> Result<Message, RpcError> {
     let capabilities = message.param("capabilities");
     let able = ABILITIES.into_iter().filter_map(|name| {
         let given = capabilities?.get(name)?;
@@ -133,12 +148,12 @@ fn initialize(message: &Message, revision: &str) -> Result<(Message, String), Rp
     });
     let able = able.collect::<Vec<_>>().join(",");
     let info = message.param("clientInfo").map_or("{}", |info| info.raw());
-    let id = message.id().unwrap_or("0").to_owned();
+    let id = message.id().unwrap_or("0");
     let text = format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":{},"capabilities":{{{able}}},"clientInfo":{info}}}}}"#,
         quoted(revision)
     );
-    Ok((Message::parse(text)?, id))
+    Message::parse(text)
 }
 
 /// Tells all members of a session what a client says. Whether they mind is their own business.
@@ -174,6 +189,9 @@ pub(super) async fn end(
     recording: &Recording,
 ) -> Result<(), RpcError> {
     let sessions = exchange.own_session(session)?;
+    if let Some(sessions) = &sessions {
+        exchange.bridge.joined.forget(&sessions.id);
+    }
     let ended = in_session(exchange, of, sessions.as_ref()).map(|(exchange, session)| {
         limited(async move {
             let Some(session) = session else {
@@ -207,7 +225,13 @@ fn in_session(
     members.collect::<Vec<_>>().into_iter()
 }
 
-async fn limited<T>(future: impl Future<Output = Result<T, RpcError>>) -> Result<T, RpcError> {
+/// Waits for a member as long as its client's session may take to begin or to end.
+///
+/// # Errors
+/// Those of the future, and that it took too long.
+pub(super) async fn limited<T>(
+    future: impl Future<Output = Result<T, RpcError>>,
+) -> Result<T, RpcError> {
     let limited = timer::timeout(LIMIT, future).await;
     limited.unwrap_or_else(|_| Err(RpcError::upstream_timeout()))
 }
