@@ -28,7 +28,7 @@ pub struct GatewaySettingsSpec {
     /// Where the gateway's own calls may go.
     #[serde(default)]
     pub egress: Egress,
-    /// How MCP clients reach the gateway.
+    /// How MCP clients reach the gateway, and where else the hooks of tools run.
     #[serde(default)]
     pub mcp: McpEndpoint,
     /// Lets callers in that bring no token at all. Absent, they get a 401. A token that is not accepted gets one in any
@@ -63,7 +63,7 @@ pub struct Defaults {
     pub unscannable: Option<Unscannable>,
 }
 
-/// How MCP clients reach the gateway.
+/// How MCP clients reach the gateway, and where else the hooks of tools run.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct McpEndpoint {
@@ -86,6 +86,11 @@ pub struct McpEndpoint {
     /// while a server is silent, and while guardrails judge. At least a second. Default `15s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<HumanDuration>,
+    /// Runs the guardrails of `mcp_tool_pre_invoke` on the tool calls of models' answers, and those of
+    /// `mcp_tool_post_invoke` on the tool results in chat requests, by the tool's name. Default false: only guardrails on
+    /// models see them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guard_chat: bool,
 }
 
 /// Who calls when no token comes. It is a user like any other: in `team:everyone`, and let in wherever a resource lists

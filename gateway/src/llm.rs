@@ -61,6 +61,7 @@ mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 mod texts;
+pub(crate) mod tool_parts;
 mod tools;
 mod turn;
 mod unjudged;

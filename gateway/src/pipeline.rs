@@ -10,6 +10,7 @@ mod edit;
 pub mod hook;
 pub mod judge;
 pub mod mcp;
+pub(crate) mod merged;
 pub mod payload;
 pub mod race;
 pub mod recording;

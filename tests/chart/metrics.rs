@@ -23,6 +23,7 @@ fn registered() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for path in [
         "gateway/src/telemetry/metrics.rs",
+        "gateway/src/telemetry/metrics/chat_tools.rs",
         "gateway/src/telemetry/metrics/issuers.rs",
         "gateway/src/telemetry/metrics/mcp.rs",
         "gateway/src/telemetry/metrics/models.rs",

@@ -27,6 +27,7 @@ fn record(trace: TraceContext, guardrails: usize) -> Record {
         selector: format!("my-guardrails/guardrail-{index}").into(),
         kind: "regex",
         hook,
+        tool: None,
         operation: Operation::Mutate,
         strategy: Strategy::Enforce,
         outcome: if index == 0 { "changed" } else { "clean" },

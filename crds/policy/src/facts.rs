@@ -62,7 +62,8 @@ pub enum Target {
     Mcp {
         /// The namespace of the server resource.
         namespace: Arc<str>,
-        /// The server asked for first, then the source server behind a virtual one.
+        /// The server asked for first, then the source server behind a virtual one; [`UNKNOWN_SERVER`] alone for a tool
+        /// of which only the name is known.
         servers: Arc<[Arc<str>]>,
         /// The tool, when the message names one, as the server asked for names it.
         tool: Option<Arc<str>>,
@@ -73,6 +74,10 @@ pub enum Target {
         of_any_tool: bool,
     },
 }
+
+/// Stands for a server's name where nobody knows it: the name of a tool in a chat request says nothing of a server as a
+/// rule. No resource has this name.
+pub const UNKNOWN_SERVER: &str = "";
 
 /// Every server of an MCP target with the tool as that server names it.
 pub fn tools_by_server<'a>(

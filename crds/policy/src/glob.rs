@@ -47,7 +47,7 @@ impl Names {
     }
 
     /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.plain.is_empty() && self.patterns.is_empty()
     }
 

@@ -8,6 +8,7 @@ mod explain;
 mod header;
 mod index;
 mod matching;
+mod most;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::facts::{Facts, Target};
-use crate::hook::PerHook;
+use crate::hook::{Hook, PerHook};
 use crate::outcome::{Operation, Strategy};
 use crate::overrides::{OverrideError, Overrides, Scope};
 use crate::rule::{InputExecution, Taint, TaintScope, Unscannable};
@@ -23,6 +24,7 @@ use crate::subject::Subjects;
 
 pub use crate::subject::caller_is_among;
 pub use explain::Explained;
+pub use most::AtMost;
 
 /// The rules of one bundle, indexed so that matching costs nothing for rules that cannot match.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Planner {
     header: header::Selectors,
     /// Shared by every guardrail that a header chose alone.
     no_rules: Arc<[Arc<str>]>,
+    /// What rules can do at each hook.
+    most: PerHook<AtMost>,
 }
 
 /// What a rule needs beside its entry in the bundle.
@@ -141,6 +145,7 @@ impl Planner {
                 .collect(),
             header: header::Selectors::new(&bundle.guardrails),
             no_rules: Arc::from([]),
+            most: most::of(&bundle, defaults.strategy),
             bundle,
         }
     }
@@ -148,6 +153,11 @@ impl Planner {
     /// The bundle.
     pub const fn bundle(&self) -> &Arc<Bundle> {
         &self.bundle
+    }
+
+    /// What the rules can do at a hook at most, whatever the request. A header can still add to it.
+    pub const fn at_most(&self, hook: Hook) -> AtMost {
+        *self.most.get(hook)
     }
 
     /// The plan for one request: [`Planner::matching`], then [`Planner::assemble`].

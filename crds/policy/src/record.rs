@@ -207,6 +207,10 @@ pub struct GuardrailRecord {
     pub kind: Word,
     /// Where it ran.
     pub hook: Hook,
+    /// In a chat request or its answer, the tool whose results or calls it judged, by a name that a tool can have: one
+    /// entry stands for all of them. A message of MCP is of one tool, which the record names itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Arc<str>>,
     /// What it may do.
     pub operation: Operation,
     /// What its outcome costs.

@@ -178,7 +178,7 @@ fn is_worth_telling(guardrail: &GuardrailRecord) -> bool {
         && matches!(guardrail.outcome, "changed" | "violation" | "failed")
 }
 
-/// `my-guardrails/secrets;outcome=changed`, separated by commas.
+/// `my-guardrails/secrets;outcome=changed`, separated by commas; with `;tool=name` where it is about a tool in a chat.
 fn listed(record: &Record, tells: impl Fn(&GuardrailRecord) -> bool) -> String {
     let mut list = String::new();
     for guardrail in record
@@ -192,6 +192,9 @@ fn listed(record: &Record, tells: impl Fn(&GuardrailRecord) -> bool) -> String {
             "{separator}{};outcome={}",
             guardrail.selector, guardrail.outcome
         );
+        if let Some(tool) = &guardrail.tool {
+            let _ = write!(list, ";tool={tool}");
+        }
     }
     list
 }

@@ -15,7 +15,7 @@ use parapet_policy::rule::InputExecution;
 use super::error::Failure;
 use super::payload::{RequestPayload, ResponsePayload};
 use super::plan::{Planned, authenticate};
-use super::told::{note_about, note_usage};
+use super::told::note_answer;
 use super::{Gateway, answer};
 use crate::edge::{Body, ReadLimits, read_body};
 use crate::llm::{self, Dialect, Request};
@@ -67,6 +67,7 @@ impl Gateway {
         request: Request,
         limits: &llm::Limits,
     ) -> Result<Response<Body>, Failure> {
+        let request = planned.guard_results(&self.client, request, limits).await?;
         let guarded = planned.sees(Hook::LlmInput);
         let texts = if guarded {
             request.texts(limits)?
@@ -164,7 +165,7 @@ impl Gateway {
             mut body,
         } = answer;
         let settings = &planned.snapshot.settings;
-        if !planned.sees(Hook::LlmOutput) {
+        if !planned.sees_answers() {
             let begun = race.alongside(body.begin()).await?;
             begun.inspect_err(|error| planned.note_error(error))?;
             race.finish().await?;
@@ -181,9 +182,23 @@ impl Gateway {
         planned.note_complete();
         // An output service is not shown the answer to a prompt that may still be blocked.
         race.finish().await?;
-        let judged = self
-            .judge_answer(planned, request, limits, status, bytes)
-            .await?;
+        let judged = match planned.sees(Hook::LlmOutput) {
+            true => {
+                self.judge_answer(planned, request, limits, status, bytes)
+                    .await?
+            }
+            false => bytes,
+        };
+        let judged = match status.is_success() {
+            true => {
+                let request = &request.request;
+                planned
+                    .guard_answer(&self.client, request, judged, limits)
+                    .await?
+            }
+            // An error calls no tool.
+            false => judged,
+        };
         answer::tell(&mut headers, settings.expose_guardrails, &planned.recording);
         Ok(answer::relayed(
             status,
@@ -236,14 +251,7 @@ impl Gateway {
             };
         };
         if let Some(response) = &response {
-            planned.recording.with(|record| {
-                if let Some(attempt) = record.attempts.last_mut() {
-                    if let Some(usage) = response.usage() {
-                        note_usage(attempt, usage);
-                    }
-                    note_about(attempt, response.about());
-                }
-            });
+            note_answer(&planned.recording, response);
         }
         planned.check_unjudged(Hook::LlmOutput, &texts)?;
         let mut payload = ResponsePayload {

@@ -13,6 +13,7 @@ use parapet_policy::rule::{InputExecution, Unscannable};
 use super::Gateway;
 use super::error::Failure;
 use super::resolve::{self, Resolved, resolve};
+use super::tools::ToolHooks;
 use crate::identity::{AuthError, Identity, has_credentials};
 use crate::llm::{Request, Texts, UnjudgedCounts};
 use crate::pipeline::recording::Recording;
@@ -30,6 +31,8 @@ pub(super) struct Planned {
     provider: u32,
     plan: Arc<Plan>,
     call: Call,
+    /// For calls and results of tools; none where nothing could run on them.
+    pub(super) tools: Option<ToolHooks>,
 }
 
 /// Who calls; the record says so from here on.
@@ -70,7 +73,9 @@ impl Planned {
             plan,
             provider,
             upstream_model,
+            overrides,
         } = resolve(&snapshot, identity, headers, request)?;
+        let tools = ToolHooks::of(&snapshot, facts.target.namespace(), overrides);
         let call = Call {
             hook: Hook::LlmInput,
             models: facts.target.models(),
@@ -91,6 +96,7 @@ impl Planned {
             snapshot,
             plan,
             call,
+            tools,
         })
     }
 
@@ -107,6 +113,16 @@ impl Planned {
     /// Whether anybody has to see what passes a hook: a guardrail, or the rule that refuses what none can judge.
     pub(super) fn sees(&self, hook: Hook) -> bool {
         self.has(hook) || self.refuses_unscannable()
+    }
+
+    /// Whether anybody has to see the answer: its text, or its calls of tools.
+    pub(super) fn sees_answers(&self) -> bool {
+        self.sees(Hook::LlmOutput) || self.tools.is_some()
+    }
+
+    /// The call that is judged, as a call of the model.
+    pub(super) const fn call(&self) -> &Call {
+        &self.call
     }
 
     /// The guardrails of a hook, in order.
@@ -158,9 +174,11 @@ impl Planned {
 
     /// Whether the answer may be changed on its way out.
     pub(super) fn may_change_output(&self) -> bool {
-        self.plan.hooks.llm_output.iter().any(|guardrail| {
-            guardrail.operation == Operation::Mutate && guardrail.strategy != Strategy::Audit
-        })
+        let tools = self.tools.as_ref();
+        tools.is_some_and(ToolHooks::may_change_answers)
+            || self.plan.hooks.llm_output.iter().any(|guardrail| {
+                guardrail.operation == Operation::Mutate && guardrail.strategy != Strategy::Audit
+            })
     }
 
     /// An answer that breaks off shows in the record.

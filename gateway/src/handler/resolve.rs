@@ -25,6 +25,8 @@ pub(crate) struct Resolved {
     pub(crate) provider: u32,
     /// The upstream's own name of the model.
     pub(crate) upstream_model: Arc<str>,
+    /// What the header says of guardrails.
+    pub(crate) overrides: Option<Overrides>,
 }
 
 /// Finds the model, checks that the caller may use it, and plans.
@@ -69,6 +71,7 @@ pub(crate) fn resolve(
         plan,
         provider: model.provider,
         upstream_model: model.upstream,
+        overrides,
     })
 }
 

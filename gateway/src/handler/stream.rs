@@ -4,7 +4,7 @@ mod checked;
 mod coverage;
 mod delivery;
 mod flowing;
-mod services;
+pub(super) mod services;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -95,7 +95,7 @@ impl Gateway {
             .entry(http::header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-cache"));
         let client = self.client.clone();
-        if !planned.sees(Hook::LlmOutput) {
+        if !planned.sees_answers() {
             answer::tell(&mut headers, expose, &recording);
             let dialect = request.request.dialect();
             let body = answer::passed_on(body, true, &recording)

@@ -2,7 +2,8 @@
 
 use parapet_policy::record::Attempt;
 
-use crate::llm::{About, Usage};
+use crate::llm::{About, Response, Usage};
+use crate::pipeline::recording::Recording;
 
 /// Notes tokens. Of a stream's events the last one counts; Anthropic tells input and output apart in time: 0 means not said.
 pub(super) fn note_usage(attempt: &mut Attempt, usage: Usage) {
@@ -24,4 +25,16 @@ pub(super) fn note_about(attempt: &mut Attempt, about: About) {
     attempt.response_id = attempt.response_id.take().or(id);
     attempt.response_model = attempt.response_model.take().or(model);
     attempt.finish_reasons.extend(finish_reasons);
+}
+
+/// Notes tokens, and what a whole answer says about itself.
+pub(super) fn note_answer(recording: &Recording, response: &Response) {
+    recording.with(|record| {
+        if let Some(attempt) = record.attempts.last_mut() {
+            if let Some(usage) = response.usage() {
+                note_usage(attempt, usage);
+            }
+            note_about(attempt, response.about());
+        }
+    });
 }

@@ -14,7 +14,7 @@ use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText, Seg
 
 use super::data_url::{self, Data};
 use super::json::{Doc, Kind, RawStr, Value, text_of, unescape_into};
-use super::schema::Budget;
+use super::schema::{Budget, Schema};
 use super::texts::{Copy, Group, Host, NO_HOST, Part, Place, Texts, Wrap};
 use super::unjudged::{Unjudged, UnjudgedCounts};
 use super::{Limits, LlmError};
@@ -115,6 +115,8 @@ pub(crate) struct Locator {
     max_segments: usize,
     /// How deep JSON that stands in strings of JSON is read.
     nested: u8,
+    /// Whether a text that is JSON is read as such.
+    texts_as_json: bool,
     budget: Budget,
     answers: u32,
 }
@@ -134,6 +136,7 @@ impl Locator {
             run: Vec::new(),
             max_segments: limits.max_segments,
             nested: 0,
+            texts_as_json: false,
             budget: Budget::default(),
             answers: 0,
         }
@@ -142,6 +145,12 @@ impl Locator {
     /// Also reads JSON that stands in a string of JSON, so many levels deep.
     pub(crate) const fn reading_nested(mut self, levels: u8) -> Self {
         self.nested = levels;
+        self
+    }
+
+    /// Also reads texts that are JSON as such: what tools answer often is.
+    pub(crate) const fn reading_texts_as_json(mut self) -> Self {
+        self.texts_as_json = true;
         self
     }
 
@@ -199,15 +208,31 @@ impl Locator {
     /// A string is a text of its own. Anything else there is walked for strings.
     pub(crate) fn text(&mut self, value: Value<'_>, context: Context) {
         match value.string() {
+            Some(_) if self.is_json_text(value, context) => {
+                self.json_string(value, context, Schema::UNKNOWN);
+            }
             Some(string) => self.string(&string, context, Source::BODY, None),
             None => self.strings_in(value, context),
         }
+    }
+
+    /// Whether a text is JSON that is to be read as such. Names are what they are.
+    fn is_json_text(&self, value: Value<'_>, context: Context) -> bool {
+        self.texts_as_json
+            && context.form == Form::Text
+            && value
+                .string()
+                .is_some_and(|text| may_hold_json(text.raw) && Doc::parse(&text.text()).is_ok())
     }
 
     /// A part of the run of texts that began with the last part or with [`Locator::end_run`].
     pub(crate) fn part(&mut self, value: Value<'_>, context: Context) {
         match value.string() {
             Some(string) if string.range.is_empty() => {}
+            Some(_) if self.is_json_text(value, context) => {
+                self.end_run(context);
+                self.json_string(value, context, Schema::UNKNOWN);
+            }
             Some(string) => self.run.push((string.range, string.escaped)),
             None => self.strings_in(value, context),
         }

@@ -6,5 +6,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(super) use request::{request, response};
+pub(super) use block::block;
+pub(super) use request::{request, response, role_of};
 pub(super) use stream::event;

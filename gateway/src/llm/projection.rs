@@ -10,13 +10,15 @@ mod messages;
 mod now;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod twins;
 
 use bytes::Bytes;
 use parapet_guardrails::finding::Edit;
 
 use self::now::Now;
-use super::json::{Kind, Value, escape_into};
+use super::json::{Doc, Kind, Value, escape_into};
+use super::locate::may_hold_json;
 use super::texts::NO_HOST;
 use super::{Dialect, Request, Response, Texts};
 
@@ -34,6 +36,8 @@ enum Projected<'a> {
     Same(Value<'a>),
     /// A JSON value of the body, in a string.
     InString(Value<'a>),
+    /// JSON that stands in a string of the body, as itself. What is no JSON stays a string.
+    OutOfString(Value<'a>),
     /// Strings of the body, as one string.
     Joined(Vec<Value<'a>>),
     /// Nothing of the body's.
@@ -163,6 +167,13 @@ impl Now<'_> {
         match projected {
             Projected::Same(value) => self.write_same(*value, out),
             Projected::InString(value) => push_string(&self.whole(*value), out),
+            Projected::OutOfString(value) => match value.as_str() {
+                // One without texts, such as `{}`, has no host.
+                Some(text) if may_hold_json(&text) && Doc::parse(&text).is_ok() => {
+                    out.push_str(&self.string(NO_HOST, *value));
+                }
+                Some(_) | None => self.write_same(*value, out),
+            },
             Projected::Joined(strings) => {
                 let joined: String = self
                     .joined(strings)

@@ -58,6 +58,10 @@ impl Request {
         self.doc.root(&self.body)
     }
 
+    pub(super) const fn doc(&self) -> &Arc<Doc> {
+        &self.doc
+    }
+
     /// Its dialect.
     pub const fn dialect(&self) -> Dialect {
         self.dialect

@@ -59,6 +59,15 @@ impl Response {
         self.doc.root(&self.body)
     }
 
+    /// The body as it came.
+    pub(super) const fn body(&self) -> &Arc<String> {
+        &self.body
+    }
+
+    pub(super) const fn doc(&self) -> &Arc<Doc> {
+        &self.doc
+    }
+
     /// Its dialect.
     pub const fn dialect(&self) -> Dialect {
         self.dialect

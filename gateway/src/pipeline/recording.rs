@@ -9,12 +9,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use parapet_policy::hook::Hook;
 use parapet_policy::record::{
     Attempt, Content, End, GuardrailRecord, Parameters, RECORD_VERSION, Record,
 };
 use parapet_policy::trace::TraceContext;
 
 use super::calls::{Calls, MAX_NOTED};
+use super::merged;
 
 /// Takes finished records. Must not block.
 pub type Sink = Rc<dyn Fn(Record)>;
@@ -173,9 +175,25 @@ impl Recording {
         *self.inner.last_look.borrow_mut() = Some(Box::new(look));
     }
 
-    /// Adds what one guardrail did.
+    /// Adds what one guardrail did. In a chat one entry stands for all that it did about one tool: a conversation may hold
+    /// hundreds of results.
     pub fn guardrail(&self, entry: GuardrailRecord) {
-        self.with(|record| record.guardrails.push(entry));
+        self.with(|record| {
+            let same = |known: &&mut GuardrailRecord| {
+                known.hook == entry.hook
+                    && known.selector == entry.selector
+                    && known.tool == entry.tool
+            };
+            let is_of_tool = matches!(entry.hook, Hook::McpToolPreInvoke | Hook::McpToolPostInvoke);
+            let known = match is_of_tool && record.mcp.is_none() {
+                true => record.guardrails.iter_mut().find(same),
+                false => None,
+            };
+            match known {
+                Some(known) => merged::add(known, entry),
+                None => record.guardrails.push(entry),
+            }
+        });
     }
 
     /// Adds an upstream attempt and tells its place, for later changes. Its span gets a number.

@@ -14,6 +14,7 @@ use super::block::Blocker;
 use super::calls::Calls;
 use super::judge::Judged;
 use super::recording::Recording;
+use crate::mcp::method;
 use crate::policy::guardrail::ReadyGuardrail;
 
 /// What the guardrails of one hook run with.
@@ -39,6 +40,8 @@ pub(super) struct Tag {
     pub(super) hook: Hook,
     pub(super) selector: Arc<str>,
     pub(super) kind: &'static str,
+    /// In a chat, the tool whose call or result is judged.
+    pub(super) tool: Option<Arc<str>>,
     pub(super) planned: Planned,
     /// The network calls of a service.
     calls: Option<Calls>,
@@ -58,7 +61,17 @@ impl<'a> Stage<'a> {
 
     /// The planned guardrail's tag.
     pub(super) fn tag(&self, planned: &Planned) -> Tag {
-        tag(self.hook, self.guardrails, planned)
+        Tag {
+            tool: self.tool_in_chat(),
+            ..tag(self.hook, self.guardrails, planned)
+        }
+    }
+
+    /// The tool, where the record does not say it: a call of a model is of any number of tools. Callers name them.
+    fn tool_in_chat(&self) -> Option<Arc<str>> {
+        let tool = self.call.mcp.as_ref()?.tool.as_ref()?;
+        let tells = !self.call.models.is_empty() && method::is_tool_name(tool);
+        tells.then(|| tool.clone())
     }
 }
 
@@ -96,6 +109,7 @@ pub(super) fn tag(hook: Hook, guardrails: &[ReadyGuardrail], planned: &Planned) 
         hook,
         selector: ready.map_or_else(|| Arc::from("?"), |ready| ready.selector.clone()),
         kind: ready.map_or("?", |ready| ready.kind),
+        tool: None,
         planned: planned.clone(),
         calls: None,
     }
@@ -131,6 +145,7 @@ impl Tag {
             selector: self.selector.clone(),
             kind: self.kind,
             hook: self.hook,
+            tool: self.tool.clone(),
             operation: self.planned.operation,
             strategy: self.planned.strategy,
             outcome: judged.outcome.as_str(),

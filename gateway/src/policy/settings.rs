@@ -129,6 +129,8 @@ pub struct McpSettings {
     pub allowed_origins: Vec<String>,
     /// How long a client's stream may have no event before it gets a comment.
     pub keep_alive: Duration,
+    /// Whether the hooks of tools run on the calls and results in chat requests.
+    pub guard_chat: bool,
 }
 
 /// The default of [`McpSettings::keep_alive`]: half of what proxies commonly wait.
@@ -151,6 +153,7 @@ impl McpSettings {
                 .keep_alive
                 .as_ref()
                 .map_or(KEEP_ALIVE, |time| time.0.max(Duration::from_secs(1))),
+            guard_chat: spec.guard_chat,
         }
     }
 }

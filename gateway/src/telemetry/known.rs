@@ -96,12 +96,14 @@ impl Role {
 /// The outcome of a guardrail that found nothing.
 const CLEAN: &str = "clean";
 
-/// Whether there is nothing to tell but that the guardrail ran, and when.
+/// Whether there is nothing to tell but that the guardrail ran, and when. Which tool it was about is something to tell:
+/// callers name them, so that they are not remembered.
 pub(super) fn is_clean(guardrail: &GuardrailRecord) -> bool {
     let GuardrailRecord {
         selector: _,
         kind: _,
         hook: _,
+        tool,
         operation: _,
         strategy: _,
         outcome,
@@ -118,6 +120,7 @@ pub(super) fn is_clean(guardrail: &GuardrailRecord) -> bool {
         calls,
     } = guardrail;
     *outcome == CLEAN
+        && tool.is_none()
         && !blocks
         && failure.is_none()
         && skipped.is_none()
@@ -131,6 +134,7 @@ pub(super) fn is_clean(guardrail: &GuardrailRecord) -> bool {
 /// The guardrail in the same role, with nothing to tell.
 pub(super) fn clean(guardrail: &GuardrailRecord) -> GuardrailRecord {
     GuardrailRecord {
+        tool: None,
         outcome: CLEAN,
         blocks: false,
         failure: None,
@@ -155,6 +159,7 @@ pub(super) mod tests {
             selector: selector.into(),
             kind: "regex",
             hook,
+            tool: None,
             operation: Operation::Validate,
             strategy: Strategy::Enforce,
             outcome: CLEAN,
@@ -208,6 +213,15 @@ pub(super) mod tests {
             }
         }
         assert_eq!(made, roles.len());
+    }
+
+    #[test]
+    fn what_is_about_a_tool_is_not_remembered_as_clean() {
+        let about = GuardrailRecord {
+            tool: Some("send".into()),
+            ..ran("g/a", Hook::McpToolPreInvoke)
+        };
+        assert!(!is_clean(&about) && is_clean(&clean(&about)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::mcp::pinning::sightings::Sightings;
 use crate::policy::live::LivePolicy;
 use crate::policy::remote::status::Numbers;
 
+mod chat_tools;
 mod issuers;
 mod make;
 mod mcp;
@@ -26,6 +27,7 @@ mod models;
 mod remote;
 mod tools;
 
+use chat_tools::{ChatToolMetrics, KnownTools};
 use issuers::IssuerMetrics;
 use make::Make;
 use mcp::McpMetrics;
@@ -64,6 +66,7 @@ pub struct Metrics {
     models: ModelMetrics,
     mcp: McpMetrics,
     tools: ToolMetrics,
+    chat_tools: ChatToolMetrics,
     attempts: IntCounterVec,
     first_text_seconds: HistogramVec,
     tokens: IntCounterVec,
@@ -204,6 +207,7 @@ impl Metrics {
             remote: RemoteMetrics::new()?,
             mcp: McpMetrics::new(&make)?,
             tools: ToolMetrics::new(&make, &registry)?,
+            chat_tools: ChatToolMetrics::new(&make)?,
             issuers: IssuerMetrics::new(&registry)?,
             known: Mutex::default(),
             registry,
@@ -219,6 +223,7 @@ impl Metrics {
             histogram.observe(seconds(record.total_us));
             for guardrail in &record.guardrails {
                 known.guardrail(self, guardrail);
+                self.chat_tools.count(&mut known.chat_tools, guardrail);
             }
             for attempt in &record.attempts {
                 self.count_attempt(attempt);
@@ -347,6 +352,7 @@ struct Known {
     requests: HashMap<(&'static str, u16, &'static str), (IntCounter, Histogram), RandomState>,
     guardrails: HashMap<Arc<str>, [OfHook; Hook::ALL.len()], RandomState>,
     models: KnownModels,
+    chat_tools: KnownTools,
 }
 
 /// The series of one guardrail at one hook.

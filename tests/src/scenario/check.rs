@@ -291,7 +291,10 @@ fn outcomes(record: &Value) -> Result<BTreeMap<String, String>> {
             + &detail
                 .map(|detail| format!(": {detail}"))
                 .unwrap_or_default();
-        let key = format!("{} at {}", text("selector"), text("hook"));
+        let mut key = format!("{} at {}", text("selector"), text("hook"));
+        if let Some(tool) = entry["tool"].as_str() {
+            key = format!("{key} of {tool}");
+        }
         ensure!(
             all.insert(key.clone(), outcome).is_none(),
             "{key} has two entries in the record"

@@ -300,15 +300,15 @@ impl Cell<'_> {
 
     fn request(&self, mode: Mode) -> Request {
         match (self.hook, self.row.how) {
-            (BlockAt::Input, How::JsonKey) => Request {
+            (BlockAt::Input | BlockAt::PostInvoke, How::JsonKey) => Request {
                 body: Some(body::with_key_in_history(mode)),
                 ..Request::default()
             },
-            (BlockAt::Input, _) => Request {
+            (BlockAt::Input | BlockAt::PostInvoke, _) => Request {
                 ask: Some(self.text().into()),
                 ..Request::default()
             },
-            (BlockAt::Output, _) => Request {
+            (BlockAt::Output | BlockAt::PreInvoke, _) => Request {
                 ask: Some(HARMLESS.into()),
                 ..Request::default()
             },
@@ -317,15 +317,15 @@ impl Cell<'_> {
 
     fn turn(&self) -> Turn {
         match (self.hook, self.row.how) {
-            (BlockAt::Output, How::JsonKey) => Turn {
+            (BlockAt::Output | BlockAt::PreInvoke, How::JsonKey) => Turn {
                 choices: Some(vec![body::choice_with_key()]),
                 ..Turn::default()
             },
-            (BlockAt::Output, _) => Turn {
+            (BlockAt::Output | BlockAt::PreInvoke, _) => Turn {
                 say: Some(self.text().into()),
                 ..Turn::default()
             },
-            (BlockAt::Input, _) => Turn {
+            (BlockAt::Input | BlockAt::PostInvoke, _) => Turn {
                 say: Some(HARMLESS.into()),
                 ..Turn::default()
             },
@@ -382,13 +382,17 @@ impl Cell<'_> {
     /// What the judged text is expected to be on the other side.
     fn expect_text(&self, expect: &mut Expect, text: &str) {
         match (self.hook, self.row.how) {
-            (BlockAt::Input, How::JsonKey) => expect.say = Some(HARMLESS.into()),
-            (BlockAt::Output, How::JsonKey) => expect.choices = Some(vec![body::choice_with_key()]),
-            (BlockAt::Input, _) => {
+            (BlockAt::Input | BlockAt::PostInvoke, How::JsonKey) => {
+                expect.say = Some(HARMLESS.into())
+            }
+            (BlockAt::Output | BlockAt::PreInvoke, How::JsonKey) => {
+                expect.choices = Some(vec![body::choice_with_key()])
+            }
+            (BlockAt::Input | BlockAt::PostInvoke, _) => {
                 expect.prompt = Some(text.into());
                 expect.say = Some(HARMLESS.into());
             }
-            (BlockAt::Output, _) => expect.say = Some(text.into()),
+            (BlockAt::Output | BlockAt::PreInvoke, _) => expect.say = Some(text.into()),
         }
     }
 
@@ -405,6 +409,8 @@ impl Cell<'_> {
         let hook = match self.hook {
             BlockAt::Input => "llm_input",
             BlockAt::Output => "llm_output",
+            BlockAt::PreInvoke => "mcp_tool_pre_invoke",
+            BlockAt::PostInvoke => "mcp_tool_post_invoke",
         };
         let mut outcomes = BTreeMap::from([(
             format!("{} at {hook}", self.selector()),

@@ -250,7 +250,7 @@ pub struct Expect {
     /// The call to the model was dropped before its answer ended.
     pub upstream_dropped: bool,
     /// What came of each guardrail: `group/name at hook` to `clean`, `changed`, `violation`, `failed: class` or
-    /// `skipped: reason`. Exactly these.
+    /// `skipped: reason`. Exactly these. What is about one tool in a chat is `group/name at hook of tool`.
     pub outcomes: Option<BTreeMap<String, String>>,
     /// The record, as a pattern.
     pub record: Option<Value>,
@@ -292,6 +292,10 @@ pub enum BlockAt {
     Input,
     /// `llm_output`
     Output,
+    /// `mcp_tool_pre_invoke`, on a call in the model's answer
+    PreInvoke,
+    /// `mcp_tool_post_invoke`, on a result in the request
+    PostInvoke,
 }
 
 /// One call to the model.

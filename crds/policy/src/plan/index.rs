@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::bundle::RuleEntry;
-use crate::facts::{Facts, Subject, Target};
+use crate::facts::{Facts, Subject, Target, UNKNOWN_SERVER};
 use crate::glob;
 use crate::rule::{Given, Membership, SubjectsOperator, split_tool};
 use crate::subject::{self, EVERYONE, SubjectKind};
@@ -37,6 +37,10 @@ pub(super) struct Index {
     namespaces: Buckets,
     /// By key, then by value.
     metadata: HashMap<Box<str>, Buckets, RandomState>,
+    /// For tools of servers that are not known: by the tool that a rule names.
+    tools: Buckets,
+    /// The same for rules that name tools by patterns.
+    tool_patterns: Vec<u32>,
 }
 
 type Buckets = HashMap<Box<str>, Vec<u32>, RandomState>;
@@ -71,7 +75,30 @@ impl Index {
                 None => index.broad.push(rule),
             }
         }
+        if side == Side::Mcp {
+            for ((number, rule), ways) in (0u32..).zip(rules).zip(&ways) {
+                if ways.is_some() {
+                    index.file_by_tool(rule.when.given(), number);
+                }
+            }
+        }
         index
+    }
+
+    /// Files a rule under the tools that it names, whatever their servers.
+    fn file_by_tool(&mut self, given: Given<'_>, rule: u32) {
+        let listed = given.mcp_tools.into_iter();
+        let named = listed.flat_map(|tools| tools.values.iter().flat_map(|one| &one.enabled_tools));
+        for tool in named {
+            let rules = match glob::is_pattern(tool) {
+                true => &mut self.tool_patterns,
+                false => self.tools.entry(tool.as_str().into()).or_default(),
+            };
+            // Of one rule's names neighbours at most are equal.
+            if rules.last() != Some(&rule) {
+                rules.push(rule);
+            }
+        }
     }
 
     fn file(&mut self, key: Key<'_>, rule: u32) {
@@ -98,6 +125,7 @@ impl Index {
                 rules.iter().copied().for_each(&mut found);
             }
         };
+        let mut by_pattern: &[u32] = &[];
         let namespace = match &facts.target {
             Target::Model { namespace, names } => {
                 for name in names.iter() {
@@ -107,11 +135,24 @@ impl Index {
                 namespace
             }
             Target::Mcp {
-                namespace, servers, ..
+                namespace,
+                servers,
+                tool,
+                ..
             } => {
                 servers
                     .iter()
                     .for_each(|server| look_up(&self.names, server));
+                if servers.iter().any(|server| **server == *UNKNOWN_SERVER) {
+                    match tool {
+                        Some(tool) => look_up(&self.tools, tool),
+                        None => self
+                            .tools
+                            .keys()
+                            .for_each(|tool| look_up(&self.tools, tool)),
+                    }
+                    by_pattern = &self.tool_patterns;
+                }
                 namespace
             }
         };
@@ -140,7 +181,7 @@ impl Index {
                 }
             }
         }
-        self.broad.iter().copied().for_each(found);
+        self.broad.iter().chain(by_pattern).copied().for_each(found);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Facts, Target, tools_by_server};
+use crate::facts::{Facts, Target, UNKNOWN_SERVER, tools_by_server};
 use crate::glob::{self, Names};
 use crate::rule::{
     Given, Membership, SubjectsOperator, ToolsCondition, ValuesCondition, When, split_tool,
@@ -155,17 +155,18 @@ impl TargetMatcher {
                         *membership,
                     )
                 });
-                let by_tool =
-                    self.tools
-                        .as_ref()
-                        .filter(|_| tool.is_some())
-                        .map(|(listed, membership)| {
-                            let mut named = named();
-                            let is_listed = named.any(|(server, tool)| {
-                                tool.is_some_and(|tool| listed.hold(server, tool))
-                            });
-                            holds(is_listed, *membership)
-                        });
+                let by_tool = self.tools.as_ref().filter(|_| tool.is_some());
+                let by_tool = by_tool.map(|(listed, membership)| {
+                    let holds_tool = |server: &str, tool: &str| match membership {
+                        // Whose tool it is nobody knows: it may be one of those that are meant.
+                        Membership::In if server == UNKNOWN_SERVER => listed.may_hold(tool),
+                        Membership::In | Membership::NotIn => listed.hold(server, tool),
+                    };
+                    let mut named = named();
+                    let is_listed = named
+                        .any(|(server, tool)| tool.is_some_and(|tool| holds_tool(server, tool)));
+                    holds(is_listed, *membership)
+                });
                 match (by_server, by_tool) {
                     (None, None) => None,
                     (one, other) => Some(one.unwrap_or(false) || other.unwrap_or(false)),
@@ -277,11 +278,18 @@ impl Tools {
                 .any(|(of, tools)| glob::matches(of, server) && tools.holds(tool))
     }
 
-    /// Whether it holds any tool of a server.
+    /// Whether it holds any tool of a server; of one that is not known, whether it names any.
     fn hold_any_of(&self, server: &str) -> bool {
-        let is_of =
-            |(of, tools): &(Box<str>, Names)| glob::matches(of, server) && !tools.is_empty();
+        let is_of = |(of, tools): &(Box<str>, Names)| {
+            (server == UNKNOWN_SERVER || glob::matches(of, server)) && !tools.is_empty()
+        };
         self.all_of.holds(server) || self.some_of.iter().any(is_of)
+    }
+
+    /// Whether a tool of a server that is not known may be among them: by its name alone.
+    fn may_hold(&self, tool: &str) -> bool {
+        let names = |(_, tools): &(Box<str>, Names)| tools.holds(tool);
+        self.all_of.holds(UNKNOWN_SERVER) || self.some_of.iter().any(names)
     }
 }
 

@@ -4,4 +4,5 @@ mod matching;
 mod overriding;
 mod planning;
 mod taint;
+mod unknown_servers;
 mod virtual_servers;

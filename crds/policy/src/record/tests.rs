@@ -43,6 +43,7 @@ fn full() -> Record {
             selector: "g/judge".into(),
             kind: "custom",
             hook: Hook::LlmInput,
+            tool: None,
             operation: Operation::Validate,
             strategy: Strategy::Enforce,
             outcome: "failed",

@@ -147,6 +147,7 @@ fn of_guardrail(one: &GuardrailRecord) -> usize {
         selector,
         kind: _,
         hook: _,
+        tool,
         operation: _,
         strategy: _,
         outcome: _,
@@ -167,7 +168,8 @@ fn of_guardrail(one: &GuardrailRecord) -> usize {
         size_of::<Places>() + texts(first)
     });
     let rules = TEXT + size_of_val(&**rules) + rules.iter().map(text).sum::<usize>();
-    text(selector) + list(categories, |(one, _)| text(one)) + places + rules + list(calls, of_call)
+    let found = list(categories, |(one, _)| text(one)) + places;
+    text(selector) + optional(tool) + found + rules + list(calls, of_call)
 }
 
 fn of_attempt(one: &Attempt) -> usize {

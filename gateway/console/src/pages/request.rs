@@ -140,6 +140,17 @@ impl Scale {
 fn waterfall(record: &Record) -> Markup {
     let scale = Scale::of(record);
     let at = |hook: Hook| record.guardrails.iter().filter(move |one| one.hook == hook);
+    // In a chat the results of tools come with the request, and calls with the answer.
+    let (before, after) = match record.mcp {
+        Some(_) => (
+            [Hook::LlmInput, Hook::McpToolPreInvoke],
+            [Hook::LlmOutput, Hook::McpToolPostInvoke],
+        ),
+        None => (
+            [Hook::McpToolPostInvoke, Hook::LlmInput],
+            [Hook::LlmOutput, Hook::McpToolPreInvoke],
+        ),
+    };
     html! {
         table.waterfall {
             thead { tr {
@@ -157,11 +168,11 @@ fn waterfall(record: &Record) -> Markup {
                     td.number { (duration(record.total_us)) }
                     td colspan="3" {}
                 }
-                @for hook in [Hook::LlmInput, Hook::McpToolPreInvoke] {
+                @for hook in before {
                     @for one in at(hook) { (guardrail(one, &scale)) }
                 }
                 @for attempt in &record.attempts { (model(attempt, &scale)) }
-                @for hook in [Hook::LlmOutput, Hook::McpToolPostInvoke] {
+                @for hook in after {
                     @for one in at(hook) { (guardrail(one, &scale)) }
                 }
             }
@@ -176,6 +187,7 @@ fn guardrail(one: &GuardrailRecord, scale: &Scale) -> Markup {
             th scope="row" {
                 span.selector { (visible(&one.selector)) }
                 small { (one.kind) " · " (one.hook.as_str()) " · " (operation(one.operation)) " · " (strategy(one.strategy)) }
+                @if let Some(tool) = &one.tool { small { "tool " code { (visible(tool)) } } }
             }
             td.bars { @if one.skipped.is_none() { (scale.bar(class, one.start_us, one.took_us)) } }
             td.number {

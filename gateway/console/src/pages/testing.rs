@@ -42,6 +42,7 @@ pub(crate) fn guardrail(selector: &str, outcome: &'static str) -> GuardrailRecor
         selector: selector.into(),
         kind: "regex",
         hook: Hook::LlmInput,
+        tool: None,
         operation: Operation::Validate,
         strategy: Strategy::Enforce,
         outcome,

@@ -1,4 +1,4 @@
-//! A stream that no guardrail judges, where content that none could judge is refused.
+//! A stream whose text no guardrail judges, where content that none could judge is refused or calls of tools are judged.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ pub(super) async fn run(job: Job, frames: Frames) -> Result<(), Cut> {
     } = job;
     let (planned, request) = (Rc::new(planned), Rc::new(request));
     let dialect = request.request.dialect();
-    let delivery = Delivery::new(frames, &planned, &request, Vec::new(), client);
+    let mut delivery = Delivery::new(frames, &planned, &request, Vec::new(), client);
     let mut decoder = Decoder::new(planned.snapshot.settings.stream_event_bytes);
     let mut coverage = Coverage::new(&planned);
     let mut out = Vec::new();
@@ -39,21 +39,22 @@ pub(super) async fn run(job: Job, frames: Frames) -> Result<(), Cut> {
                 look_at(&planned, &mut coverage, Event::read(dialect, frame))?;
                 out.push(raw);
             }
-            delivery.send(std::mem::take(&mut out)).await;
+            delivery.send(std::mem::take(&mut out)).await?;
         }
         planned.note_complete();
         if let Some(frame) = decoder.finish() {
             let raw = frame.raw.clone();
             look_at(&planned, &mut coverage, Event::read(dialect, frame))?;
-            delivery.send(vec![raw]).await;
+            delivery.send(vec![raw]).await?;
         }
-        Ok(())
+        delivery.finish().await
     }
     .await;
     if let Err(failure) = result {
         // Nothing more of the answer is wanted: the upstream is let go at once.
         drop(upstream);
-        delivery.send(out).await;
+        // Whatever becomes of it, the stream has been stopped already.
+        let _ = delivery.send(out).await;
         delivery.say(planned.stopped(&failure, dialect)).await;
     }
     Ok(())

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 
 use super::services;
 use crate::edge::Frames;
+use crate::handler::error::Failure;
 use crate::handler::payload::RequestPayload;
 use crate::handler::plan::Planned;
+use crate::handler::tools::Gate;
 use crate::llm::Dialect;
 use crate::llm::sse::Decoder;
 use crate::llm::stream::Event;
@@ -21,6 +23,8 @@ use crate::llm::stream::assembly::Assembly;
 /// The way to the client.
 pub(super) struct Delivery {
     frames: Frames,
+    /// Where calls of tools wait until they are judged.
+    gate: Option<Gate>,
     observed: Option<Observed>,
 }
 
@@ -47,9 +51,11 @@ impl Delivery {
         observing: Vec<Entry>,
         client: Arc<dyn HttpClient>,
     ) -> Self {
+        let gate = Gate::of(planned, request, &client);
         if observing.is_empty() {
             return Self {
                 frames,
+                gate,
                 observed: None,
             };
         }
@@ -69,6 +75,7 @@ impl Delivery {
         });
         Self {
             frames,
+            gate,
             observed: Some(Observed {
                 seen,
                 _under_way: under_way,
@@ -76,8 +83,37 @@ impl Delivery {
         }
     }
 
-    /// Sends what is ready in one piece.
-    pub(super) async fn send(&self, mut out: Vec<Bytes>) {
+    /// Sends what is ready, but for calls of tools that have not been judged.
+    ///
+    /// # Errors
+    /// The guardrails that block a call, after all that came before it has been sent.
+    pub(super) async fn send(&mut self, out: Vec<Bytes>) -> Result<(), Failure> {
+        let Some(gate) = &mut self.gate else {
+            self.put(out).await;
+            return Ok(());
+        };
+        let mut passed = Vec::with_capacity(out.len());
+        let result = gate.pass(out, &mut passed).await;
+        self.put(passed).await;
+        result
+    }
+
+    /// The stream has ended: what waits is judged and sent.
+    ///
+    /// # Errors
+    /// The guardrails that block a call.
+    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+        let Some(gate) = &mut self.gate else {
+            return Ok(());
+        };
+        let mut passed = Vec::new();
+        let result = gate.finish(&mut passed).await;
+        self.put(passed).await;
+        result
+    }
+
+    /// Puts pieces on the way to the client, as one.
+    async fn put(&self, mut out: Vec<Bytes>) {
         let piece = match out.len() {
             0 => return,
             1 => out.remove(0),

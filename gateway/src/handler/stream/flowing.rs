@@ -44,7 +44,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
     );
     let mut guarded = Guarded::new(&planned, &watchers.flowing, flow);
     let mut windows = Windows::new(&planned, &request, &watchers.windowed, client.clone());
-    let delivery = Delivery::new(frames, &planned, &request, watchers.observing, client);
+    let mut delivery = Delivery::new(frames, &planned, &request, watchers.observing, client);
     let mut decoder = Decoder::new(settings.stream_event_bytes);
     let mut coverage = Coverage::new(&planned);
     let result = async {
@@ -62,7 +62,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
             }
             guarded.settle()?;
             windows
-                .send(guarded.flow.take(), dialect, &delivery)
+                .send(guarded.flow.take(), dialect, &mut delivery)
                 .await?;
         }
         planned.note_complete();
@@ -74,9 +74,10 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         }
         guarded.finish()?;
         windows
-            .send(guarded.flow.take(), dialect, &delivery)
+            .send(guarded.flow.take(), dialect, &mut delivery)
             .await?;
-        windows.finish(dialect, &delivery).await
+        windows.finish(dialect, &mut delivery).await?;
+        delivery.finish().await
     }
     .await;
     if let Err(failure) = result {
@@ -84,7 +85,7 @@ pub(super) async fn run(job: Job, watchers: Watchers, frames: Frames) -> Result<
         drop(upstream);
         // What was judged before still goes.
         if !windows.is_active() {
-            delivery.send(guarded.flow.take()).await;
+            let _ = delivery.send(guarded.flow.take()).await;
         }
         delivery.say(planned.stopped(&failure, dialect)).await;
     }

@@ -1,5 +1,6 @@
 //! Guardrails that cannot scan a stream as it flows: asked once, shown the whole, or windows of it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use super::{Job, Watchers};
 use crate::handler::error::Failure;
 use crate::handler::payload::{AssembledPayload, RequestPayload, ResponsePayload};
 use crate::handler::plan::Planned;
+use crate::handler::tools::Gate;
 use crate::llm::sse::Decoder;
 use crate::llm::stream::assembly::{Assembly, Changes};
 use crate::llm::stream::{ChannelKey, Event, EventKind};
@@ -52,6 +54,7 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
         mut upstream,
         client,
     } = job;
+    let (planned, request) = (Rc::new(planned), Rc::new(request));
     let settings = &planned.snapshot.settings;
     let dialect = request.request.dialect();
     let mut decoder = Decoder::new(settings.stream_event_bytes);
@@ -104,9 +107,17 @@ pub(super) async fn judge_whole(job: Job, watchers: &Watchers) -> Result<Bytes, 
                 .clone()
         })
         .collect();
-    let stage = planned.stage_of(Hook::LlmOutput, &entries, client);
+    let stage = planned.stage_of(Hook::LlmOutput, &entries, client.clone());
     let changes = judge(&stage, &request, &assembly, &limits).await?;
-    Ok(write(&mut events, changes))
+    drop(stage);
+    let judged = write(&mut events, changes);
+    let Some(mut gate) = Gate::of(&planned, &request, &client) else {
+        return Ok(judged);
+    };
+    let mut passed = Vec::new();
+    gate.pass(vec![judged], &mut passed).await?;
+    gate.finish(&mut passed).await?;
+    Ok(passed.concat().into())
 }
 
 /// Runs guardrails over an assembled answer, and gives what they changed.
@@ -138,7 +149,7 @@ async fn judge(
 }
 
 /// The events with what was changed, each channel's text as a whole.
-fn write(events: &mut [Event], changes: Changes) -> Bytes {
+pub(in crate::handler) fn write(events: &mut [Event], changes: Changes) -> Bytes {
     let Changes {
         channels,
         values,

@@ -9,7 +9,7 @@ use crate::llm::tools::Tools;
 use crate::llm::unjudged::Unjudged;
 
 /// The role that a message's texts have. A name that is not known is untrusted like a user's.
-pub(super) fn role_of(message: Value<'_>) -> Role {
+pub(in crate::llm) fn role_of(message: Value<'_>) -> Role {
     match message.get_str("role").as_deref() {
         Some("system" | "developer") => Role::System,
         Some("assistant") => Role::Assistant,
@@ -19,7 +19,12 @@ pub(super) fn role_of(message: Value<'_>) -> Role {
 }
 
 /// The texts of a message.
-pub(super) fn message(message: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+pub(in crate::llm) fn message(
+    message: Value<'_>,
+    tools: &Tools<'_>,
+    context: Context,
+    out: &mut Locator,
+) {
     for (key, value) in out.members(message, context) {
         match key.as_ref() {
             // Some models draw; the list has the form of content.
@@ -137,7 +142,13 @@ fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
     }
 }
 
-fn tool_call(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+/// A call of a tool.
+pub(in crate::llm) fn tool_call(
+    call: Value<'_>,
+    tools: &Tools<'_>,
+    context: Context,
+    out: &mut Locator,
+) {
     for (key, value) in out.members(call, context) {
         match key.as_ref() {
             "function" => function(value, tools, context, out),
@@ -149,7 +160,12 @@ fn tool_call(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Loc
 }
 
 /// A name and arguments, which are JSON in a string.
-fn function(call: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+pub(in crate::llm) fn function(
+    call: Value<'_>,
+    tools: &Tools<'_>,
+    context: Context,
+    out: &mut Locator,
+) {
     let schema = match call.get_str("name") {
         Some(name) => tools.schema(&name),
         None => Schema::UNKNOWN,

@@ -63,7 +63,12 @@ pub(super) fn citation(citation: Value<'_>, context: Context, out: &mut Locator)
 }
 
 /// One block that is not text.
-pub(super) fn block(block: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
+pub(in crate::llm) fn block(
+    block: Value<'_>,
+    tools: &Tools<'_>,
+    context: Context,
+    out: &mut Locator,
+) {
     let retrieved = Context {
         role: Role::ToolResult,
         ..context

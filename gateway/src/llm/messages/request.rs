@@ -54,7 +54,8 @@ pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Loc
     }
 }
 
-fn role_of(message: Value<'_>) -> Role {
+/// The role that a message's texts have.
+pub(in crate::llm) fn role_of(message: Value<'_>) -> Role {
     match message.get_str("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,

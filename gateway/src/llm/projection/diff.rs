@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::now::Now;
 use super::{Projected, Unmappable};
 use crate::llm::json::{Doc, Kind, Value, is_ordinary};
+use crate::llm::locate::may_hold_json;
 use crate::llm::texts::NO_HOST;
 
 impl Now<'_> {
@@ -51,6 +52,7 @@ impl Diff<'_, '_> {
                 let inner: Json = serde_json::from_str(text).map_err(|_| self.unmappable())?;
                 self.same(NO_HOST, *value, &inner)
             }
+            (Projected::OutOfString(value), _) => self.out_of_string(*value, returned),
             (Projected::Joined(strings), Json::String(text)) => self.joined(strings, text),
             (Projected::Fixed(value), _) if value == returned => Ok(()),
             (Projected::Array(items), Json::Array(returned)) if items.len() == returned.len() => {
@@ -77,6 +79,22 @@ impl Diff<'_, '_> {
                 | Projected::Object(_),
                 _,
             ) => Err(self.unmappable()),
+        }
+    }
+
+    fn out_of_string(&mut self, value: Value<'_>, returned: &Json) -> Outcome {
+        let text = value.as_str().unwrap_or_default();
+        let doc = Doc::parse(&text).ok().filter(|_| may_hold_json(&text));
+        let Some(doc) = doc else {
+            return self.same(NO_HOST, value, returned);
+        };
+        match self.now.host(NO_HOST, value) {
+            Some(host) => self.same(host, doc.root(&text), returned),
+            // Without texts there is nothing to change.
+            None if serde_json::from_str::<Json>(&text).is_ok_and(|sent| sent == *returned) => {
+                Ok(())
+            }
+            None => Err(self.unmappable()),
         }
     }
 

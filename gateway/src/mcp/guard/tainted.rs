@@ -24,6 +24,7 @@ pub(super) fn note(planned: &Planned, tainted: &Tainted, verdict: Verdict) {
         selector: NAME.into(),
         kind: NAME,
         hook: Hook::McpToolPreInvoke,
+        tool: None,
         operation: Operation::Validate,
         strategy: match tainted.said.action {
             Taint::Block => Strategy::Enforce,

@@ -6,11 +6,12 @@ use super::*;
 use crate::telemetry::queue::tests::record;
 
 /// A guardrail on input that came to something.
-fn guardrail(selector: &str, outcome: &'static str) -> GuardrailRecord {
+pub(super) fn guardrail(selector: &str, outcome: &'static str) -> GuardrailRecord {
     GuardrailRecord {
         selector: selector.into(),
         kind: "regex",
         hook: Hook::LlmInput,
+        tool: None,
         operation: Operation::Validate,
         strategy: Strategy::Enforce,
         outcome,

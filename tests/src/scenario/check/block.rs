@@ -45,6 +45,8 @@ pub(super) fn check(block: &Block, seen: &Seen) -> Result<()> {
             let side = match block.at {
                 BlockAt::Input => "Input",
                 BlockAt::Output => "Output",
+                BlockAt::PreInvoke => "MCP tool pre-invoke",
+                BlockAt::PostInvoke => "MCP tool post-invoke",
             };
             let what = if block.failure {
                 "could not run"
@@ -70,6 +72,14 @@ pub(super) fn check(block: &Block, seen: &Seen) -> Result<()> {
     let (list, origin) = match block.at {
         BlockAt::Input => ("input_guardrails", "guardrails_input"),
         BlockAt::Output => ("output_guardrails", "guardrails_output"),
+        BlockAt::PreInvoke => (
+            "mcp_tool_pre_invoke_guardrails",
+            "guardrails_mcp_tool_pre_invoke",
+        ),
+        BlockAt::PostInvoke => (
+            "mcp_tool_post_invoke_guardrails",
+            "guardrails_mcp_tool_post_invoke",
+        ),
     };
     let checks: Vec<Value> = block
         .by

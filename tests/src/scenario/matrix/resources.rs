@@ -50,6 +50,8 @@ pub(super) fn manifests(place: Where, rows: &[Row], hook: BlockAt) -> String {
     let list = match hook {
         BlockAt::Input => "llm_input_guardrails",
         BlockAt::Output => "llm_output_guardrails",
+        BlockAt::PreInvoke => "mcp_tool_pre_invoke_guardrails",
+        BlockAt::PostInvoke => "mcp_tool_post_invoke_guardrails",
     };
     let mut guardrails = String::new();
     let mut rules = String::new();

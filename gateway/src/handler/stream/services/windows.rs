@@ -21,6 +21,7 @@ use crate::llm::sse::Decoder;
 use crate::llm::stream::assembly::{Assembly, Changes};
 use crate::llm::stream::{ChannelKey, ChannelKind, Event, EventKind};
 use crate::llm::{self, Dialect};
+use crate::pipeline::merged;
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
 
@@ -89,11 +90,10 @@ impl<'a> Windows<'a> {
         &mut self,
         out: Vec<Bytes>,
         dialect: Dialect,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
     ) -> Result<(), Failure> {
         if !self.is_active() {
-            delivery.send(out).await;
-            return Ok(());
+            return delivery.send(out).await;
         }
         for piece in out {
             self.decoder.push(piece);
@@ -112,7 +112,7 @@ impl<'a> Windows<'a> {
     pub(in crate::handler::stream) async fn finish(
         &mut self,
         dialect: Dialect,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
     ) -> Result<(), Failure> {
         if !self.is_active() {
             return Ok(());
@@ -138,14 +138,13 @@ impl<'a> Windows<'a> {
         Ok(())
     }
 
-    async fn judge(&mut self, dialect: Dialect, delivery: &Delivery) -> Result<(), Failure> {
+    async fn judge(&mut self, dialect: Dialect, delivery: &mut Delivery) -> Result<(), Failure> {
         let mut events = std::mem::take(&mut self.waiting);
         self.waiting_text = 0;
         let says = |event: &Event| !event.deltas.is_empty() || event.whole().is_some();
         if self.entries.is_empty() || !events.iter().any(says) {
             let raw = events.iter().map(|event| event.raw().clone());
-            delivery.send(raw.collect()).await;
-            return Ok(());
+            return delivery.send(raw.collect()).await;
         }
         let mut window = Assembly::new(dialect);
         for event in &events {
@@ -166,8 +165,7 @@ impl<'a> Windows<'a> {
         self.merge(records.take());
         let changes = result?;
         self.remember(&window, &changes);
-        delivery.send(vec![write(&mut events, changes)]).await;
-        Ok(())
+        delivery.send(vec![write(&mut events, changes)]).await
     }
 
     /// Keeps the end of each text, as it leaves, for the next window.
@@ -218,28 +216,9 @@ impl<'a> Windows<'a> {
                 .records
                 .iter_mut()
                 .find(|known| known.selector == entry.selector);
-            let Some(known) = known else {
-                self.records.push(entry);
-                continue;
-            };
-            known.took_us += entry.took_us;
-            let room = MAX_CALLS.saturating_sub(known.calls.len());
-            known.calls.extend(entry.calls.into_iter().take(room));
-            known.edits += entry.edits;
-            if rank(entry.outcome) > rank(known.outcome) {
-                known.outcome = entry.outcome;
-                known.failure = entry.failure;
-                known.skipped = entry.skipped;
-            }
-            for (category, count) in entry.categories {
-                match known
-                    .categories
-                    .iter_mut()
-                    .find(|(seen, _)| *seen == category)
-                {
-                    Some((_, seen)) => *seen += count,
-                    None => known.categories.push((category, count)),
-                }
+            match known {
+                Some(known) => merged::add(known, entry),
+                None => self.records.push(entry),
             }
         }
     }
@@ -255,19 +234,5 @@ impl<'a> Windows<'a> {
 impl Drop for Windows<'_> {
     fn drop(&mut self) {
         self.report();
-    }
-}
-
-/// A guardrail's windows beyond this many leave no calls in the record.
-const MAX_CALLS: usize = 64;
-
-/// Which outcome stands for several windows.
-fn rank(outcome: &str) -> u8 {
-    match outcome {
-        "violation" => 4,
-        "failed" => 3,
-        "changed" => 2,
-        "clean" => 1,
-        _ => 0,
     }
 }

@@ -119,6 +119,9 @@ impl Spans<'_> {
                 Some(same) => attributes.out.extend_from_slice(&same.clean),
                 None => put_outcome(attributes, guardrail, published),
             }
+            if let Some(tool) = &guardrail.tool {
+                attributes.str(names::TOOL, tool);
+            }
             attributes.int(names::DURATION, guardrail.took_us);
             if published {
                 attributes.double(published::GUARDRAIL_LATENCY, millis(guardrail.took_us));

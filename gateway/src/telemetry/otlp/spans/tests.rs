@@ -26,6 +26,7 @@ fn guardrail(outcome: &'static str) -> GuardrailRecord {
         selector: "g/judge".into(),
         kind: "custom",
         hook: Hook::LlmInput,
+        tool: None,
         operation: Operation::Validate,
         strategy: Strategy::Enforce,
         outcome,
