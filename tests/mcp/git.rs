@@ -61,6 +61,14 @@ fn told(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap_or_default()
 }
 
+fn without_meta(results: &[Value]) -> Vec<Value> {
+    let mut results = results.to_vec();
+    for result in results.iter_mut().filter_map(Value::as_object_mut) {
+        result.remove("_meta");
+    }
+    results
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_is_read_and_written_under_guard() {
     let Some(node) = node() else { return };
@@ -99,11 +107,15 @@ async fn a_repository_is_read_and_written_under_guard() {
         "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: git}}\nspec: {}\n",
         json!({"command": command})
     );
-    // Behind the bridge, and started by the gateway itself.
-    for plain in [gateway(&servers, "").await, gateway_of(&program, "").await] {
-        let url = format!("http://{}/mcp/git", plain.traffic());
-        assert_eq!(call(&url, &reading), direct);
-    }
+    let plain = gateway(&servers, "").await;
+    assert_eq!(
+        call(&format!("http://{}/mcp/git", plain.traffic()), &reading),
+        direct
+    );
+    // Started by the gateway itself it speaks in sessions, where results do not say which server they are of.
+    let own = gateway_of(&program, "").await;
+    let own = call(&format!("http://{}/mcp/git", own.traffic()), &reading);
+    assert_eq!(own, without_meta(&direct));
 
     let guarded = gateway(&servers, GUARDED).await;
     let seen = call(&format!("http://{}/mcp/git", guarded.traffic()), &calls);
