@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 
-use crate::support::{GUARDED, KEY, Server, TOKEN, folder, node, python, speaking};
+use crate::support::{GUARDED, KEY, Server, TOKEN, by_way, folder, node, python, speaking};
 use crate::{rust_client, rust_server};
 
 /// What each client saw of each server: `transcripts[client][server][step]`.
@@ -249,6 +249,21 @@ async fn every_sdk_sees_the_same_of_servers_that_are_stateless() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sdk_sees_what_is_redacted_and_lives_on_after_a_block() {
     through("guarded", "auto", GUARDED).await;
+}
+
+/// A virtual server with one member has its tools under their own names.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_sees_the_same_by_way_of_a_virtual_server() {
+    let _turn = TURN.lock().await;
+    let Some(runtimes) = Runtimes::start() else {
+        return;
+    };
+    let servers = runtimes.servers().await;
+    let gateway = by_way(&servers.urls, GUARDED).await;
+    let at = |name| format!("http://{}/mcp/by-way-of-{name}", gateway.traffic());
+    let urls = servers.urls.keys().map(|name| (*name, at(*name))).collect();
+    let through = runtimes.talk(&urls, "virtual").await;
+    compare(runtimes.direct().await, &through, true);
 }
 
 /// The servers that speak the stateless revision.

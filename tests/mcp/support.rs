@@ -75,11 +75,29 @@ pub(crate) async fn speaking(
     servers: &BTreeMap<&str, String>,
     rules: &str,
 ) -> Gateway {
+    gateway_of(&resources(protocol, servers), rules).await
+}
+
+/// These servers as resources.
+fn resources(protocol: &str, servers: &BTreeMap<&str, String>) -> String {
     let mut resources = String::new();
     for (name, url) in servers {
         write!(
             resources,
             "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: {name}}}\nspec: {{url: '{url}', protocol: {protocol}}}\n"
+        )
+        .unwrap();
+    }
+    resources
+}
+
+/// A gateway with a virtual server `by-way-of-{name}` for each of these, whose one member it is.
+pub(crate) async fn by_way(servers: &BTreeMap<&str, String>, rules: &str) -> Gateway {
+    let mut resources = resources("auto", servers);
+    for name in servers.keys() {
+        write!(
+            resources,
+            "---\napiVersion: parapet.dev/v1alpha1\nkind: MCPServer\nmetadata: {{name: by-way-of-{name}}}\nspec: {{virtual: {{members: [{{server: {name}}}]}}}}\n"
         )
         .unwrap();
     }
