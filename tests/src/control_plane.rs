@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::sync::Mutex;
 
 use crate::harness::free_port;
@@ -213,7 +213,11 @@ impl ControlPlane {
             "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": ca}}],
             "users": [{"name": user, "user": {"token": Self::token(user)}}],
         });
-        write(&path, &text.to_string())?;
+        // Another test's kubectl may be reading the same user's.
+        let mut whole = NamedTempFile::new_in(self.dir.path()).context("making a file")?;
+        std::io::Write::write_all(&mut whole, text.to_string().as_bytes())
+            .and_then(|()| Ok(whole.persist(&path).map(drop)?))
+            .with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
 
