@@ -114,7 +114,7 @@ async fn the_first_five_minutes_work_word_by_word() {
         .iter()
         .flat_map(|block| curls(block))
         .collect();
-    let [first, second] = shell.as_slice() else {
+    let [first, second, tool] = shell.as_slice() else {
         panic!("the README has {} curl commands", shell.len())
     };
     let answer = curl(&gateway, first).await;
@@ -143,6 +143,15 @@ async fn the_first_five_minutes_work_word_by_word() {
             "{:?}",
             answer.text()
         );
+    }
+    // A tool that is not called.
+    let answer = curl(&gateway, tool).await;
+    assert_eq!(answer.status, 200);
+    let result = answer.json().unwrap()["result"].clone();
+    assert_eq!(result["isError"], true);
+    for named in ["my-guardrails/sql", "sql_drop"] {
+        assert!(readme.contains(&format!("`{named}`")));
+        assert!(result.to_string().contains(named), "{result}");
     }
     // The first guardrail.
     let before = said(&curl(&gateway, second).await);
