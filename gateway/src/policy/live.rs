@@ -124,13 +124,15 @@ impl LivePolicy {
 
     /// Puts another snapshot in force.
     pub fn put(&self, snapshot: Box<Snapshot>) {
-        say_in_force(&snapshot);
+        let snapshot: Arc<Snapshot> = Arc::from(snapshot);
         lock(&self.on_change)
             .iter()
             .for_each(|hook| hook(&snapshot));
-        self.snapshot.store(Arc::from(snapshot));
+        self.snapshot.store(Arc::clone(&snapshot));
         lock(&self.counts).accepted += 1;
         *lock(&self.rejected) = None;
+        // Said last: whoever reads the line may ask at once, and finds it so.
+        say_in_force(&snapshot);
     }
 
     /// Notes that the newest policy was refused; none: that what is in force is the newest again.
@@ -143,31 +145,36 @@ impl LivePolicy {
 
     /// Takes what came of a change of files, and says it in the log.
     pub fn take(&self, loaded: Loaded, root: &Path) {
-        log(&loaded.remarks, root);
         match loaded.outcome {
-            Outcome::New(snapshot) => self.put(snapshot),
+            Outcome::New(snapshot) => {
+                self.put(snapshot);
+                log(&loaded.remarks, root);
+            }
             Outcome::Unchanged => {
-                if lock(&self.rejected).take().is_some() {
+                let was_rejected = lock(&self.rejected).take().is_some();
+                log(&loaded.remarks, root);
+                if was_rejected {
                     tracing::info!(revision = %self.revision(), "the errors are gone: the policy in force is what the files say");
                 }
             }
             Outcome::Rejected => {
                 let rejected = Rejected::of(&loaded.remarks);
+                let errors = rejected.errors;
+                self.note_rejected(Some(rejected));
+                log(&loaded.remarks, root);
                 tracing::error!(
                     revision = %self.revision(),
-                    errors = rejected.errors,
+                    errors,
                     "the changed policy has errors: the last good one stays in force"
                 );
-                lock(&self.counts).rejected += 1;
-                *lock(&self.rejected) = Some(rejected);
             }
         }
     }
 
     /// Notes that reading failed for a fault of the gateway's own.
     pub fn reading_failed(&self) {
-        tracing::error!(revision = %self.revision(), "reading the policy failed inside the gateway: the last good one stays in force");
         lock(&self.counts).failed += 1;
+        tracing::error!(revision = %self.revision(), "reading the policy failed inside the gateway: the last good one stays in force");
     }
 }
 
@@ -238,3 +245,6 @@ impl Rejected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

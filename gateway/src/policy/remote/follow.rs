@@ -276,9 +276,9 @@ impl Follower {
                 match live {
                     Some(live) => live.put(prepared.snapshot),
                     None => {
-                        live::say_in_force(&prepared.snapshot);
                         let live = Arc::new(LivePolicy::new(*prepared.snapshot));
-                        self.first.send_replace(Some(live));
+                        self.first.send_replace(Some(Arc::clone(&live)));
+                        live::say_in_force(&live.snapshot().load());
                     }
                 }
                 self.keep(done.cached, done.manifest).await;
@@ -292,11 +292,11 @@ impl Follower {
 
     async fn confirm(&mut self, message: &Bytes, manifest: &Manifest) {
         if self.status.note_confirmed(manifest) {
-            tracing::info!(revision = %manifest.revision, "what is published is in force again");
             self.refused = None;
             if let Some(live) = &*self.first.borrow() {
                 live.note_rejected(None);
             }
+            tracing::info!(revision = %manifest.revision, "what is published is in force again");
         }
         // Signed or sealed anew: the cached one would run out, or need a key that is about to go.
         if self.config.cache_dir.is_some() && self.kept.as_ref() != Some(manifest) {
@@ -334,13 +334,13 @@ impl Follower {
         if known.is_some_and(|(before, code)| before == message && *code == refusal.code) {
             return;
         }
-        tracing::error!(code = refusal.code.as_str(), why = %refusal.message, "a bundle was refused: the last good one stays in force");
         self.refused = Some((message.clone(), refusal.code));
         self.status.note_refused(refusal);
         if let Some(live) = &*self.first.borrow() {
             live.note_rejected(self.status.rejected());
         }
         self.news = true;
+        tracing::error!(code = refusal.code.as_str(), why = %refusal.message, "a bundle was refused: the last good one stays in force");
     }
 
     /// Sends a report, and says when to send the next one.
