@@ -1,7 +1,7 @@
 //! A plain HTTP client for tests: sends exactly what it is told, retries nothing, follows nothing.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -120,6 +120,8 @@ pub struct Opened {
     /// The headers.
     pub headers: HeaderMap,
     body: Incoming,
+    /// What came with what was waited for, and was not asked for yet.
+    ahead: Bytes,
 }
 
 impl Opened {
@@ -128,6 +130,9 @@ impl Opened {
     /// # Errors
     /// When the connection breaks or nothing comes for very long.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        if !self.ahead.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.ahead)));
+        }
         loop {
             let frame = tokio::time::timeout(PATIENCE, self.body.frame())
                 .await
@@ -143,19 +148,55 @@ impl Opened {
         }
     }
 
-    /// Reads until the text so far holds `needle`, and returns the text so far.
+    /// Reads until the text so far holds `needle`, and returns the text so far. Later events of a stream stay to be read.
     ///
     /// # Errors
-    /// When the body ends or breaks before.
+    /// When the body ends or breaks before, or goes on for very long without it.
     pub async fn read_until(&mut self, needle: &str) -> Result<String> {
+        let end = |text: &str| {
+            let at = text.find(needle)?;
+            let from = at + needle.trim_end_matches('\n').len();
+            let event = text[from..].find("\n\n").map(|event| from + event + 2);
+            Some(event.map_or(text.len(), |event| event.max(at + needle.len())))
+        };
+        self.read_to(needle, end).await
+    }
+
+    /// Reads the next event of a stream that has data, and returns them as JSON.
+    ///
+    /// # Errors
+    /// When there is none, or it is no JSON.
+    pub async fn next_data(&mut self) -> Result<Value> {
+        const FIELD: &str = "data: ";
+        let end = |text: &str| {
+            let from = text.find(FIELD)?;
+            Some(from + text[from..].find("\n\n")? + 2)
+        };
+        let text = self.read_to(FIELD, end).await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(FIELD));
+        serde_json::from_str(line.unwrap_or_default()).with_context(|| format!("no JSON: {text:?}"))
+    }
+
+    /// Reads until `end` finds where the text that is wanted ends, and keeps the rest.
+    async fn read_to(
+        &mut self,
+        wanted: &str,
+        end: impl Fn(&str) -> Option<usize>,
+    ) -> Result<String> {
         let mut so_far = String::new();
+        let limit = Instant::now() + PATIENCE;
         while let Some(bytes) = self.next().await? {
             so_far.push_str(&String::from_utf8_lossy(&bytes));
-            if so_far.contains(needle) {
+            if let Some(end) = end(&so_far) {
+                self.ahead = so_far.split_off(end).into();
                 return Ok(so_far);
             }
+            // Comments that keep a stream alive may come for ever.
+            if Instant::now() > limit {
+                break;
+            }
         }
-        bail!("the body ended without {needle:?}: {so_far:?}")
+        bail!("the body ended or went on without {wanted:?}: {so_far:?}")
     }
 
     /// The rest of the body, and whether it broke off.
@@ -204,6 +245,7 @@ impl Client {
             status: head.status,
             headers: head.headers,
             body,
+            ahead: Bytes::new(),
         })
     }
 

@@ -67,13 +67,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 /// The next message on an open stream.
 async fn heard(opened: &mut Opened) -> Value {
-    loop {
-        let event = opened.read_until("\n\n").await.unwrap();
-        let mut lines = event.lines();
-        if let Some(line) = lines.find_map(|line| line.strip_prefix("data: ")) {
-            return serde_json::from_str(line).unwrap();
-        }
-    }
+    opened.next_data().await.unwrap()
 }
 
 /// The text of a result.

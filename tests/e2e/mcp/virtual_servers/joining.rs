@@ -96,3 +96,15 @@ async fn a_call_alone_brings_a_member_back_and_the_stream_tells_of_it() {
     assert_eq!(text(&message), "jira_echo");
     assert_eq!(jira.sessions(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_back_before_the_stream_is_opened_is_told_of_too() {
+    let (_github, at, gateway, session) = without_jira().await;
+    let list = say(&gateway, &session, "tools/list", json!({})).await;
+    assert_eq!(names(&list["result"]), OF_GITHUB);
+    let _jira = FakeMcp::start_at(&at, Manner::default()).await.unwrap();
+    let stream = bodiless(Method::GET, &session);
+    let mut opened = gateway.client().open(stream).await.unwrap();
+    let told = heard(&mut opened).await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+}

@@ -158,7 +158,8 @@ impl Followed {
             return;
         }
         let mut pause = PAUSE;
-        let mut was_away = false;
+        // What the client knows of a session's tools may be from when the member was away.
+        let mut was_away = matches!(&self.place, Place::Away { .. });
         loop {
             match self.open().await {
                 Opened::Stream(messages) => {
