@@ -1,5 +1,5 @@
 //! What Cedar costs a tool call: microseconds for policies that can apply by their scope, for policies that
-//! are about other servers, and for a caller who has not been seen before.
+//! are about other servers, and for a caller who has not been seen before; and a list of tools.
 //! `cargo run --release -p parapet-tests --example cedar_cost [ROUNDS]`.
 
 use std::fmt::Write as _;
@@ -19,6 +19,8 @@ use serde_json::json;
 
 /// Policies of each set.
 const POLICIES: usize = 100;
+/// Tools of the list.
+const TOOLS: usize = 200;
 /// Callers who take turns where each is new.
 const STRANGERS: usize = 1_000;
 
@@ -28,10 +30,11 @@ type Policy = fn(usize) -> String;
 fn main() -> Result<()> {
     let rounds = std::env::args().nth(1).map_or(Ok(20_000), |n| n.parse())?;
     println!(
-        "{:52}{:>10}{:>10}",
+        "{:52}{:>10}{:>10}{:>20}",
         format!("{POLICIES} policies, µs per call"),
         "known",
-        "new"
+        "new",
+        format!("list of {TOOLS} tools")
     );
     let sets: [(&str, Policy); 3] = [
         ("each about another server and team", elsewhere),
@@ -46,7 +49,8 @@ fn main() -> Result<()> {
         let known = cost(&*guardrail, &[call(0)], rounds)?;
         let strangers: Vec<Call> = (0..STRANGERS).map(call).collect();
         let strange = cost(&*guardrail, &strangers, STRANGERS)?;
-        println!("{name:52}{known:10.2}{strange:10.2}");
+        let list = list_cost(&*guardrail, rounds.div_ceil(TOOLS));
+        println!("{name:52}{known:10.2}{strange:10.2}{list:20.2}");
     }
     Ok(())
 }
@@ -128,4 +132,28 @@ fn cost(guardrail: &dyn ContextGuardrail, calls: &[Call], rounds: usize) -> Resu
         judged.map_err(|refused| anyhow!("{refused:?}"))?;
     }
     Ok(took.as_secs_f64() * 1e6 / rounds as f64)
+}
+
+/// Microseconds to find out which tools of a list the caller need not be shown.
+fn list_cost(guardrail: &dyn ContextGuardrail, rounds: usize) -> f64 {
+    let tools: Vec<Call> = (0..TOOLS).map(listed).collect();
+    let mut hidden = 0;
+    let began = Instant::now();
+    for _ in 0..rounds {
+        let never = |call: &&Call| guardrail.never_allows(black_box(call));
+        hidden += tools.iter().filter(never).count();
+    }
+    black_box(hidden);
+    began.elapsed().as_secs_f64() * 1e6 / rounds as f64
+}
+
+/// A tool in a list: nothing is known of a call yet.
+fn listed(number: usize) -> Call {
+    let mut call = call(0);
+    call.metadata.clear();
+    if let Some(mcp) = &mut call.mcp {
+        mcp.tool = Some(format!("tool-{number}").into());
+        mcp.arguments = None;
+    }
+    call
 }

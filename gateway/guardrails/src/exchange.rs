@@ -59,7 +59,7 @@ impl std::fmt::Debug for McpCall {
 
 /// What a tool does, as the server's resource says. An absent hint is not known: neither the server's own
 /// `annotations` nor the protocol's defaults are filled in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct ToolHints {
     /// It changes nothing.
     pub read_only: Option<bool>,

@@ -14,6 +14,10 @@ mod bounds;
 #[cfg(feature = "runtime")]
 mod build;
 #[cfg(feature = "runtime")]
+mod conditions;
+#[cfg(feature = "runtime")]
+mod facts;
+#[cfg(feature = "runtime")]
 mod infer;
 #[cfg(feature = "runtime")]
 mod judge;

@@ -9,6 +9,7 @@ use parapet_policy::compile::Problem;
 use parapet_policy::diagnostic::{Reason, Severity};
 
 use super::bounds::Bound;
+use super::conditions::Condition;
 use super::judge::Judge;
 use super::known::{Memory, Rule};
 use super::reads::Reads;
@@ -26,6 +27,17 @@ const ID_LENGTH: usize = 64;
 
 /// Builds the guardrail, or says everything that is wrong.
 pub(super) fn build(config: &Cedar) -> Result<Built, Vec<Problem>> {
+    let (judge, remarks) = judge(config)?;
+    Ok(Built {
+        guardrail: Guardrail::Context(Arc::new(judge)),
+        kind: Cedar::NAME,
+        hooks: Cedar::HOOKS,
+        remarks,
+    })
+}
+
+/// What the guardrail is, and what is suspicious.
+pub(super) fn judge(config: &Cedar) -> Result<(Judge, Vec<Problem>), Vec<Problem>> {
     let policies = parse(&config.policy)?;
     let policies = with_ids(policies)?;
     let read = read(policies)?;
@@ -42,25 +54,25 @@ pub(super) fn build(config: &Cedar) -> Result<Built, Vec<Problem>> {
     remarks.extend(allows_nothing(&read));
     let rules = read.into_iter().map(|(policy, reads)| {
         let bound = Bound::of(&policy, &reads)?;
+        let json = |policy: &Policy| policy.to_json().map_err(|error| error.to_string());
+        let written = json(&policy)?;
         Ok(Rule {
+            scope: Condition::of_scope(&written),
+            condition: Condition::of_policy(&written),
+            bound_condition: Condition::of_policy(&json(&bound.policy)?),
             policy,
             reads,
             bound,
         })
     });
     let rules: Result<Vec<Rule>, String> = rules.collect();
-    Ok(Built {
-        guardrail: Guardrail::Context(Arc::new(Judge {
-            rules: rules.map_err(|message| vec![problem(PATH, message)])?,
-            arguments,
-            metadata: all.metadata.0.into_keys().collect(),
-            authorizer: Authorizer::new(),
-            memory: Memory::default(),
-        })),
-        kind: Cedar::NAME,
-        hooks: Cedar::HOOKS,
-        remarks,
-    })
+    let judge = Judge {
+        rules: rules.map_err(|message| vec![problem(PATH, message)])?,
+        arguments,
+        authorizer: Authorizer::new(),
+        memory: Memory::default(),
+    };
+    Ok((judge, remarks))
 }
 
 /// Reads the text, and says where it cannot be read.

@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision, PolicyId, Request, Response,
+    AuthorizationError, Authorizer, Context, Decision, Effect, PolicyId, Request, Response,
     RestrictedExpression,
 };
 use parapet_policy::hook::Hook;
 
-use super::known::{Known, Memory, Resource, Rule};
+use super::facts::{Given, Resource, named};
+use super::known::{Known, Memory, Rule, Selected};
 use super::schema::Shape;
-use super::values;
+use super::values::{self, Members, Read};
 use crate::exchange::{Call, McpCall, ToolHints};
 use crate::guardrail::{ContextGuardrail, ContextViolation};
 
@@ -31,8 +32,6 @@ pub(super) struct Judge {
     pub(super) rules: Vec<Rule>,
     /// What they read of arguments, with types.
     pub(super) arguments: Shape,
-    /// What they read of the metadata.
-    pub(super) metadata: Vec<String>,
     pub(super) authorizer: Authorizer,
     pub(super) memory: Memory,
 }
@@ -41,14 +40,13 @@ impl ContextGuardrail for Judge {
     fn judge(&self, call: &Call) -> Result<(), ContextViolation> {
         match (call.hook, &call.mcp) {
             (Hook::LlmInput, _) => {
-                let asked = call.models.first().map_or("", |name| name);
-                let context = vec![("model".to_owned(), text(asked)), self.metadata(call)];
                 let resource = Resource {
                     names: &call.models,
                     tool: None,
                     source_tool: None,
+                    hints: ToolHints::default(),
                 };
-                self.ask(call, resource, context, &[])
+                self.ask(call, resource, None)
             }
             (Hook::McpToolPreInvoke, Some(mcp)) => match &mcp.tool {
                 Some(tool) => self.judge_tool(call, mcp, tool),
@@ -90,22 +88,50 @@ impl Judge {
             let explanation = "the arguments cannot be read".to_owned();
             violation(explanation, vec![NOT_EVALUATED.into()])
         })?;
-        let context = context(mcp, tool, read.members, self.metadata(call))?;
-        self.ask(call, resource(mcp, tool), context, &read.unfit)
+        self.ask(call, resource(mcp, tool), Some(read))
     }
 
+    /// What the policies say. `read`: the arguments of a tool call.
     fn ask(
         &self,
         call: &Call,
         resource: Resource<'_>,
-        context: Vec<Part>,
-        unfit: &[Vec<String>],
+        read: Option<Read>,
     ) -> Result<(), ContextViolation> {
         let known = self
             .memory
             .get(call, resource, &self.rules)
             .map_err(|_| unreadable())?;
-        self.fits(&known, unfit)?;
+        let (members, unfit) = match read {
+            Some(read) => (Some(read.members), read.unfit),
+            None => (None, Vec::new()),
+        };
+        self.fits(&known, &unfit)?;
+        let given = Given {
+            arguments: members.as_ref(),
+            metadata: &call.metadata,
+        };
+        let selected = self
+            .memory
+            .narrowed(&known, given, &self.rules)
+            .map_err(|_| unreadable())?;
+        self.decide(call, resource, members, &known, &selected)
+    }
+
+    /// What these policies say.
+    pub(super) fn decide(
+        &self,
+        call: &Call,
+        resource: Resource<'_>,
+        members: Option<Members>,
+        known: &Known,
+        selected: &Selected,
+    ) -> Result<(), ContextViolation> {
+        let metadata = metadata(call, selected)?;
+        let context = match members {
+            Some(members) => tool_context(resource, arguments(members, selected)?, metadata)?,
+            None => vec![("model".to_owned(), text(resource.asked())), metadata],
+        };
         let context = Context::from_pairs(context).map_err(|_| unreadable())?;
         let request = Request::new(
             known.principal.clone(),
@@ -117,11 +143,11 @@ impl Judge {
         .map_err(|_| unreadable())?;
         let answer = self
             .authorizer
-            .is_authorized(&request, &known.policies, &known.entities);
+            .is_authorized(&request, &selected.policies, &known.entities);
         let errors = not_evaluated(&answer);
         match answer.decision() {
             // An error in a `permit` only takes something away; a `forbid` might have applied.
-            Decision::Allow if !self.any_forbids(&known, &errors) => Ok(()),
+            Decision::Allow if !any_forbids(selected, &errors) => Ok(()),
             Decision::Allow => Err(told(
                 "could not be evaluated: policy",
                 NOT_EVALUATED,
@@ -146,7 +172,11 @@ impl Judge {
 
     /// Refuses arguments that are not what the policies that can apply take them for: what those policies
     /// would say is unknown.
-    fn fits(&self, known: &Known, unfit: &[Vec<String>]) -> Result<(), ContextViolation> {
+    pub(super) fn fits(
+        &self,
+        known: &Known,
+        unfit: &[Vec<String>],
+    ) -> Result<(), ContextViolation> {
         for path in unfit {
             let readers: Vec<&PolicyId> = known
                 .places
@@ -165,25 +195,14 @@ impl Judge {
         }
         Ok(())
     }
+}
 
-    fn any_forbids(&self, known: &Known, ids: &[&PolicyId]) -> bool {
-        let forbids = |id: &PolicyId| {
-            let policy = known.policies.policy(id);
-            policy.is_none_or(|policy| policy.effect() == cedar_policy::Effect::Forbid)
-        };
-        ids.iter().any(|id| forbids(id))
-    }
-
-    fn metadata(&self, call: &Call) -> Part {
-        let members = self.metadata.iter().filter_map(|name| {
-            let value = call.metadata.get(name)?;
-            Some((name.clone(), text(value)))
-        });
-        let record = RestrictedExpression::new_record(members);
-        // Only a name that is there twice is refused, and a set of names has none.
-        let record = record.unwrap_or_else(|_| text(""));
-        ("metadata".to_owned(), record)
-    }
+fn any_forbids(selected: &Selected, ids: &[&PolicyId]) -> bool {
+    let forbids = |id: &PolicyId| {
+        let policy = selected.policies.policy(id);
+        policy.is_none_or(|policy| policy.effect() == Effect::Forbid)
+    };
+    ids.iter().any(|id| forbids(id))
 }
 
 /// The policies that could not be evaluated.
@@ -203,39 +222,50 @@ pub(super) fn resource<'a>(mcp: &'a McpCall, tool: &'a Arc<str>) -> Resource<'a>
         names: &mcp.servers,
         tool: Some(tool),
         source_tool: mcp.source_tool.as_ref(),
+        hints: mcp.hints,
     }
 }
 
 /// The context of a tool call with these arguments.
-pub(super) fn context(
-    mcp: &McpCall,
-    tool: &Arc<str>,
-    arguments: Vec<Part>,
+pub(super) fn tool_context(
+    resource: Resource<'_>,
+    arguments: RestrictedExpression,
     metadata: Part,
 ) -> Result<Vec<Part>, ContextViolation> {
-    // What is called in the end: a policy about it holds whatever it is called on the way there.
-    let source = mcp.servers.last().map_or("", |name| name);
-    let named = mcp.source_tool.as_ref().unwrap_or(tool);
+    let tool = resource.source_tool.or(resource.tool);
+    let hints = named(resource.hints)
+        .into_iter()
+        .filter_map(|(name, hint)| Some((name.to_owned(), RestrictedExpression::new_bool(hint?))));
     Ok(vec![
-        ("server".to_owned(), text(source)),
-        ("tool".to_owned(), text(named)),
-        ("arguments".to_owned(), record(arguments)?),
+        ("server".to_owned(), text(resource.server())),
+        ("tool".to_owned(), text(tool.map_or("", |tool| tool))),
+        ("arguments".to_owned(), arguments),
         metadata,
-        ("hints".to_owned(), hints(mcp.hints)?),
+        ("hints".to_owned(), record(hints)?),
     ])
 }
 
-fn hints(hints: ToolHints) -> Result<RestrictedExpression, ContextViolation> {
-    let named = [
-        ("readOnly", hints.read_only),
-        ("destructive", hints.destructive),
-        ("idempotent", hints.idempotent),
-        ("openWorld", hints.open_world),
-    ];
-    let known = named
+/// Those arguments that the policies read.
+fn arguments(
+    members: Members,
+    selected: &Selected,
+) -> Result<RestrictedExpression, ContextViolation> {
+    let read = &selected.reads.arguments.0;
+    let members = members
         .into_iter()
-        .filter_map(|(name, hint)| Some((name.to_owned(), RestrictedExpression::new_bool(hint?))));
-    record(known)
+        .filter(|(name, _)| read.contains_key(name));
+    let members = members.map(|(name, value)| Some((name, value.expression()?)));
+    let members: Option<Vec<Part>> = members.collect();
+    record(members.ok_or_else(unreadable)?)
+}
+
+/// That metadata which the policies read.
+fn metadata(call: &Call, selected: &Selected) -> Result<Part, ContextViolation> {
+    let members = selected.reads.metadata.0.keys().filter_map(|name| {
+        let value = call.metadata.get(name)?;
+        Some((name.clone(), text(value)))
+    });
+    Ok(("metadata".to_owned(), record(members)?))
 }
 
 pub(super) fn record(

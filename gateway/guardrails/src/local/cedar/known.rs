@@ -5,14 +5,15 @@ use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{
-    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet,
-    PrincipalConstraint, ResourceConstraint, RestrictedExpression,
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, RestrictedExpression,
 };
 use parapet_policy::facts::{Caller, Subject, tools_by_server};
 
 use super::bounds::Bound;
+use super::conditions::Condition;
+use super::facts::{CallFacts, EVERYONE, Given, MODEL_ACTION, Resource, TOOL_ACTION};
 use super::reads::Reads;
-use crate::exchange::Call;
+use crate::exchange::{Call, ToolHints};
 
 /// So many pairs of caller and resource are remembered; then all are forgotten. An entry takes about 3 KiB.
 const REMEMBERED: usize = 4_096;
@@ -26,6 +27,10 @@ pub(super) struct Rule {
     pub(super) reads: Reads,
     /// What it comes to at most, whatever the arguments and the metadata are.
     pub(super) bound: Bound,
+    /// The same again, as far as Cedar is not needed for it.
+    pub(super) scope: Condition,
+    pub(super) condition: Condition,
+    pub(super) bound_condition: Condition,
 }
 
 /// A caller and a resource.
@@ -34,25 +39,24 @@ pub(super) struct Known {
     names: Arc<[Arc<str>]>,
     tool: Option<Arc<str>>,
     source_tool: Option<Arc<str>>,
+    hints: ToolHints,
     pub(super) principal: EntityUid,
     pub(super) action: EntityUid,
     pub(super) resource: EntityUid,
     pub(super) entities: Entities,
     /// The places of the rules whose scope admits the call, in order.
     pub(super) places: Vec<usize>,
-    /// At least those.
-    pub(super) policies: Arc<PolicySet>,
+    /// Those of them whose conditions arguments and metadata decide, or that apply.
+    candidates: Vec<usize>,
+    /// At least the candidates.
+    selected: Arc<Selected>,
 }
 
-/// What is called.
-#[derive(Clone, Copy)]
-pub(super) struct Resource<'a> {
-    /// All names of the model or the server, the one asked for first.
-    pub(super) names: &'a Arc<[Arc<str>]>,
-    /// The tool; none for a model.
-    pub(super) tool: Option<&'a Arc<str>>,
-    /// The tool as the source server behind a virtual one names it, where that differs.
-    pub(super) source_tool: Option<&'a Arc<str>>,
+/// Policies that Cedar is asked about, and what they read.
+pub(super) struct Selected {
+    pub(super) policies: PolicySet,
+    /// Nothing else has to be told.
+    pub(super) reads: Reads,
 }
 
 /// Remembers callers and resources.
@@ -63,11 +67,13 @@ pub(super) struct Memory {
     selections: Selections,
     /// The same of bounds.
     bounds: Selections,
+    /// The same of candidates that arguments and metadata leave.
+    narrowed: Selections,
 }
 
 /// Sets of policies by the places of their rules.
 #[derive(Default)]
-struct Selections(RwLock<HashMap<Vec<usize>, Arc<PolicySet>>>);
+struct Selections(RwLock<HashMap<Vec<usize>, Arc<Selected>>>);
 
 impl Memory {
     /// What is known of a call's caller and resource, built if it is new.
@@ -115,9 +121,38 @@ impl Memory {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub(super) fn bounds(&self, known: &Known, rules: &[Rule]) -> Result<Arc<PolicySet>, String> {
+    pub(super) fn bounds(&self, known: &Known, rules: &[Rule]) -> Result<Arc<Selected>, String> {
         self.bounds
-            .of(&known.places, rules, |rule| &rule.bound.policy)
+            .of(&known.places, rules, |rule| &rule.bound.policy, None)
+    }
+
+    /// The policies that may apply to what a call brings. Left out is what Cedar would find false, without an error.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) fn narrowed(
+        &self,
+        known: &Known,
+        given: Given<'_>,
+        rules: &[Rule],
+    ) -> Result<Arc<Selected>, String> {
+        let facts = CallFacts {
+            caller: &known.caller,
+            resource: known.called(),
+            given: Some(given),
+        };
+        let may_apply = |place: &usize| {
+            // What reads nothing of the call is a candidate because it may apply.
+            let rule = rules.get(*place).filter(|rule| !rule.reads.is_empty());
+            rule.is_none_or(|rule| rule.condition.holds(&facts) != Some(false))
+        };
+        let places: Vec<usize> = known.candidates.iter().copied().filter(may_apply).collect();
+        if places.len() == known.candidates.len() {
+            return Ok(Arc::clone(&known.selected));
+        }
+        let instead = Some(&known.selected);
+        self.narrowed
+            .of(&places, rules, |rule| &rule.policy, instead)
     }
 
     fn remembered(&self, key: u64, call: &Call, resource: Resource<'_>) -> Option<Arc<Known>> {
@@ -126,7 +161,8 @@ impl Memory {
         let is_it = known.caller == call.caller
             && known.names == *resource.names
             && known.tool.as_ref() == resource.tool
-            && known.source_tool.as_ref() == resource.source_tool;
+            && known.source_tool.as_ref() == resource.source_tool
+            && known.hints == resource.hints;
         is_it.then(|| Arc::clone(known))
     }
 
@@ -138,6 +174,7 @@ impl Memory {
         resource.names.hash(&mut hash);
         resource.tool.hash(&mut hash);
         resource.source_tool.hash(&mut hash);
+        resource.hints.hash(&mut hash);
         hash.finish()
     }
 
@@ -150,64 +187,89 @@ impl Memory {
         let mut entities = Vec::new();
         let principal = principal(caller, &mut entities)?;
         let (action, uid) = match resource.tool {
-            Some(tool) => (
-                "MCPToolInvoke",
-                tool_entities(resource, tool, &mut entities)?,
-            ),
-            None => (
-                "ModelInvoke",
-                model_entities(resource.names, &mut entities)?,
-            ),
+            Some(tool) => (TOOL_ACTION, tool_entities(resource, tool, &mut entities)?),
+            None => (MODEL_ACTION, model_entities(resource.names, &mut entities)?),
         };
         let action = uid_of("Action", action)?;
         let entities =
             Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
-        let places: Vec<usize> = rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| can_apply(&rule.policy, &principal, &action, &uid, &entities))
-            .map(|(place, _)| place)
-            .collect();
+        let facts = CallFacts {
+            caller,
+            resource,
+            given: None,
+        };
+        let mut places = Vec::new();
+        let mut candidates = Vec::new();
+        for (place, rule) in rules.iter().enumerate() {
+            if rule.scope.holds(&facts) == Some(false) {
+                continue;
+            }
+            places.push(place);
+            if rule.condition.holds(&facts) != Some(false) {
+                candidates.push(place);
+            }
+        }
         Ok(Known {
             caller: caller.clone(),
             names: resource.names.clone(),
             tool: resource.tool.cloned(),
             source_tool: resource.source_tool.cloned(),
+            hints: resource.hints,
             principal,
             action,
             resource: uid,
             entities,
-            policies: self.selections.of(&places, rules, |rule| &rule.policy)?,
+            selected: self
+                .selections
+                .of(&candidates, rules, |rule| &rule.policy, None)?,
             places,
+            candidates,
         })
     }
 }
 
+impl Known {
+    fn called(&self) -> Resource<'_> {
+        Resource {
+            names: &self.names,
+            tool: self.tool.as_ref(),
+            source_tool: self.source_tool.as_ref(),
+            hints: self.hints,
+        }
+    }
+}
+
 impl Selections {
-    /// At least the policies of the rules at these places.
+    /// At least the policies of the rules at these places: `instead`, or all, where too many selections are remembered.
     fn of(
         &self,
         places: &[usize],
         rules: &[Rule],
         policy: impl Fn(&Rule) -> &Policy,
-    ) -> Result<Arc<PolicySet>, String> {
+        instead: Option<&Arc<Selected>>,
+    ) -> Result<Arc<Selected>, String> {
         let selections = self.0.read();
         let selections = selections.unwrap_or_else(PoisonError::into_inner);
-        if let Some(policies) = selections.get(places) {
-            return Ok(Arc::clone(policies));
+        if let Some(selected) = selections.get(places) {
+            return Ok(Arc::clone(selected));
         }
-        let places: Vec<usize> = match selections.len() < SELECTIONS {
-            true => places.to_vec(),
-            false => (0..rules.len()).collect(),
+        let places: Vec<usize> = match (selections.len() < SELECTIONS, instead) {
+            (true, _) => places.to_vec(),
+            (false, Some(instead)) => return Ok(Arc::clone(instead)),
+            (false, None) => (0..rules.len()).collect(),
         };
         drop(selections);
-        let chosen = places.iter().filter_map(|place| rules.get(*place));
-        let policies = PolicySet::from_policies(chosen.map(|rule| policy(rule).clone()))
-            .map_err(|error| error.to_string())?;
+        let mut reads = Reads::default();
+        let mut chosen = Vec::with_capacity(places.len());
+        for rule in places.iter().filter_map(|place| rules.get(*place)) {
+            reads.merge(&rule.reads);
+            chosen.push(policy(rule).clone());
+        }
+        let policies = PolicySet::from_policies(chosen).map_err(|error| error.to_string())?;
+        let selected = Arc::new(Selected { policies, reads });
         let selections = self.0.write();
         let mut selections = selections.unwrap_or_else(PoisonError::into_inner);
-        let policies = selections.entry(places).or_insert(Arc::new(policies));
-        Ok(Arc::clone(policies))
+        Ok(Arc::clone(selections.entry(places).or_insert(selected)))
     }
 }
 
@@ -218,7 +280,7 @@ fn uid_of(kind: &str, id: &str) -> Result<EntityUid, String> {
 
 fn principal(caller: &Caller, entities: &mut Vec<Entity>) -> Result<EntityUid, String> {
     let (kind, everyone) = match &caller.subject {
-        Subject::User(_) => ("User", Some("everyone")),
+        Subject::User(_) => ("User", Some(EVERYONE)),
         Subject::VirtualAccount(_) => ("VirtualAccount", None),
     };
     let mut parents = HashSet::new();
@@ -299,40 +361,4 @@ fn add<const N: usize>(
         .map_err(|error| error.to_string())?;
     entities.push(entity);
     Ok(uid)
-}
-
-/// Whether a policy's scope admits a call. What its conditions say is not looked at.
-fn can_apply(
-    policy: &Policy,
-    principal: &EntityUid,
-    action: &EntityUid,
-    resource: &EntityUid,
-    entities: &Entities,
-) -> bool {
-    let within =
-        |uid: &EntityUid, group: &EntityUid| uid == group || entities.is_ancestor_of(group, uid);
-    let principal_fits = match policy.principal_constraint() {
-        PrincipalConstraint::Any => true,
-        PrincipalConstraint::Eq(uid) => uid == *principal,
-        PrincipalConstraint::In(group) => within(principal, &group),
-        PrincipalConstraint::Is(kind) => *principal.type_name() == kind,
-        PrincipalConstraint::IsIn(kind, group) => {
-            *principal.type_name() == kind && within(principal, &group)
-        }
-    };
-    let action_fits = match policy.action_constraint() {
-        ActionConstraint::Any => true,
-        ActionConstraint::Eq(uid) => uid == *action,
-        ActionConstraint::In(uids) => uids.contains(action),
-    };
-    let resource_fits = match policy.resource_constraint() {
-        ResourceConstraint::Any => true,
-        ResourceConstraint::Eq(uid) => uid == *resource,
-        ResourceConstraint::In(group) => within(resource, &group),
-        ResourceConstraint::Is(kind) => *resource.type_name() == kind,
-        ResourceConstraint::IsIn(kind, group) => {
-            *resource.type_name() == kind && within(resource, &group)
-        }
-    };
-    principal_fits && action_fits && resource_fits
 }

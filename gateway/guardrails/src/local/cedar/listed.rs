@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cedar_policy::{Context, Decision, Effect, PolicyId, Request};
 
-use super::judge::{Judge, context, not_evaluated, record, resource};
+use super::facts::{CallFacts, Resource};
+use super::judge::{Judge, not_evaluated, record, resource, tool_context};
 use super::known::Known;
 use crate::exchange::{Call, McpCall};
 
@@ -13,16 +14,24 @@ impl Judge {
     ///
     /// The bounds of the policies are asked with neither arguments nor metadata, which no bound reads.
     pub(super) fn never_allows_tool(&self, call: &Call, mcp: &McpCall, tool: &Arc<str>) -> bool {
-        self.refuses_all(call, mcp, tool).unwrap_or(false)
+        let resource = resource(mcp, tool);
+        let facts = CallFacts {
+            caller: &call.caller,
+            resource,
+            given: None,
+        };
+        let refuses = self.refuses_surely(&facts);
+        refuses
+            .or_else(|| self.refuses_all(call, resource))
+            .unwrap_or(false)
     }
 
     /// None when the policies cannot be asked: then nothing is certain.
-    fn refuses_all(&self, call: &Call, mcp: &McpCall, tool: &Arc<str>) -> Option<bool> {
-        let resource = resource(mcp, tool);
+    pub(super) fn refuses_all(&self, call: &Call, resource: Resource<'_>) -> Option<bool> {
         let known = self.memory.look(call, resource, &self.rules).ok()?;
         let bounds = self.memory.bounds(&known, &self.rules).ok()?;
         let metadata = ("metadata".to_owned(), record([]).ok()?);
-        let context = context(mcp, tool, Vec::new(), metadata).ok()?;
+        let context = tool_context(resource, record([]).ok()?, metadata).ok()?;
         let request = Request::new(
             known.principal.clone(),
             known.action.clone(),
@@ -30,9 +39,9 @@ impl Judge {
             Context::from_pairs(context).ok()?,
             None,
         );
-        let answer = self
-            .authorizer
-            .is_authorized(&request.ok()?, &bounds, &known.entities);
+        let answer =
+            self.authorizer
+                .is_authorized(&request.ok()?, &bounds.policies, &known.entities);
         let errors = not_evaluated(&answer);
         // A policy that forbids and cannot be evaluated refuses the call; of a narrowed one that is not certain.
         if self.any(&known, &errors, Effect::Forbid, true) {
@@ -44,6 +53,27 @@ impl Judge {
             // A widened permit that cannot be evaluated may apply all the same.
             Decision::Deny => !self.any(&known, &errors, Effect::Permit, false),
         })
+    }
+
+    /// The same without asking Cedar, which takes longer than most lists have time for; none where only Cedar knows.
+    pub(super) fn refuses_surely(&self, facts: &CallFacts<'_>) -> Option<bool> {
+        let mut forbids = Some(false);
+        let mut permits = Some(false);
+        for rule in &self.rules {
+            let applies = match rule.scope.holds(facts) {
+                Some(true) => rule.bound_condition.holds(facts),
+                in_scope => in_scope,
+            };
+            match (rule.policy.effect(), applies) {
+                // Whatever else cannot be evaluated, this refuses.
+                (Effect::Forbid, Some(true)) => return Some(true),
+                (Effect::Forbid, None) => forbids = None,
+                (Effect::Permit, Some(true)) => permits = Some(true),
+                (Effect::Permit, None) if permits != Some(true) => permits = None,
+                (Effect::Forbid, Some(false)) | (Effect::Permit, Some(false) | None) => {}
+            }
+        }
+        Some(forbids? || !permits?)
     }
 
     /// Whether one of these policies has this effect, and a bound that is exact, or one that is not.

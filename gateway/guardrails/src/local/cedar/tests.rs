@@ -13,6 +13,8 @@ use crate::guardrail::{BuildContext, Built, ContextViolation, Guardrail};
 
 mod documented;
 mod listed;
+mod narrowed;
+mod random;
 mod refused;
 
 /// The policies of a platform team: published spelling, groups, arguments, metadata and hints.

@@ -13,11 +13,48 @@ use super::schema::{Leaf, Part, Shape};
 /// The largest integer up to which every number with a fraction of zero stands for itself alone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// An argument of the type that policies take it for.
+#[derive(Clone)]
+pub(super) enum Argument {
+    Text(String),
+    Long(i64),
+    Bool(bool),
+    Texts(Vec<String>),
+    Record(Members),
+    /// A value that only Cedar looks into.
+    Other(RestrictedExpression),
+}
+
+/// Members of a record, as far as they are there.
+pub(super) type Members = Vec<(String, Argument)>;
+
+impl Argument {
+    /// The value in Cedar's words; none for a record with a member twice, which is not read.
+    pub(super) fn expression(self) -> Option<RestrictedExpression> {
+        Some(match self {
+            Self::Text(text) => RestrictedExpression::new_string(text),
+            Self::Long(number) => RestrictedExpression::new_long(number),
+            Self::Bool(value) => RestrictedExpression::new_bool(value),
+            Self::Texts(texts) => {
+                let texts = texts.into_iter().map(RestrictedExpression::new_string);
+                RestrictedExpression::new_set(texts)
+            }
+            Self::Record(members) => {
+                let members = members
+                    .into_iter()
+                    .map(|(name, value)| Some((name, value.expression()?)));
+                let members = members.collect::<Option<Vec<_>>>()?;
+                RestrictedExpression::new_record(members).ok()?
+            }
+            Self::Other(value) => value,
+        })
+    }
+}
+
 /// What was read of some arguments.
 #[derive(Default)]
 pub(super) struct Read {
-    /// The members, as far as they are there.
-    pub(super) members: Vec<(String, RestrictedExpression)>,
+    pub(super) members: Members,
     /// Paths at which there is something else than the policies expect.
     pub(super) unfit: Vec<Vec<String>>,
 }
@@ -50,8 +87,6 @@ struct Object<'a> {
     path: &'a mut Vec<String>,
     unfit: &'a mut Vec<Vec<String>>,
 }
-
-type Members = Vec<(String, RestrictedExpression)>;
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
     type Value = Members;
@@ -101,14 +136,14 @@ impl<'de> Visitor<'de> for Object<'_> {
 }
 
 enum Fit {
-    Value(RestrictedExpression),
+    Value(Argument),
     /// `null` is how many clients say that an argument is not given.
     Absent,
     Not,
 }
 
-impl From<Option<RestrictedExpression>> for Fit {
-    fn from(value: Option<RestrictedExpression>) -> Self {
+impl From<Option<Argument>> for Fit {
+    fn from(value: Option<Argument>) -> Self {
         value.map_or(Self::Not, Self::Value)
     }
 }
@@ -120,7 +155,7 @@ fn record(shape: &Shape, raw: &str, path: &mut Vec<String>, unfit: &mut Vec<Vec<
     let mut json = serde_json::Deserializer::from_str(raw);
     let object = Object { shape, path, unfit };
     match object.deserialize(&mut json) {
-        Ok(members) => RestrictedExpression::new_record(members).ok().into(),
+        Ok(members) => Fit::Value(Argument::Record(members)),
         Err(_) => Fit::Not,
     }
 }
@@ -132,47 +167,51 @@ fn value(leaf: Leaf, raw: &str) -> Fit {
     // A text is by far the most frequent.
     if leaf == Leaf::Text {
         let text = serde_json::from_str(raw).ok();
-        return text.map(RestrictedExpression::new_string).into();
+        return text.map(Argument::Text).into();
     }
     let Ok(value) = serde_json::from_str::<Value>(raw) else {
         return Fit::Not;
     };
     match leaf {
         Leaf::Text => Fit::Not,
-        Leaf::Long => long(&value).into(),
-        Leaf::Bool => value.as_bool().map(RestrictedExpression::new_bool).into(),
-        Leaf::Texts => set(&value, |item| {
-            let text = item.as_str()?;
-            Some(RestrictedExpression::new_string(text.to_owned()))
-        }),
-        Leaf::Longs => set(&value, long),
+        Leaf::Long => long(&value).map(Argument::Long).into(),
+        Leaf::Bool => value.as_bool().map(Argument::Bool).into(),
+        Leaf::Texts => {
+            let texts = set(&value, |item| item.as_str().map(str::to_owned));
+            texts.map(Argument::Texts).into()
+        }
+        Leaf::Longs => {
+            let numbers = set(&value, long);
+            let numbers = numbers.map(|numbers| {
+                let numbers = numbers.into_iter().map(RestrictedExpression::new_long);
+                Argument::Other(RestrictedExpression::new_set(numbers))
+            });
+            numbers.into()
+        }
         Leaf::Decimal => decimal(&value).into(),
         Leaf::Address => extension(value.as_str().map(RestrictedExpression::new_ip)).into(),
         Leaf::Time => extension(value.as_str().map(RestrictedExpression::new_datetime)).into(),
     }
 }
 
-fn long(value: &Value) -> Option<RestrictedExpression> {
+fn long(value: &Value) -> Option<i64> {
     let whole = |number: f64| {
         let fits = number.fract() == 0.0 && number.abs() < EXACT;
         // Below 2^53, so nothing is cut off.
         #[allow(clippy::cast_possible_truncation)]
         fits.then_some(number as i64)
     };
-    let number = value
+    value
         .as_i64()
-        .or_else(|| value.as_f64().filter(|_| value.is_f64()).and_then(whole))?;
-    Some(RestrictedExpression::new_long(number))
+        .or_else(|| value.as_f64().filter(|_| value.is_f64()).and_then(whole))
 }
 
-fn set(value: &Value, item: impl Fn(&Value) -> Option<RestrictedExpression>) -> Fit {
-    let items = value.as_array();
-    let items: Option<Vec<_>> = items.and_then(|items| items.iter().map(item).collect());
-    items.map(RestrictedExpression::new_set).into()
+fn set<T>(value: &Value, item: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    value.as_array()?.iter().map(item).collect()
 }
 
 /// A number, or a text, with four digits after the point at most.
-fn decimal(value: &Value) -> Option<RestrictedExpression> {
+fn decimal(value: &Value) -> Option<Argument> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -186,8 +225,10 @@ fn decimal(value: &Value) -> Option<RestrictedExpression> {
 }
 
 /// A value of an extension type, if its text is one: Cedar looks only when a context is made of it.
-fn extension(value: Option<RestrictedExpression>) -> Option<RestrictedExpression> {
-    value.filter(|value| Context::from_pairs([(String::new(), value.clone())]).is_ok())
+fn extension(value: Option<RestrictedExpression>) -> Option<Argument> {
+    value
+        .filter(|value| Context::from_pairs([(String::new(), value.clone())]).is_ok())
+        .map(Argument::Other)
 }
 
 #[cfg(test)]
