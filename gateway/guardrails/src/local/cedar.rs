@@ -32,6 +32,8 @@ mod reads;
 #[cfg(feature = "runtime")]
 mod schema;
 #[cfg(feature = "runtime")]
+mod selections;
+#[cfg(feature = "runtime")]
 mod values;
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use cedar_policy::{
 use parapet_policy::hook::Hook;
 
 use super::facts::{Given, Resource, named};
-use super::known::{Known, Memory, Rule, Selected};
+use super::known::{Known, Memory, Rule};
 use super::schema::Shape;
+use super::selections::Selected;
 use super::values::{self, Members, Read};
 use crate::exchange::{Call, McpCall, ToolHints};
 use crate::guardrail::{ContextGuardrail, ContextViolation};

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{
-    Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, RestrictedExpression,
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, RestrictedExpression,
 };
 use parapet_policy::facts::{Caller, Subject, tools_by_server};
 
@@ -13,14 +13,11 @@ use super::bounds::Bound;
 use super::conditions::Condition;
 use super::facts::{CallFacts, EVERYONE, Given, MODEL_ACTION, Resource, TOOL_ACTION};
 use super::reads::Reads;
+use super::selections::{Selected, Selections};
 use crate::exchange::{Call, ToolHints};
 
 /// So many pairs of caller and resource are remembered; then all are forgotten. An entry takes about 3 KiB.
 const REMEMBERED: usize = 4_096;
-/// So many different selections of policies are remembered. Another one is served by all policies together:
-/// slower, and with the same result.
-const SELECTIONS: usize = 256;
-
 /// A policy with what is known of it beforehand.
 pub(super) struct Rule {
     pub(super) policy: Policy,
@@ -52,13 +49,6 @@ pub(super) struct Known {
     selected: Arc<Selected>,
 }
 
-/// Policies that Cedar is asked about, and what they read.
-pub(super) struct Selected {
-    pub(super) policies: PolicySet,
-    /// Nothing else has to be told.
-    pub(super) reads: Reads,
-}
-
 /// Remembers callers and resources.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -70,10 +60,6 @@ pub(super) struct Memory {
     /// The same of candidates that arguments and metadata leave.
     narrowed: Selections,
 }
-
-/// Sets of policies by the places of their rules.
-#[derive(Default)]
-struct Selections(RwLock<HashMap<Vec<usize>, Arc<Selected>>>);
 
 impl Memory {
     /// What is known of a call's caller and resource, built if it is new.
@@ -123,7 +109,7 @@ impl Memory {
     /// As [`Self::get`].
     pub(super) fn bounds(&self, known: &Known, rules: &[Rule]) -> Result<Arc<Selected>, String> {
         self.bounds
-            .of(&known.places, rules, |rule| &rule.bound.policy, None)
+            .kept(&known.places, rules, |rule| &rule.bound.policy)
     }
 
     /// The policies that may apply to what a call brings. Left out is what Cedar would find false, without an error.
@@ -150,9 +136,7 @@ impl Memory {
         if places.len() == known.candidates.len() {
             return Ok(Arc::clone(&known.selected));
         }
-        let instead = Some(&known.selected);
-        self.narrowed
-            .of(&places, rules, |rule| &rule.policy, instead)
+        self.narrowed.used(places, rules)
     }
 
     fn remembered(&self, key: u64, call: &Call, resource: Resource<'_>) -> Option<Arc<Known>> {
@@ -221,7 +205,7 @@ impl Memory {
             entities,
             selected: self
                 .selections
-                .of(&candidates, rules, |rule| &rule.policy, None)?,
+                .kept(&candidates, rules, |rule| &rule.policy)?,
             places,
             candidates,
         })
@@ -236,40 +220,6 @@ impl Known {
             source_tool: self.source_tool.as_ref(),
             hints: self.hints,
         }
-    }
-}
-
-impl Selections {
-    /// At least the policies of the rules at these places: `instead`, or all, where too many selections are remembered.
-    fn of(
-        &self,
-        places: &[usize],
-        rules: &[Rule],
-        policy: impl Fn(&Rule) -> &Policy,
-        instead: Option<&Arc<Selected>>,
-    ) -> Result<Arc<Selected>, String> {
-        let selections = self.0.read();
-        let selections = selections.unwrap_or_else(PoisonError::into_inner);
-        if let Some(selected) = selections.get(places) {
-            return Ok(Arc::clone(selected));
-        }
-        let places: Vec<usize> = match (selections.len() < SELECTIONS, instead) {
-            (true, _) => places.to_vec(),
-            (false, Some(instead)) => return Ok(Arc::clone(instead)),
-            (false, None) => (0..rules.len()).collect(),
-        };
-        drop(selections);
-        let mut reads = Reads::default();
-        let mut chosen = Vec::with_capacity(places.len());
-        for rule in places.iter().filter_map(|place| rules.get(*place)) {
-            reads.merge(&rule.reads);
-            chosen.push(policy(rule).clone());
-        }
-        let policies = PolicySet::from_policies(chosen).map_err(|error| error.to_string())?;
-        let selected = Arc::new(Selected { policies, reads });
-        let selections = self.0.write();
-        let mut selections = selections.unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(selections.entry(places).or_insert(selected)))
     }
 }
 

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::super::build;
 use super::super::facts::{CallFacts, Given, Resource};
 use super::super::judge::{Judge, not_evaluated, record, resource, tool_context};
-use super::super::known::{Known, Rule, Selected};
+use super::super::known::{Known, Rule};
 use super::super::reads::Reads;
+use super::super::selections::Selected;
 use super::super::{Cedar, values};
 use super::listed::Numbers;
 use super::random::{call_of, policies};
@@ -219,9 +220,9 @@ fn nothing_changes_where_policies_are_left_out() {
             }
         }
     }
-    // The test says something: all of it happens often.
+    // The test says something: all of it happens.
     let counts = [refused, failed, answered, open, lists];
-    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 30), "{counts:?}");
     assert!(answered > 4 * open, "{counts:?}");
 }
 
