@@ -31,7 +31,7 @@ test: ## Everything that must hold: formatting, lints, unit, scenario, API serve
 	@rm -f .cache/server-tests-skipped .cache/browser-tests-skipped
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test -p parapet-crds --locked
 	$(CARGO) run --quiet --locked -p parapet-tests --bin sdk-tests
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \

@@ -147,6 +147,7 @@ async fn nothing_that_an_operator_emits_holds_what_was_said_or_kept() {
         (blocked == Err(400)).then_some(())
     })
     .await;
+    crate::console::until_it_hears(&operator, &gateway).await;
     let ids = converse(&gateway).await;
 
     let mut emitted = told(&cluster).await;

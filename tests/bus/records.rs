@@ -75,7 +75,7 @@ async fn every_operator_hears_what_happened_and_no_text() {
     assert_eq!(status, 400);
     let (pod, record) = record_of(&mut first, &id).await;
     let took = asked.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(pod, "gw-0");
     assert_eq!((record.end, record.status), (End::BlockedViolation, 400));
     assert_eq!(record.revision, Some(revision(1, 1)));

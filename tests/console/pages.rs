@@ -166,7 +166,7 @@ async fn what_was_kept_in_a_file_is_there_after_a_restart() {
     let mut gateway = start().await.unwrap();
     let (_, id) = ask(&gateway, TOKEN, "demo/echo", SSN).await;
     gateway.terminate().await.unwrap();
-    gateway.wait_for_end(Duration::from_secs(10)).await.unwrap();
+    gateway.wait_for_end(Duration::from_secs(20)).await.unwrap();
     let gateway = start().await.unwrap();
     let page = read(&gateway, &format!("/console/requests/{id}")).await;
     assert_eq!(page.status, 200);
@@ -209,12 +209,12 @@ async fn a_cookie_ends_with_its_token() {
     let begun = std::time::Instant::now();
     while read().await.unwrap().status != 401 {
         assert!(
-            begun.elapsed() < Duration::from_secs(10),
+            begun.elapsed() < Duration::from_secs(20),
             "the cookie outlives its token"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Another process has another key.
     gateway.terminate().await.unwrap();
-    gateway.wait_for_end(Duration::from_secs(10)).await.unwrap();
+    gateway.wait_for_end(Duration::from_secs(20)).await.unwrap();
 }

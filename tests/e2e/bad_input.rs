@@ -155,7 +155,7 @@ async fn raw(world: &World, pieces: &[(&[u8], u64)]) -> String {
         for (piece, pause) in pieces {
             // The gateway may close before everything is sent: what it says is what counts.
             if write.write_all(piece).await.is_err() {
-                return;
+                break;
             }
             tokio::time::sleep(Duration::from_millis(*pause)).await;
         }
@@ -164,9 +164,9 @@ async fn raw(world: &World, pieces: &[(&[u8], u64)]) -> String {
     let receive = async {
         let mut all = Vec::new();
         let mut buffer = [0; 4096];
-        while let Ok(Ok(n)) =
-            tokio::time::timeout(Duration::from_secs(3), read.read(&mut buffer)).await
-        {
+        // An answer takes as long as the machine needs; behind it nothing is to come.
+        let limit = |all: &[u8]| Duration::from_secs(if all.is_empty() { 20 } else { 3 });
+        while let Ok(Ok(n)) = tokio::time::timeout(limit(&all), read.read(&mut buffer)).await {
             if n == 0 {
                 break;
             }
@@ -199,12 +199,12 @@ async fn clients_that_dawdle_are_sent_away() {
     let body = raw(&world, &[(begin.as_bytes(), 0)]).await;
     assert!(body.starts_with("HTTP/1.1 408 "), "{body}");
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(15),
         "they were kept for {:?}",
         started.elapsed()
     );
-    // A byte now and then does not keep a head open for ever.
-    let drip: Vec<(&[u8], u64)> = vec![(b"x", 100); 30];
+    // A byte now and then, for twenty seconds, does not keep a head open.
+    let drip: Vec<(&[u8], u64)> = vec![(b"x", 100); 200];
     let started = Instant::now();
     let dripped = raw(&world, &drip).await;
     assert!(
@@ -212,7 +212,7 @@ async fn clients_that_dawdle_are_sent_away() {
         "{dripped}"
     );
     assert!(
-        started.elapsed() < Duration::from_millis(2500),
+        started.elapsed() < Duration::from_secs(15),
         "it was kept for {:?}",
         started.elapsed()
     );
@@ -249,7 +249,7 @@ async fn beyond_the_limit_of_requests_in_flight_one_is_asked_to_come_back() {
     world
         .llm
         .server()
-        .wait_for(Duration::from_secs(5), |calls| calls.len() == 2)
+        .wait_for(Duration::from_secs(20), |calls| calls.len() == 2)
         .await;
     for request in [
         world.chat(&body),
@@ -276,7 +276,7 @@ async fn beyond_the_limit_of_requests_in_flight_one_is_asked_to_come_back() {
         &world
             .llm
             .server()
-            .wait_for(Duration::from_secs(5), gone)
+            .wait_for(Duration::from_secs(20), gone)
             .await
     ));
     world.llm.script([Turn::say("fine")]);

@@ -106,13 +106,13 @@ async fn a_caller_that_leaves_is_noticed_before_and_in_an_answer() {
             assert_eq!(opened.next().await.unwrap().unwrap(), "data: x\n\n");
         } else {
             let call = client.open(Outgoing::get("/"));
-            assert!(
-                tokio::time::timeout(Duration::from_millis(50), call)
-                    .await
-                    .is_err()
-            );
+            let came = fake.wait_for(Duration::from_secs(20), |calls| !calls.is_empty());
+            tokio::select! {
+                answer = call => panic!("{answer:?}"),
+                calls = came => assert_eq!(calls.len(), 1),
+            }
         }
-        let calls = fake.wait_for(Duration::from_secs(2), |calls| {
+        let calls = fake.wait_for(Duration::from_secs(20), |calls| {
             calls.iter().all(|c| c.progress == Progress::Gone)
         });
         assert_eq!(calls.await[0].progress, Progress::Gone, "begun: {begun}");

@@ -43,7 +43,7 @@ async fn ask_until(world: &World, token: &str, status: u16) {
             return;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(10),
+            begun.elapsed() < Duration::from_secs(20),
             "still {}: {:?}\n{}",
             answer.status,
             answer.text(),
@@ -91,7 +91,7 @@ async fn keys_are_discovered_rotated_and_kept_while_the_issuer_is_dead() {
     issuer.mood("corp", Mood::Broken);
     let begun = Instant::now();
     while status(&world, "corp").await["error"] == json!(null) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "nothing is said");
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is said");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for token in [old, fresh] {
@@ -113,7 +113,7 @@ async fn keys_are_discovered_rotated_and_kept_while_the_issuer_is_dead() {
     let revision = |text: &str| serde_json::from_str::<Value>(text).unwrap()["revision"].clone();
     let begun = Instant::now();
     while revision(&world.gateway.admin_get("/policy").await.unwrap().1) != "0.2" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "not reloaded");
+        assert!(begun.elapsed() < Duration::from_secs(20), "not reloaded");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(ask(&world, &token(&next, &name)).await.status, 200);
@@ -225,7 +225,7 @@ async fn bad_issuers_cost_their_own_tokens_only() {
                 break;
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(15),
+                begun.elapsed() < Duration::from_secs(20),
                 "{realm} says nothing"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -235,7 +235,7 @@ async fn bad_issuers_cost_their_own_tokens_only() {
     issuer.mood("good", Mood::ManyKeys);
     let begun = Instant::now();
     while status(&world, "good").await["error"] == json!(null) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "nothing is said");
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is said");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let fresh = token(&key, &issuer.name("good"));
@@ -269,7 +269,7 @@ async fn an_identity_provider_outside_the_policy_namespace_vouches_for_nobody() 
         .1
         .contains("WrongNamespace")
     {
-        assert!(begun.elapsed() < Duration::from_secs(10), "nothing is said");
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is said");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(ask(&world, &token(&theirs, &name)).await.status, 401);

@@ -165,7 +165,7 @@ async fn the_first_five_minutes_work_word_by_word() {
             break;
         }
         assert!(
-            written.elapsed() < Duration::from_secs(5),
+            written.elapsed() < Duration::from_secs(20),
             "it still says {now}"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;

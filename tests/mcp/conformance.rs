@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::support::{PASSING, Server, gateway, node, speaking};
 
 /// The frozen requirement sets, one for each era.
+/// The suite gives some answers a moment only, which a busy machine may exceed: what differs is looked at again.
+const ATTEMPTS: usize = 3;
 const REVISIONS: [&str; 2] = ["2025-11-25", "2026-07-28"];
 
 /// What the suite says: status and complaint of each check, by scenario and check.
@@ -87,8 +89,26 @@ pub(crate) fn difference(alone: &Picture, through: &Picture) -> String {
 fn alone(node: &Node, revision: &'static str) -> Picture {
     static KNOWN: Mutex<BTreeMap<&str, Picture>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let ask = || run(node, &fixture(node).url(), revision);
+    let ask = || {
+        let mut picture = run(node, &fixture(node).url(), revision);
+        for _ in 1..ATTEMPTS {
+            if failures(&picture).is_empty() {
+                break;
+            }
+            picture = run(node, &fixture(node).url(), revision);
+        }
+        picture
+    };
     known.entry(revision).or_insert_with(ask).clone()
+}
+
+/// What failed of what is scored.
+fn failures(picture: &Picture) -> Vec<&(String, String)> {
+    // An extension that the SDK does not have; it is not scored.
+    let failed = picture.iter().filter(|((scenario, _), (status, _))| {
+        !scenario.starts_with("tasks-") && status == "FAILURE"
+    });
+    failed.map(|(key, _)| key).collect()
 }
 
 fn fixture(node: &Node) -> Server {
@@ -105,11 +125,11 @@ fn the_fixture_passes_both_requirement_sets() {
     let Some(node) = node() else { return };
     for revision in REVISIONS {
         let picture = alone(&node, revision);
-        // An extension that the SDK does not have; it is not scored.
-        let failed = picture.iter().filter(|((scenario, _), (status, _))| {
-            !scenario.starts_with("tasks-") && status == "FAILURE"
-        });
-        assert_eq!(failed.collect::<Vec<_>>(), [], "{revision}");
+        assert!(
+            failures(&picture).is_empty(),
+            "{revision}: {:?}",
+            failures(&picture)
+        );
         let scenarios: std::collections::BTreeSet<_> =
             picture.keys().map(|(name, _)| name).collect();
         assert!(scenarios.len() > 30, "{revision}: {scenarios:?}");
@@ -131,17 +151,25 @@ async fn compare(rules: &str) {
     let server = fixture(&node);
     let urls = BTreeMap::from([("fixture", server.url())]);
     let gateway = gateway(&urls, rules).await;
-    let through = format!("http://{}/mcp/fixture", gateway.traffic());
+    let url = format!("http://{}/mcp/fixture", gateway.traffic());
     for revision in REVISIONS {
         // Both at once: most of the suite's time is waiting.
         let (alone, through) = tokio::task::block_in_place(|| {
             std::thread::scope(|scope| {
-                let through = scope.spawn(|| run(&node, &through, revision));
+                let through = scope.spawn(|| run(&node, &url, revision));
                 (alone(&node, revision), through.join().unwrap())
             })
         });
-        let difference = difference(&alone, &through);
-        assert!(difference.is_empty(), "{revision}:\n{difference}");
+        let mut differs = difference(&alone, &through);
+        for _ in 1..ATTEMPTS {
+            if differs.is_empty() {
+                break;
+            }
+            println!("once more, because of {revision}:\n{differs}");
+            let again = tokio::task::block_in_place(|| run(&node, &url, revision));
+            differs = difference(&alone, &again);
+        }
+        assert!(differs.is_empty(), "{revision}:\n{differs}");
     }
 }
 
@@ -214,19 +242,24 @@ async fn bridged(protocol: &str, revision: &str, expected: Expected) {
     let gateway = speaking(protocol, &urls, "").await;
     let through = format!("http://{}/mcp/fixture", gateway.traffic());
     let run = |url: &str| tokio::task::block_in_place(|| run(&node, url, revision));
-    let difference = difference(&run(&server.url()), &run(&through));
     let is_about = |line: &str, scenario: &str| line.trim().starts_with(&format!("{scenario} /"));
-    let unexpected: Vec<&str> = difference
-        .lines()
-        .filter(|line| {
-            !expected
-                .iter()
-                .any(|(scenario, _)| is_about(line, scenario))
-        })
-        .collect();
+    let is_expected = |line: &str| {
+        expected
+            .iter()
+            .any(|(scenario, _)| is_about(line, scenario))
+    };
+    let mut differs = String::new();
+    for _ in 0..ATTEMPTS {
+        differs = difference(&run(&server.url()), &run(&through));
+        if differs.lines().all(is_expected) {
+            break;
+        }
+        println!("once more, because of:\n{differs}");
+    }
+    let unexpected: Vec<&str> = differs.lines().filter(|line| !is_expected(line)).collect();
     assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
     for (scenario, _) in expected {
-        let differs = difference.lines().any(|line| is_about(line, scenario));
-        assert!(differs, "{scenario} is the same by now");
+        let is_there = differs.lines().any(|line| is_about(line, scenario));
+        assert!(is_there, "{scenario} is the same by now");
     }
 }

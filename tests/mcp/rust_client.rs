@@ -21,6 +21,8 @@ use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpStream, UnixListener};
 
+use crate::rust_server::begun;
+
 /// Whose questions are answered, and who hears how far a call is.
 #[derive(Clone, Default)]
 struct Answering {
@@ -136,12 +138,19 @@ pub(crate) async fn talk(url: &str, who: &str, token: &str) -> Value {
     seen["leak"] = call("leak", json!({})).await;
     seen["steps"] = call("steps", json!({})).await;
     // Each is told in a task of its own: the last may come after the answer, and one before another.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let mut progress = answering
-        .progress
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let mut progress = Vec::new();
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        progress.clone_from(
+            &answering
+                .progress
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if progress.len() == 3 {
+            break;
+        }
+    }
     progress.sort_by_key(|told| told[0].as_f64().map(f64::to_bits));
     seen["progress"] = progress.into();
     seen["ask"] = call("ask", json!({})).await;
@@ -152,17 +161,22 @@ pub(crate) async fn talk(url: &str, who: &str, token: &str) -> Value {
         PeerRequestOptions::no_options(),
     );
     let slow = slow.await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The server begins and notices in its own time.
+    let noticed = async |who: &str, wanted: &str| {
+        let mut counts = Value::Null;
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            counts = call("counts", json!({"who": who})).await;
+            if counts.to_string().contains(wanted) {
+                break;
+            }
+        }
+        counts
+    };
+    noticed(&begun(who), "1 echoed").await;
     slow.cancel(Some("changed my mind".into())).await.unwrap();
     seen["after_cancelling"] = call("echo", json!({"text": "still here", "who": who})).await;
-    // The server notices in its own time.
-    for _ in 0..100 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        seen["counts"] = call("counts", json!({"who": who})).await;
-        if seen["counts"].to_string().contains("1 cancelled") {
-            break;
-        }
-    }
+    seen["counts"] = noticed(who, "1 cancelled").await;
     client.cancel().await.unwrap();
     relaying.abort();
     seen

@@ -39,6 +39,11 @@ fn said(text: &str) -> CallToolResponse {
     result.into()
 }
 
+/// For whom something slow has begun: it is counted as an echo of another.
+pub(crate) fn begun(who: &str) -> String {
+    format!("{who} begun")
+}
+
 impl Tools {
     fn note(&self, what: &str, who: &str) {
         let mut done = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,9 +178,10 @@ impl ServerHandler for Tools {
                 ))
             }
             "slow" => {
+                self.note("echoed", &begun(who));
                 tokio::select! {
                     () = context.ct.cancelled() => self.note("cancelled", who),
-                    () = tokio::time::sleep(Duration::from_secs(20)) => {}
+                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
                 }
                 Ok(said("done"))
             }

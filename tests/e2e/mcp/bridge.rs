@@ -179,13 +179,13 @@ async fn a_client_that_leaves_cancels_its_call() {
             }
         });
         let asked = fake
-            .wait_for("tools/call", Duration::from_secs(5))
+            .wait_for("tools/call", Duration::from_secs(20))
             .await
             .unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
         waiting.abort();
         let told = fake
-            .wait_for("notifications/cancelled", Duration::from_secs(5))
+            .wait_for("notifications/cancelled", Duration::from_secs(20))
             .await;
         let told = told.unwrap_or_else(|| panic!("nobody told the server, streams: {streams}"));
         assert_eq!(told["params"]["requestId"], asked["id"]);

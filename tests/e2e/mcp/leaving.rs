@@ -52,7 +52,7 @@ async fn is_there(stream: &mut TcpStream) -> bool {
 
 async fn sees(seen: &mut UnboundedReceiver<Seen>, wanted: &Seen) -> bool {
     for _ in 0..100 {
-        match tokio::time::timeout(Duration::from_secs(5), seen.recv()).await {
+        match tokio::time::timeout(Duration::from_secs(20), seen.recv()).await {
             Ok(Some(seen)) if seen == *wanted => return true,
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => return false,

@@ -182,6 +182,6 @@ async fn a_sessions_own_stream_is_held_to_it_too() {
     );
     let refused = |call: &Call| !call.body.is_empty() && call.json()["error"]["code"] == -32601;
     let said = |calls: &[Call]| calls.iter().any(refused);
-    let calls = fake.server().wait_for(Duration::from_secs(5), said).await;
+    let calls = fake.server().wait_for(Duration::from_secs(20), said).await;
     assert!(said(&calls), "the server was not told no");
 }

@@ -8,7 +8,7 @@ import {
     CallToolRequestSchema, CreateMessageResultSchema, ElicitResultSchema, ListToolsRequestSchema
 } from '@modelcontextprotocol/sdk/types.js';
 
-import { both, COLOUR, Counts, LEAK, object, pause, RECORD } from './vocabulary.mjs';
+import { begun, both, COLOUR, Counts, LEAK, object, pause, RECORD } from './vocabulary.mjs';
 
 const counts = new Counts();
 const text = { type: 'string' };
@@ -38,7 +38,8 @@ const TOOLS = {
         return told.content.text;
     }],
     slow: [{ who: text }, async ({ who }, { signal }) => {
-        await pause(20_000, signal).catch(() => counts.add('cancelled', who));
+        counts.add('echoed', begun(who));
+        await pause(60_000, signal).catch(() => counts.add('cancelled', who));
         return 'done';
     }],
     counts: [{ who: text }, ({ who }) => counts.tell(who)]

@@ -3,7 +3,7 @@
 import { acceptedContent, fromJsonSchema, inputRequired, McpServer } from '@modelcontextprotocol/server';
 
 import { codec, serve } from './serving.mjs';
-import { both, COLOUR, Counts, LEAK, object, pause, RECORD } from './vocabulary.mjs';
+import { begun, both, COLOUR, Counts, LEAK, object, pause, RECORD } from './vocabulary.mjs';
 
 const counts = new Counts();
 const text = { type: 'string' };
@@ -42,7 +42,8 @@ serve(() => {
         return inputRequired({ inputRequests: { said: inputRequired.createMessage({ messages, maxTokens: 20 }) } });
     });
     tool('slow', 'Takes long, and notices when nobody wants it any more.', { who: text }, async ({ who }, context) => {
-        await pause(20_000, context.mcpReq.signal).catch(() => counts.add('cancelled', who));
+        counts.add('echoed', begun(who));
+        await pause(60_000, context.mcpReq.signal).catch(() => counts.add('cancelled', who));
         return both('done');
     });
     tool('counts', 'Tells what was done so far.', { who: text }, async ({ who }) => both(counts.tell(who)));

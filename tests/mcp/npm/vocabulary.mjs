@@ -12,6 +12,9 @@ export const object = (properties, required = Object.keys(properties)) => ({ typ
 export const RECORD = object({ text: { type: 'string' } });
 export const COLOUR = object({ colour: { type: 'string' } });
 
+/** For whom something slow has begun: it is counted as an echo of another. */
+export const begun = who => `${who} begun`;
+
 /** What was done for whom. */
 export class Counts {
     #done = [];
@@ -65,15 +68,21 @@ export async function talk(connect) {
         await call('steps', 'steps', {}, { onprogress });
         await call('ask', 'ask');
         await call('sample', 'sample');
+        // The server begins and notices in its own time.
+        const counted = async (of, wanted) => {
+            do {
+                await pause(100);
+                await call('counts', 'counts', { who: of });
+            } while (!JSON.stringify(seen.counts).includes(wanted) && Date.now() < limit);
+        };
+        const limit = Date.now() + 40_000;
         const wanted = new AbortController();
-        setTimeout(() => wanted.abort('changed my mind'), 300);
-        await client.callTool({ name: 'slow', arguments: { who } }, { signal: wanted.signal }).catch(() => {});
+        const slow = client.callTool({ name: 'slow', arguments: { who } }, { signal: wanted.signal }).catch(() => {});
+        await counted(begun(who), '1 echoed');
+        wanted.abort('changed my mind');
+        await slow;
         await call('after_cancelling', 'echo', { text: 'still here', who });
-        // The server notices in its own time.
-        for (let n = 0; n < 100 && !JSON.stringify(seen.counts ?? '').includes('1 cancelled'); n++) {
-            await pause(100);
-            await call('counts', 'counts', { who });
-        }
+        await counted(who, '1 cancelled');
         await close();
         console.log(JSON.stringify(seen));
     }

@@ -7,7 +7,7 @@ import anyio
 import httpx2
 from mcp import Client, types
 from mcp.client.streamable_http import streamable_http_client
-from vocabulary import HEADERS, WHO, shown, targets, tell
+from vocabulary import HEADERS, WHO, begun, noticed, shown, targets, tell
 
 
 async def elicited(_context, _params):
@@ -48,15 +48,12 @@ async def talk(url, mode):
             await call("ask", "ask")
             await call("sample", "sample")
             # Leaving the scope is how a call is cancelled.
-            with anyio.move_on_after(0.3):
-                await client.call_tool("slow", {"who": WHO})
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call_tool, "slow", {"who": WHO})
+                await noticed(call, seen, begun(WHO), "1 echoed")
+                group.cancel_scope.cancel()
             await call("after_cancelling", "echo", {"text": "still here", "who": WHO})
-            # The server notices in its own time.
-            for _ in range(100):
-                await asyncio.sleep(0.1)
-                await call("counts", "counts", {"who": WHO})
-                if "1 cancelled" in str(seen["counts"]):
-                    break
+            await noticed(call, seen, WHO, "1 cancelled")
     return seen
 
 

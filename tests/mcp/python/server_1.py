@@ -7,7 +7,7 @@ from listening import serve
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.types import SamplingMessage, TextContent
 from pydantic import BaseModel
-from vocabulary import DONE, LEAK, counted
+from vocabulary import DONE, LEAK, begun, counted
 
 server = FastMCP("python-1", log_level="ERROR")
 
@@ -63,8 +63,9 @@ async def sample(context: Context) -> Record:
 @server.tool()
 async def slow(who: str) -> Record:
     """Takes long, and notices when nobody wants it any more."""
+    DONE.append(("echoed", begun(who)))
     try:
-        await asyncio.sleep(20)
+        await asyncio.sleep(60)
     except asyncio.CancelledError:
         DONE.append(("cancelled", who))
         raise

@@ -8,7 +8,7 @@ from listening import serve
 from mcp.server.mcpserver import Context, MCPServer, resolve
 from mcp.types import CreateMessageResult, SamplingMessage, TextContent
 from pydantic import BaseModel
-from vocabulary import DONE, LEAK, counted
+from vocabulary import DONE, LEAK, begun, counted
 
 server = MCPServer("python-2", log_level="ERROR")
 
@@ -70,8 +70,9 @@ async def sample(told: Annotated[CreateMessageResult, resolve.Resolve(said)]) ->
 @server.tool()
 async def slow(who: str) -> Record:
     """Takes long, and notices when nobody wants it any more."""
+    DONE.append(("echoed", begun(who)))
     try:
-        await asyncio.sleep(20)
+        await asyncio.sleep(60)
     except asyncio.CancelledError:
         DONE.append(("cancelled", who))
         raise

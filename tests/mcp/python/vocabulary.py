@@ -1,5 +1,6 @@
 """What servers and clients of both major versions have in common."""
 
+import asyncio
 import json
 import os
 import sys
@@ -13,10 +14,24 @@ HEADERS = {"authorization": f"Bearer {TOKEN}"} if TOKEN else {}
 WHO = sys.argv[2] if len(sys.argv) > 2 else ""
 
 
+def begun(who):
+    """For whom something slow has begun: it is counted as an echo of another."""
+    return f"{who} begun"
+
+
 def counted(who):
     """What was done for whom."""
     count = {what: DONE.count((what, who)) for what in ("echoed", "cancelled")}
     return f"{count['echoed']} echoed, {count['cancelled']} cancelled"
+
+
+async def noticed(call, seen, who, wanted):
+    """Asks for what was done until it is what is wanted: servers begin and notice in their own time."""
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        await call("counts", "counts", {"who": who})
+        if wanted in str(seen["counts"]):
+            break
 
 
 def tell(name, transcript):
