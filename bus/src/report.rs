@@ -14,7 +14,7 @@ use crate::keys::{OpeningKeys, SealingKey, TrustedKeys};
 /// The version of [`Report`] that this build writes.
 pub const REPORT_VERSION: u32 = 1;
 
-/// So many problems are in one report at most; `more` says how many were left out.
+/// So many problems, and so many doubts, are in one report at most; `more` says how many were left out.
 pub const MAX_PROBLEMS: usize = 20;
 
 /// So many keys of a sort are named in one report at most: a rotation needs two.
@@ -91,7 +91,10 @@ pub struct Applied {
     /// What of it counts as failed in this gateway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// How many problems are left out here.
+    /// What of it is done, and may not be as it was meant; absent from gateways of a version that does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Problem>,
+    /// How many problems and doubts are left out here.
     #[serde(default)]
     pub more: usize,
 }
@@ -113,7 +116,7 @@ pub struct Rejected {
     pub at: SystemTime,
 }
 
-/// One thing that one resource says and that this gateway cannot do: it counts as failed, and its strategy decides.
+/// One thing that one resource says and that this gateway cannot do, or does with a doubt.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {

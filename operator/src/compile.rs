@@ -9,6 +9,7 @@ use parapet_policy::diagnostic::Severity;
 
 use crate::args::Compile;
 use crate::kinds::CheckCache;
+use crate::ready;
 
 /// Compiles a folder and prints every diagnostic, the bundle's digest and what it holds. The exit code is 1 when there
 /// is an error.
@@ -22,6 +23,7 @@ pub fn run(args: &Compile, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let located = compiled
         .diagnostics
         .into_iter()
+        .chain(ready::remarks(&read.written))
         .map(|said| read.locate(said));
     remarks.extend(located);
     remarks.sort_by(|a, b| {

@@ -16,6 +16,7 @@ pub mod kinds;
 pub mod lease;
 pub mod metrics;
 pub mod publisher;
+pub mod ready;
 pub mod run;
 pub mod verify;
 pub mod webhook;

@@ -98,6 +98,8 @@ pub struct GatewayReport {
     pub rejected: Option<Rejection>,
     /// What of the policy in force counts as failed there, by uid and generation of the resource.
     pub problems: BTreeMap<(String, i64), String>,
+    /// What of it is done there, and perhaps not as it was meant, likewise.
+    pub doubts: BTreeMap<(String, i64), String>,
     /// Which keys it has, as far as it says.
     pub keys: Option<HeldKeys>,
 }

@@ -11,6 +11,7 @@ mod console;
 mod crds;
 mod editors;
 mod handover;
+mod issuers;
 mod keys;
 mod kubectl;
 mod leaks;

@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::support::until;
 
 mod bursts;
+mod doubts;
 mod faults;
 mod leaders;
 mod namespaces;

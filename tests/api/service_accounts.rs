@@ -69,11 +69,7 @@ async fn pods_call_with_their_service_accounts_tokens() {
     cluster.apply("VirtualAccount", "checkout", account).await;
     let provider = json!({"demo": {}, "collaborators": [{"subject": "virtualaccount:checkout"}]});
     cluster.apply("ModelProvider", "demo", provider).await;
-    for (kind, name) in [
-        ("IdentityProvider", "cluster"),
-        ("VirtualAccount", "checkout"),
-        ("ModelProvider", "demo"),
-    ] {
+    for (kind, name) in [("VirtualAccount", "checkout"), ("ModelProvider", "demo")] {
         cluster
             .condition(kind, name, "Programmed", "True Programmed")
             .await;
@@ -97,6 +93,19 @@ async fn pods_call_with_their_service_accounts_tokens() {
     })
     .await;
     assert_eq!(ask(&checkout).await.status, 503);
+    let message = cluster
+        .condition(
+            "IdentityProvider",
+            "cluster",
+            "Programmed",
+            "False FailsInGateway",
+        )
+        .await;
+    let why = "it counts as failed in gateway-1: spec.jwks: no keys yet, so its tokens get a 503: ";
+    assert!(
+        message.contains(why) && message.ends_with("answered with status 403 Forbidden"),
+        "{message}"
+    );
 
     // As docs/identity.md says: with a token of a service account that may do nothing else.
     let keys = token(&cluster, "parapet-keys", None).await;
@@ -112,6 +121,14 @@ async fn pods_call_with_their_service_accounts_tokens() {
         (answer.status == 200).then_some(id)
     })
     .await;
+    cluster
+        .condition(
+            "IdentityProvider",
+            "cluster",
+            "Programmed",
+            "True Programmed",
+        )
+        .await;
     let record = gateway.record(&id).await.unwrap();
     assert_eq!(
         record["subject"],

@@ -12,6 +12,18 @@ use super::jwks;
 use super::jwt::Issuer;
 use super::keys::{Authorities, Bearer, KeySource, Keys, Place};
 
+/// What is wrong with an issuer's resource, or doubtful, as far as it can be known without its token.
+pub fn check(provider: &ResourceEntry) -> Vec<Diagnostic> {
+    let mut said = Vec::new();
+    read(
+        provider,
+        Machines::default(),
+        &Secrets::default(),
+        &mut said,
+    );
+    said
+}
+
 /// The issuer of a resource. What cannot be used is said, and then its tokens are not accepted.
 pub(super) fn read(
     provider: &ResourceEntry,

@@ -33,6 +33,7 @@ use jwt::{Issuer, Verified};
 use keys::{KeySource, Keys, Slot};
 use remembered::{Entry, Remembered};
 
+pub use issuer::check;
 pub use refresh::Refresher;
 pub use status::IssuerStatus;
 

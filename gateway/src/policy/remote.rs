@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod follow;
+pub mod issuers;
 pub mod prepare;
 pub mod status;
 pub mod tools;

@@ -107,8 +107,9 @@ fn reported(report: &GatewayReport) -> Gateway {
             rejected.message
         ));
     }
-    remarks.extend(report.problems.values().take(MAX_PROBLEMS).cloned());
-    let more = report.problems.len().saturating_sub(MAX_PROBLEMS);
+    let problems = report.problems.values().chain(report.doubts.values());
+    remarks.extend(problems.take(MAX_PROBLEMS).cloned());
+    let more = (report.problems.len() + report.doubts.len()).saturating_sub(MAX_PROBLEMS);
     if more > 0 {
         remarks.push(format!("and {more} problems more"));
     }

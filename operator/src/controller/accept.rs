@@ -17,6 +17,7 @@ use serde_json::Value as Json;
 
 use super::object::Object;
 use crate::kinds::CheckCache;
+use crate::ready;
 
 /// Remembers what was good.
 #[derive(Debug)]
@@ -247,7 +248,9 @@ fn compiled<'a>(
         };
         holders.push((object.source.clone(), object.created()));
     }
-    compile(&written, checks)
+    let mut compiled = compile(&written, checks);
+    compiled.diagnostics.extend(ready::remarks(&written));
+    compiled
 }
 
 /// What there is to say about one form of a resource, beside the others as they are: what a round would say of it, had

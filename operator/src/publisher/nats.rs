@@ -13,7 +13,7 @@ use parapet_bus::nats::{
     Checked, ConnectConfig, Connection, Fleet as Heard, Publisher as Bus, PublisherConfig, connect,
 };
 use parapet_bus::plain::Plain;
-use parapet_bus::report::Report;
+use parapet_bus::report::{Problem, Report};
 use parapet_policy::bundle::wire::SourceEntry;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
@@ -345,18 +345,20 @@ fn said(report: Report) -> (String, GatewayReport) {
         code: rejected.code,
         message: rejected.message,
     });
-    let problems = report.applied.iter().flat_map(|applied| &applied.problems);
-    let problems: BTreeMap<_, _> = problems
-        .map(|problem| {
+    let by_resource = |problems: &[Problem]| {
+        let problems = problems.iter().map(|problem| {
             let of = (problem.source.uid.to_string(), problem.source.generation);
             (of, format!("{}: {}", problem.path, problem.message))
-        })
-        .collect();
+        });
+        problems.collect::<BTreeMap<_, _>>()
+    };
+    let applied = report.applied.as_ref();
     let said = GatewayReport {
         pod: report.pod,
-        applied: report.applied.map(|applied| applied.revision),
+        applied: applied.map(|applied| applied.revision),
         rejected,
-        problems,
+        problems: applied.map_or_else(BTreeMap::new, |it| by_resource(&it.problems)),
+        doubts: applied.map_or_else(BTreeMap::new, |it| by_resource(&it.doubts)),
         keys: report.keys,
     };
     (report.uid, said)

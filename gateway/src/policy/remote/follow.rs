@@ -346,7 +346,10 @@ impl Follower {
     /// Sends a report, and says when to send the next one.
     async fn report(&mut self) -> Instant {
         let keys = prepare::held_keys(&self.config);
-        let report = self.status.report(&self.config.pod, keys);
+        let live = self.first.borrow().clone();
+        let issuers = live.map(|live| live.snapshot().load().identities.issuers());
+        let issuers = issuers.unwrap_or_default();
+        let report = self.status.report(&self.config.pod, keys, &issuers);
         if let Err(error) = self.reader.report(&report).await {
             tracing::debug!(%error, "no report could be sent");
         }

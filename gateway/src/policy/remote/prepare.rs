@@ -11,12 +11,15 @@ use parapet_bus::keys::{
     OpeningKeys, ReadKeysError, TrustedKeys, read_opening_keys, read_trusted_keys,
 };
 use parapet_bus::report::{HeldKeys, MAX_PROBLEMS, Problem, ProblemSource};
+use parapet_crds::gateway_settings::GatewaySettingsSpec;
 use parapet_crds::read::Secrets;
+use parapet_crds::resource::Spec as _;
 use parapet_policy::bundle::wire::{Manifest, SourceEntry};
 use parapet_policy::bundle::{Refusal, RefusalCode, Revision};
 use parapet_policy::diagnostic::{Diagnostic, Severity};
 
 use super::RemoteConfig;
+use super::issuers::{self, Providers};
 use crate::policy::kinds::KindCache;
 use crate::policy::ready::{self, Compiled, Snapshot};
 
@@ -74,6 +77,8 @@ pub struct Prepared {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub more: usize,
+    /// The identity providers of it.
+    pub providers: Providers,
 }
 
 /// Opens and builds what a verified message holds. It remembers what it has built, so that an edit costs what it changes.
@@ -112,6 +117,7 @@ impl Preparer {
             snapshot: Box::new(snapshot),
             problems,
             more,
+            providers: issuers::providers(&opened.sources),
         })
     }
 }
@@ -128,15 +134,22 @@ fn problems(said: Vec<Diagnostic>, sources: &[SourceEntry]) -> (Vec<Problem>, us
         .iter()
         .map(|entry| ((&*entry.kind, &*entry.namespace, &*entry.name), entry))
         .collect();
+    // A bundle does not say which resource its settings are of; there is one.
+    let settings = sources
+        .iter()
+        .find(|entry| &*entry.kind == GatewaySettingsSpec::KIND);
     let errors = || said.iter().filter(|said| said.severity == Severity::Error);
     let problem = |said: &Diagnostic| {
         let source = &said.source;
-        let entry = known.get(&(&*source.kind, &*source.namespace, &*source.name));
+        let entry = known
+            .get(&(&*source.kind, &*source.namespace, &*source.name))
+            .copied()
+            .or(settings.filter(|_| *source.kind == *GatewaySettingsSpec::KIND));
         Problem {
             source: ProblemSource {
                 kind: source.kind.clone(),
                 namespace: source.namespace.clone(),
-                name: source.name.clone(),
+                name: entry.map_or_else(|| source.name.clone(), |entry| entry.name.clone()),
                 uid: entry.map_or_else(|| "".into(), |entry| entry.uid.clone()),
                 generation: entry.map_or(0, |entry| entry.generation),
             },
@@ -148,4 +161,50 @@ fn problems(said: Vec<Diagnostic>, sources: &[SourceEntry]) -> (Vec<Problem>, us
     let told: Vec<_> = errors().take(MAX_PROBLEMS).map(problem).collect();
     let more = errors().count() - told.len();
     (told, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use parapet_policy::diagnostic::{Reason, Source};
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_about_settings_is_said_about_their_resource() {
+        let entry = |kind: &str, name: &str| SourceEntry {
+            kind: kind.into(),
+            namespace: "parapet".into(),
+            name: name.into(),
+            uid: format!("uid of {name}").into(),
+            generation: 2,
+            created: None,
+            spec: None,
+        };
+        let sources = [
+            entry("GatewaySettings", "settings"),
+            entry("MCPServer", "tools"),
+        ];
+        let said = |kind: &str, name: &str| Diagnostic {
+            source: Source {
+                kind: kind.into(),
+                namespace: "parapet".into(),
+                name: name.into(),
+                file: None,
+            },
+            path: "spec".to_owned(),
+            severity: Severity::Error,
+            reason: Reason::NotBuildable,
+            message: "wrong".to_owned(),
+        };
+        let all = vec![
+            said("GatewaySettings", ""),
+            said("MCPServer", "tools"),
+            said("MCPServer", "gone"),
+        ];
+        let (problems, more) = problems(all, &sources);
+        let uids: Vec<&str> = problems.iter().map(|one| &*one.source.uid).collect();
+        assert_eq!(uids, ["uid of settings", "uid of tools", ""]);
+        assert_eq!(&*problems[0].source.name, "settings");
+        assert_eq!(more, 0);
+    }
 }

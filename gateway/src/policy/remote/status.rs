@@ -9,7 +9,9 @@ use parapet_policy::bundle::wire::Manifest;
 use parapet_policy::bundle::{Refusal, RefusalCode};
 
 use super::Pod;
+use super::issuers::{self, Providers};
 use super::prepare::{InForce, Prepared};
+use crate::identity::IssuerStatus;
 use crate::policy::live;
 
 /// Shared between whoever follows the operator and whoever asks.
@@ -23,6 +25,7 @@ struct Known {
     bucket_empty: bool,
     unreadable: Option<String>,
     applied: Option<Applied>,
+    providers: Providers,
     not_after: Option<SystemTime>,
     confirmed: Option<Instant>,
     rejected: Option<Rejected>,
@@ -84,8 +87,10 @@ impl RemoteStatus {
             at: SystemTime::now(),
             stale: false,
             problems: prepared.problems.clone(),
+            doubts: Vec::new(),
             more: prepared.more,
         });
+        known.providers = prepared.providers.clone();
         known.not_after = Some(prepared.manifest.not_after);
         known.confirmed = Some(Instant::now());
         known.rejected = None;
@@ -150,15 +155,16 @@ impl RemoteStatus {
         }
     }
 
-    /// The next report.
-    pub fn report(&self, pod: &Pod, keys: Option<HeldKeys>) -> Report {
+    /// The next report. `issuers` are those of the policy in force, as they stand now.
+    pub fn report(&self, pod: &Pod, keys: Option<HeldKeys>, issuers: &[IssuerStatus]) -> Report {
         let mut known = self.lock();
         known.seq += 1;
         let stale = known.is_stale();
-        let applied = known
-            .applied
-            .clone()
-            .map(|applied| Applied { stale, ..applied });
+        let applied = known.applied.clone().map(|mut applied| {
+            applied.stale = stale;
+            issuers::add(&mut applied, &known.providers, issuers);
+            applied
+        });
         Report {
             v: REPORT_VERSION,
             pod: pod.name.clone(),
@@ -214,7 +220,7 @@ mod tests {
             uid: "u".to_owned(),
             namespace: "n".to_owned(),
         };
-        let report = || status.report(&pod, None);
+        let report = || status.report(&pod, None, &[]);
         assert_eq!((report().seq, report().seq), (1, 2));
         assert!(report().applied.is_none());
     }

@@ -38,10 +38,11 @@ pub struct Pod {
 
 /// Where a gateway stands with a resource.
 enum Standing<'a> {
-    /// It enforces it; perhaps the guardrail counts as failed there, and perhaps it has refused since what nobody here has
-    /// published.
+    /// It enforces it; perhaps the guardrail counts as failed there or something is doubtful, and perhaps it has refused
+    /// since what nobody here has published.
     Enforces {
         problem: Option<&'a str>,
+        doubt: Option<&'a str>,
         refused: Option<&'a Rejection>,
     },
     /// It has refused it.
@@ -73,6 +74,7 @@ fn standing<'a>(
         let of = (verdict.uid.to_string(), verdict.generation);
         return Standing::Enforces {
             problem: report.problems.get(&of).map(String::as_str),
+            doubt: report.doubts.get(&of).map(String::as_str),
             // Who has not taken yet what we have published is told of by the resources that are new in it.
             refused: rejected.filter(|it| {
                 it.revision.is_none() || it.revision != published || report.applied == published
@@ -105,17 +107,24 @@ pub(super) fn programmed(verdict: &Verdict, context: &Context<'_>) -> (Saying, G
         ..Gateways::default()
     };
     let (mut refuse, mut fail, mut behind) = (Names::default(), Names::default(), Names::default());
-    let mut refused_since = Names::default();
+    let (mut refused_since, mut doubtful) = (Names::default(), Names::default());
     let mut is_late = false;
     // By name, as people look for them.
     let mut pods: Vec<_> = pods.iter().collect();
     pods.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
     for (uid, Pod { name, is_new }) in pods {
         match standing(fleet.gateways.get(uid), verdict, context) {
-            Standing::Enforces { problem, refused } => {
+            Standing::Enforces {
+                problem,
+                doubt,
+                refused,
+            } => {
                 gateways.programmed += 1;
                 if let Some(problem) = problem {
                     fail.add(|| format!("{name}: {problem}"));
+                }
+                if let Some(doubt) = doubt {
+                    doubtful.add(|| format!("{name}: {doubt}"));
                 }
                 if let Some(refused) = refused {
                     refused_since.add(|| format!("{name} ({})", refused.code));
@@ -189,10 +198,14 @@ pub(super) fn programmed(verdict: &Verdict, context: &Context<'_>) -> (Saying, G
             Some(names) => format!("; what was found in NATS since is refused by {names}"),
             None => String::new(),
         };
+        let doubt = match doubtful.said() {
+            Some(doubt) => format!("; with a doubt: {doubt}"),
+            None => String::new(),
+        };
         (
             Truth::True,
             Programmed::Programmed,
-            format!("{counted}{since}"),
+            format!("{counted}{doubt}{since}"),
         )
     } else if let Some(refuse) = refuse.said() {
         let message = format!("{counted}; {refuse}");

@@ -110,6 +110,14 @@ fn fails() -> Option<GatewayReport> {
     })
 }
 
+fn doubts(what: &str) -> Option<GatewayReport> {
+    Some(GatewayReport {
+        applied: Some(revision(42)),
+        doubts: BTreeMap::from([(("u".to_owned(), 4), what.to_owned())]),
+        ..GatewayReport::default()
+    })
+}
+
 /// `status reason: message` of one condition.
 fn of(kind: Kind, verdict: &Verdict, distribution: &Distribution, is_late: bool) -> String {
     of_since(Some(revision(42)), kind, verdict, distribution, is_late)
@@ -206,6 +214,27 @@ fn programmed_counts_the_gateways_that_have_the_generation_or_a_later_one() {
             fleet(&[applied(42), fails()]),
             false,
             "False FailsInGateway: 2/2 gateways at revision 17.42; it counts as failed in gateway-1: spec: unknown kind",
+        ),
+        (
+            fleet(&[applied(42), doubts("spec.jwks: older keys")]),
+            false,
+            "True Programmed: 2/2 gateways at revision 17.42; with a doubt: gateway-1: spec.jwks: older keys",
+        ),
+        (
+            fleet(&[
+                doubts("a"),
+                doubts("b"),
+                doubts("c"),
+                doubts("d"),
+                applied(41),
+            ]),
+            false,
+            "False Pending: 4/5 gateways at revision 17.42",
+        ),
+        (
+            fleet(&[doubts("a"), doubts("b"), doubts("c"), doubts("d")]),
+            false,
+            "True Programmed: 4/4 gateways at revision 17.42; with a doubt: gateway-0: a, gateway-1: b, gateway-2: c, and 1 more",
         ),
         (fleet(&[]), false, "False NoGateways: no gateway is running"),
         (
