@@ -10,7 +10,7 @@ mod plan;
 pub(crate) mod resolve;
 mod stream;
 mod told;
-mod tools;
+pub(crate) mod tools;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! needs one is named instead.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,7 +17,9 @@ use parapet_policy::plan::Plan;
 
 use crate::args::Try;
 use crate::handler::resolve::resolve;
+use crate::handler::tools::ToolHooks;
 use crate::identity::Identity;
+use crate::llm::tool_parts::Names;
 use crate::llm::{self, Request, Response};
 use crate::policy::ready::Snapshot;
 use crate::policy::source::{Outcome, Source};
@@ -27,6 +29,9 @@ mod judge;
 mod print;
 #[cfg(test)]
 mod tests;
+mod tools;
+
+use judge::Judged;
 
 /// Everything that is known before any guardrail runs.
 struct Trial {
@@ -35,6 +40,8 @@ struct Trial {
     plan: Plan,
     request: Request,
     response: Option<Response>,
+    /// For calls and results of tools; none where nothing could run on them.
+    tools: Option<ToolHooks>,
     /// What the upstream calls the model.
     upstream_model: Arc<str>,
     limits: llm::Limits,
@@ -53,28 +60,90 @@ pub fn run(args: &Try, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         }
     };
     print::head(&trial, out)?;
-    let wanted = |hook: Hook| args.hook.is_none_or(|only| only == hook);
-    let mut blocked = false;
-    if wanted(Hook::LlmInput) {
-        blocked |= judge::input(&trial, args.show_text, out)?;
-    }
-    if wanted(Hook::LlmOutput) {
-        blocked |= judge::output(&trial, args.show_text, out)?;
-    }
-    for hook in [Hook::McpToolPreInvoke, Hook::McpToolPostInvoke] {
-        if args.hook == Some(hook) {
-            writeln!(
-                out,
-                "\n{}\n  a model request never gets here",
-                hook.as_str()
-            )?;
-        }
-    }
+    let blocked = request(&trial, args, out)? | answer(&trial, args, out)?;
     Ok(if blocked {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The way of the request. Whether it would be stopped.
+fn request(trial: &Trial, args: &Try, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let (results, text) = (Hook::McpToolPostInvoke, Hook::LlmInput);
+    let has_results = !trial.request.tool_results().list.is_empty();
+    let shown = wanted(args, results) && (has_results || args.hook.is_some());
+    // It runs also where it is not to be shown: what comes behind it sees what it leaves.
+    let mut quiet = io::sink();
+    let told = if shown { &mut *out } else { &mut quiet };
+    let left = match tools::results(trial, args.show_text, told)? {
+        Judged::Goes(left) => left,
+        Judged::Blocked if shown => return Ok(true),
+        Judged::Blocked if wanted(args, text) => {
+            let (results, text) = (results.as_str(), text.as_str());
+            writeln!(
+                out,
+                "\n{text}\n  never runs: {results} blocks the request before"
+            )?;
+            return Ok(true);
+        }
+        Judged::Blocked => return Ok(false),
+    };
+    if !wanted(args, text) {
+        return Ok(false);
+    }
+    judge::input(trial, left, args.show_text, out)
+}
+
+/// The way of the answer. Whether it would be stopped.
+fn answer(trial: &Trial, args: &Try, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let text = wanted(args, Hook::LlmOutput);
+    let tools = wanted(args, Hook::McpToolPreInvoke) || wanted(args, Hook::McpToolPostInvoke);
+    if !text && !tools {
+        return Ok(false);
+    }
+    let Some(response) = &trial.response else {
+        let hook = args.hook.unwrap_or(Hook::LlmOutput).as_str();
+        writeln!(
+            out,
+            "\n{hook}\n  no model is called: give an answer to judge with --response FILE"
+        )?;
+        return Ok(false);
+    };
+    let mut quiet = io::sink();
+    let told = if text { &mut *out } else { &mut quiet };
+    let left = match judge::output(trial, response, args.show_text, told)? {
+        Judged::Goes(left) => left,
+        Judged::Blocked if text => return Ok(true),
+        Judged::Blocked => {
+            let (before, text) = (args.hook.unwrap_or(Hook::McpToolPreInvoke), Hook::LlmOutput);
+            let (before, text) = (before.as_str(), text.as_str());
+            writeln!(
+                out,
+                "\n{before}\n  never runs: {text} blocks the answer before"
+            )?;
+            return Ok(true);
+        }
+    };
+    let called = response.tool_parts(Some(&trial.request), &mut Names::default());
+    let shown = tools && (!called.list.is_empty() || args.hook.is_some());
+    let told = if shown { &mut *out } else { &mut quiet };
+    match tools::answer(trial, left, args.show_text, told)? {
+        Judged::Blocked if shown => Ok(true),
+        Judged::Blocked => {
+            writeln!(out, "\na guardrail on tools blocks the answer then")?;
+            Ok(false)
+        }
+        Judged::Goes(left) => {
+            judge::body("sent to the client", &left, out)?;
+            Ok(false)
+        }
+    }
+}
+
+/// Whether a hook is to be shown.
+fn wanted(args: &Try, hook: Hook) -> bool {
+    args.hook.is_none_or(|only| only == hook)
 }
 
 /// Reads everything. The inner error is what a client would be told.
@@ -120,6 +189,11 @@ fn prepare(args: &Try) -> anyhow::Result<Result<Trial, String>> {
         Err(failure) => return Ok(Err(failure.message())),
     };
     Ok(Ok(Trial {
+        tools: ToolHooks::of(
+            &snapshot,
+            resolved.facts.target.namespace(),
+            resolved.overrides,
+        ),
         facts: resolved.facts,
         plan: resolved.plan,
         upstream_model: resolved.upstream_model,

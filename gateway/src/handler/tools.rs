@@ -6,6 +6,7 @@
 //! no header has a guardrail at the hook.
 
 mod gate;
+mod hooks;
 mod named;
 mod payload;
 
@@ -16,105 +17,22 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parapet_guardrails::client::HttpClient;
-use parapet_guardrails::exchange::{Call, McpCall};
-use parapet_policy::facts::{Facts, Target};
 use parapet_policy::hook::Hook;
-use parapet_policy::outcome::{Outcome, Strategy};
-use parapet_policy::overrides::{Overrides, Scope};
-use parapet_policy::plan::{AtMost, Plan, Planned as Entry};
-use parapet_policy::rule::Unscannable;
 
 use super::error::Failure;
 use super::plan::Planned;
 use super::told::note_answer;
 use crate::llm::tool_parts::{Named, Names, Side, ToolPart, ToolParts};
 use crate::llm::{Limits, Request, Response, Texts};
-use crate::mcp::method::is_tool_name;
-use crate::pipeline::block::Blocked;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{hook, unjudged};
-use crate::policy::ready::Snapshot;
 
 pub(super) use gate::Gate;
-use named::{Attributed, attributed};
-use payload::PartPayload;
+pub(crate) use hooks::{OfTool, ToolHooks, hook_of};
+pub(crate) use payload::PartPayload;
 
 /// So many calls or results are judged at once: a service is not asked about a whole history in one burst.
 const AT_ONCE: usize = 8;
-
-/// What tools in a chat are judged by, beside what is known of the request anyway.
-pub(super) struct ToolHooks {
-    /// The namespace of the model's provider: it is that of a tool whose server is not known.
-    namespace: Arc<str>,
-    /// What the request's header says of guardrails.
-    overrides: Option<Overrides>,
-    pre: AtMost,
-    post: AtMost,
-}
-
-impl ToolHooks {
-    /// None where nothing could run: the settings do not ask for it, or neither a rule nor the header has a guardrail there.
-    pub(super) fn of(
-        snapshot: &Snapshot,
-        namespace: &Arc<str>,
-        overrides: Option<Overrides>,
-    ) -> Option<Self> {
-        if !snapshot.settings.mcp.guard_chat {
-            return None;
-        }
-        let at_most = |hook| {
-            let named = overrides
-                .as_ref()
-                .and_then(|named| named.selectors.get(hook).as_ref());
-            let by_header = AtMost {
-                strictest: named
-                    .filter(|named| !named.is_empty())
-                    .map(|_| Strategy::Enforce),
-                changes: named.is_some_and(|named| !named.is_empty()),
-                refuses: false,
-            };
-            snapshot.planner.at_most(hook).or(by_header)
-        };
-        let (pre, post) = (
-            at_most(Hook::McpToolPreInvoke),
-            at_most(Hook::McpToolPostInvoke),
-        );
-        (pre.any() || post.any()).then(|| Self {
-            namespace: namespace.clone(),
-            overrides,
-            pre,
-            post,
-        })
-    }
-
-    const fn at_most(&self, side: Side) -> AtMost {
-        match side {
-            Side::Call => self.pre,
-            Side::Result => self.post,
-        }
-    }
-
-    /// What can happen to an answer: it has calls, and the results of tools that the provider has run.
-    fn on_answers(&self) -> AtMost {
-        self.pre.or(self.post)
-    }
-
-    /// Whether an answer may be changed on its way out.
-    pub(super) fn may_change_answers(&self) -> bool {
-        self.on_answers().changes
-    }
-
-    /// Whether an answer that cannot be read must not go out.
-    fn must_see_answers(&self) -> bool {
-        self.on_answers().blocks()
-    }
-}
-
-/// The guardrails of one tool.
-struct OfTool {
-    plan: Plan,
-    attributed: Attributed,
-}
 
 /// The plans of a body's tools: a conversation calls the same ones again and again.
 type Plans = HashMap<Named, OfTool, RandomState>;
@@ -130,7 +48,11 @@ impl Planned {
         request: Request,
         limits: &Limits,
     ) -> Result<Request, Failure> {
-        let Some(hooks) = self.tools.as_ref().filter(|hooks| hooks.post.any()) else {
+        let Some(hooks) = self
+            .tools
+            .as_ref()
+            .filter(|hooks| hooks.at_most(Side::Result).any())
+        else {
             return Ok(request);
         };
         let results = request.tool_results();
@@ -184,7 +106,8 @@ impl Planned {
         let mut plans = Plans::default();
         for part in &parts.list {
             if hooks.at_most(part.side).any() && !plans.contains_key(&part.named) {
-                plans.insert(part.named.clone(), self.of_tool(hooks, &part.named)?);
+                let of = hooks.of_tool(&self.snapshot, self.call(), &part.named)?;
+                plans.insert(part.named.clone(), of);
             }
         }
         let judged = parts
@@ -197,29 +120,6 @@ impl Planned {
         Ok(parts.with_edits(&texts.into_iter().flatten().collect::<Vec<_>>()))
     }
 
-    /// What runs for a tool.
-    fn of_tool(&self, hooks: &ToolHooks, named: &Named) -> Result<OfTool, Failure> {
-        let attributed = attributed(&self.snapshot.mcp, named, &hooks.namespace);
-        let call = self.call();
-        let facts = Facts {
-            caller: call.caller.clone(),
-            target: Target::Mcp {
-                namespace: attributed.namespace.clone(),
-                servers: attributed.servers.clone(),
-                tool: attributed.tool.clone(),
-                source_tool: attributed.source_tool.clone(),
-                of_any_tool: attributed.tool.is_none(),
-            },
-            metadata: call.metadata.clone(),
-        };
-        let plan = self
-            .snapshot
-            .planner
-            .plan(&facts, hooks.overrides.as_ref())
-            .map_err(|error| Failure::Invalid(error.to_string()))?;
-        Ok(OfTool { plan, attributed })
-    }
-
     /// Judges one call or result. Gives its texts, when guardrails have looked at them.
     async fn guard_part(
         &self,
@@ -230,16 +130,8 @@ impl Planned {
         limits: &Limits,
     ) -> Result<Option<Texts>, Failure> {
         let hook = hook_of(part.side);
-        let sees = |entry: &&Entry| part.current_turn || entry.scope == Scope::All;
-        let plan: Vec<Entry> = of
-            .plan
-            .hooks
-            .get(hook)
-            .iter()
-            .filter(sees)
-            .cloned()
-            .collect();
-        let refuses_unjudged = of.plan.unscannable == Unscannable::Block;
+        let plan = of.entries(part);
+        let refuses_unjudged = of.refuses_unjudged();
         if plan.is_empty() && !refuses_unjudged {
             return Ok(None);
         }
@@ -260,13 +152,13 @@ impl Planned {
         }
         if refuses_unjudged && !texts.unjudged().is_empty() {
             let blocked = unjudged::blocked(hook, texts.unjudged());
-            return Err(Failure::Blocked(of_tool(blocked, &of.attributed)));
+            return Err(Failure::Blocked(of.named_in(blocked)));
         }
         let stage = Stage {
             hook,
             plan: &plan,
             guardrails: &self.snapshot.guardrails,
-            call: Arc::new(self.call_of(hook, part, &of.attributed)),
+            call: Arc::new(of.call(self.call(), part)),
             client: client.clone(),
             recording: &self.recording,
         };
@@ -274,47 +166,9 @@ impl Planned {
         let judged = async { hook::run(&stage, &mut payload).await?.finish().await };
         match judged.await {
             Ok(()) => Ok(Some(payload.texts)),
-            Err(blocked) => Err(Failure::Blocked(of_tool(blocked, &of.attributed))),
+            Err(blocked) => Err(Failure::Blocked(of.named_in(blocked))),
         }
     }
-
-    /// The call as guardrails know it: that of the tool, in a conversation with the model.
-    fn call_of(&self, hook: Hook, part: &ToolPart<'_>, of: &Attributed) -> Call {
-        Call {
-            hook,
-            mcp: Some(McpCall {
-                servers: of.servers.clone(),
-                tool: of.tool.clone(),
-                source_tool: of.source_tool.clone(),
-                arguments: match part.side {
-                    Side::Call => Some(part.arguments().into()),
-                    Side::Result => None,
-                },
-                hints: of.hints,
-            }),
-            ..self.call().clone()
-        }
-    }
-}
-
-const fn hook_of(side: Side) -> Hook {
-    match side {
-        Side::Call => Hook::McpToolPreInvoke,
-        Side::Result => Hook::McpToolPostInvoke,
-    }
-}
-
-/// The block, which says which tool it is about: a place in the body is no help to who reads it.
-fn of_tool(mut blocked: Blocked, of: &Attributed) -> Blocked {
-    let Some(tool) = of.tool.as_deref().filter(|tool| is_tool_name(tool)) else {
-        return blocked;
-    };
-    for blocker in &mut blocked.by {
-        if let Outcome::Violation { explanation } = &mut blocker.outcome {
-            *explanation = format!("{explanation} (tool {tool})").into();
-        }
-    }
-    blocked
 }
 
 fn unreadable() -> Failure {

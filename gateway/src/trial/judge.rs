@@ -12,49 +12,90 @@ use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::plan::Planned;
 use parapet_policy::record::{GuardrailRecord, Record};
+use parapet_policy::rule::Unscannable;
 
 use super::Trial;
 use crate::handler::payload::{RequestPayload, ResponsePayload};
+use crate::handler::tools::ToolHooks;
+use crate::llm::{Request, Response, UnjudgedCounts};
 use crate::pipeline::block::Blocked;
-use crate::pipeline::hook;
 use crate::pipeline::payload::Payload;
 use crate::pipeline::recording::Recording;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::text::findings_of;
+use crate::pipeline::{hook, unjudged};
 
-/// Runs the input hook and prints what comes of it. Whether the request would be stopped.
-pub(super) fn input(trial: &Trial, show_text: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    let texts = trial.request.texts(&trial.limits)?;
-    let mut payload = RequestPayload {
-        request: trial.request.clone(),
-        texts,
-    };
-    let blocked = run(trial, Hook::LlmInput, &mut payload, show_text, out)?;
-    if !blocked {
-        let RequestPayload { request, mut texts } = payload;
-        if **request.model() != *trial.upstream_model {
-            request.put_model(&mut texts, &trial.upstream_model);
-        }
-        if trial.plan.hooks.llm_output.iter().any(may_change) && request.put_no_store(&mut texts) {
-            writeln!(
-                out,
-                "\nthe answer may be changed on its way out, so store is set to false"
-            )?;
-        }
-        body("sent upstream", &texts.to_bytes(), out)?;
-    }
-    Ok(blocked)
+/// What came of one payload.
+pub(super) enum Judged<T> {
+    /// It is not to go on.
+    Blocked,
+    /// It goes on, with what is left of it.
+    Goes(T),
 }
 
-/// Runs the output hook on a given answer and prints what comes of it. Whether it would be stopped.
-pub(super) fn output(trial: &Trial, show_text: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    let Some(response) = &trial.response else {
+/// How something is printed.
+#[derive(Clone, Copy)]
+pub(super) struct Style {
+    /// Before each line.
+    pub(super) indent: &'static str,
+    /// Whether what is found is printed, and not only where.
+    pub(super) show_text: bool,
+}
+
+/// One payload and what judges it.
+pub(super) struct Case<'a> {
+    /// The guardrails, in order.
+    pub(super) plan: &'a [Planned],
+    /// The call as they know it; its hook is theirs.
+    pub(super) call: Call,
+    /// Content that none can judge, when a rule refuses it.
+    pub(super) refused: Option<UnjudgedCounts>,
+}
+
+/// Runs the input hook on what is left of the request, and prints what comes of it. Whether it would be stopped.
+pub(super) fn input(
+    trial: &Trial,
+    request: Request,
+    show_text: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    let hook = Hook::LlmInput;
+    writeln!(out, "\n{}", hook.as_str())?;
+    let texts = request.texts(&trial.limits)?;
+    let mut payload = RequestPayload { request, texts };
+    let case = of_model(trial, hook, payload.texts.unjudged());
+    if let Some(blocked) = run(trial, &case, &mut payload, Style::of(show_text), out)? {
+        say(&blocked, out)?;
+        return Ok(true);
+    }
+    let RequestPayload { request, mut texts } = payload;
+    if **request.model() != *trial.upstream_model {
+        request.put_model(&mut texts, &trial.upstream_model);
+    }
+    let changed_by_tools = trial
+        .tools
+        .as_ref()
+        .is_some_and(ToolHooks::may_change_answers);
+    let may_change = changed_by_tools || trial.plan.hooks.llm_output.iter().any(may_change);
+    if may_change && request.put_no_store(&mut texts) {
         writeln!(
             out,
-            "\nllm_output\n  no model is called: give an answer to judge with --response FILE"
+            "\nthe answer may be changed on its way out, so store is set to false"
         )?;
-        return Ok(false);
-    };
+    }
+    body("sent upstream", &texts.to_bytes(), out)?;
+    Ok(false)
+}
+
+/// Runs the output hook on a given answer, and prints what comes of it. What is left of the answer.
+pub(super) fn output(
+    trial: &Trial,
+    response: &Response,
+    show_text: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<Judged<Vec<u8>>> {
+    let hook = Hook::LlmOutput;
+    writeln!(out, "\n{}", hook.as_str())?;
     let request = RequestPayload {
         request: trial.request.clone(),
         texts: trial.request.texts(&trial.limits)?,
@@ -65,30 +106,82 @@ pub(super) fn output(trial: &Trial, show_text: bool, out: &mut impl Write) -> an
         response: Some(response),
         texts,
     };
-    let blocked = run(trial, Hook::LlmOutput, &mut payload, show_text, out)?;
-    if !blocked {
-        body("sent to the client", &payload.texts.to_bytes(), out)?;
+    let case = of_model(trial, hook, payload.texts.unjudged());
+    match run(trial, &case, &mut payload, Style::of(show_text), out)? {
+        Some(blocked) => {
+            say(&blocked, out)?;
+            Ok(Judged::Blocked)
+        }
+        None => Ok(Judged::Goes(payload.texts.to_bytes().to_vec())),
     }
-    Ok(blocked)
+}
+
+impl Style {
+    const fn of(show_text: bool) -> Self {
+        Self {
+            indent: "  ",
+            show_text,
+        }
+    }
+}
+
+/// What judges a request of the model, or its answer.
+fn of_model<'a>(trial: &'a Trial, hook: Hook, unjudged: &UnjudgedCounts) -> Case<'a> {
+    let refuses = trial.plan.unscannable == Unscannable::Block;
+    Case {
+        plan: trial.plan.hooks.get(hook),
+        call: call(trial, hook),
+        refused: refuses.then_some(*unjudged),
+    }
+}
+
+/// The call of the model.
+pub(super) fn call(trial: &Trial, hook: Hook) -> Call {
+    Call {
+        hook,
+        caller: trial.facts.caller.clone(),
+        metadata: trial.facts.metadata.clone(),
+        models: trial.facts.target.models(),
+        mcp: None,
+        request_id: "try".into(),
+    }
 }
 
 fn may_change(planned: &Planned) -> bool {
     planned.operation == Operation::Mutate && planned.strategy != Strategy::Audit
 }
 
-fn body(what: &str, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn body(what: &str, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{what}\n{}", String::from_utf8_lossy(bytes))
 }
 
-fn run<P: Payload>(
+/// What a client would be told.
+pub(super) fn say(blocked: &Blocked, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nblocked with status {}: {}",
+        blocked.status(),
+        blocked.message()
+    )
+}
+
+/// Runs the guardrails on a payload, and prints what each of them makes of it. The block, when there is one.
+pub(super) fn run<P: Payload>(
     trial: &Trial,
-    hook: Hook,
+    case: &Case<'_>,
     payload: &mut P,
-    show_text: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<bool> {
-    writeln!(out, "\n{}", hook.as_str())?;
-    let all = trial.plan.hooks.get(hook);
+    style: Style,
+    out: &mut dyn Write,
+) -> anyhow::Result<Option<Blocked>> {
+    let Case {
+        plan: all,
+        call,
+        refused,
+    } = case;
+    let indent = style.indent;
+    if let Some(unjudged) = refused.as_ref().filter(|unjudged| !unjudged.is_empty()) {
+        return Ok(Some(unjudged::blocked(call.hook, unjudged)));
+    }
     let is_service = |planned: &&Planned| {
         let ready = trial.snapshot.guardrails.get(planned.guardrail as usize);
         matches!(
@@ -96,36 +189,30 @@ fn run<P: Payload>(
             Some(Guardrail::Service(_))
         )
     };
-    found(trial, all, payload, show_text, out)?;
+    found(trial, all, payload, style, out)?;
     let local: Vec<Planned> = all
         .iter()
         .filter(|planned| !is_service(planned))
         .cloned()
         .collect();
-    let (result, record) = judge(trial, hook, &local, payload)?;
+    let (result, record) = judge(trial, call.clone(), &local, payload)?;
     for guardrail in &record.guardrails {
-        writeln!(out, "  {}: {}", guardrail.selector, outcome(guardrail))?;
+        writeln!(
+            out,
+            "{indent}{}: {}",
+            guardrail.selector,
+            outcome(guardrail)
+        )?;
     }
     for planned in all.iter().filter(is_service) {
         let ready = trial.snapshot.guardrails.get(planned.guardrail as usize);
         let selector = ready.map_or("?", |ready| &*ready.selector);
-        writeln!(out, "  {selector}: not asked, it is a service")?;
+        writeln!(out, "{indent}{selector}: not asked, it is a service")?;
     }
     if all.is_empty() {
-        writeln!(out, "  nothing runs")?;
+        writeln!(out, "{indent}nothing runs")?;
     }
-    match result {
-        Ok(()) => Ok(false),
-        Err(blocked) => {
-            writeln!(
-                out,
-                "\nblocked with status {}: {}",
-                blocked.status(),
-                blocked.message()
-            )?;
-            Ok(true)
-        }
-    }
+    Ok(result.err())
 }
 
 /// Where each text guardrail finds something in the text as it came.
@@ -133,9 +220,10 @@ fn found<P: Payload>(
     trial: &Trial,
     plan: &[Planned],
     payload: &P,
-    show_text: bool,
-    out: &mut impl Write,
+    style: Style,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
+    let Style { indent, show_text } = style;
     for planned in plan {
         let Some(ready) = trial.snapshot.guardrails.get(planned.guardrail as usize) else {
             continue;
@@ -148,7 +236,7 @@ fn found<P: Payload>(
             let place = payload.place(finding.segment);
             write!(
                 out,
-                "  {} finds {} in {place}, bytes {}..{}",
+                "{indent}{} finds {} in {place}, bytes {}..{}",
                 ready.selector, finding.hit.category, range.start, range.end
             )?;
             if show_text {
@@ -168,7 +256,7 @@ fn found<P: Payload>(
 /// Runs a plan without services on a runtime of its own.
 fn judge<P: Payload>(
     trial: &Trial,
-    hook: Hook,
+    call: Call,
     plan: &[Planned],
     payload: &mut P,
 ) -> anyhow::Result<(Result<(), Blocked>, Record)> {
@@ -177,17 +265,10 @@ fn judge<P: Payload>(
     let sink = Rc::new(move |record| *kept.borrow_mut() = Some(record));
     let recording = Recording::begin("try".into(), "try", sink);
     let stage = Stage {
-        hook,
+        hook: call.hook,
         plan,
         guardrails: &trial.snapshot.guardrails,
-        call: Arc::new(Call {
-            hook,
-            caller: trial.facts.caller.clone(),
-            metadata: trial.facts.metadata.clone(),
-            models: trial.facts.target.models(),
-            mcp: None,
-            request_id: "try".into(),
-        }),
+        call: Arc::new(call),
         client: Arc::new(NoClient),
         recording: &recording,
     };

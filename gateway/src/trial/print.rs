@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use parapet_policy::bundle::ValidatorInput;
-use parapet_policy::facts::Target;
+use parapet_policy::facts::{Facts, Target};
 use parapet_policy::hook::Hook;
 use parapet_policy::outcome::{Operation, Strategy};
 use parapet_policy::overrides::Scope;
@@ -14,7 +14,7 @@ use super::Trial;
 use crate::policy::guardrail::ReadyGuardrail;
 
 /// Caller, model, metadata, rules, plan.
-pub(super) fn head(trial: &Trial, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn head(trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
     let facts = &trial.facts;
     let teams = if facts.caller.teams.is_empty() {
         String::new()
@@ -35,21 +35,32 @@ pub(super) fn head(trial: &Trial, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "metadata  {key}={value}")?;
     }
     writeln!(out, "\nrules")?;
-    let explained = trial.snapshot.planner.explain(facts);
-    if explained.is_empty() {
-        writeln!(out, "  none")?;
-    }
-    for rule in explained {
-        let mark = if rule.matched { "+" } else { "-" };
-        writeln!(out, "  {mark} {}: {}", rule.rule, rule.why)?;
-    }
+    rules(trial, facts, "  ", out)?;
     for hook in [Hook::LlmInput, Hook::LlmOutput] {
         plan(trial, hook, out)?;
     }
     Ok(())
 }
 
-fn plan(trial: &Trial, hook: Hook, out: &mut impl Write) -> io::Result<()> {
+/// Which rules hold, and why or why not.
+pub(super) fn rules(
+    trial: &Trial,
+    facts: &Facts,
+    indent: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let explained = trial.snapshot.planner.explain(facts);
+    if explained.is_empty() {
+        writeln!(out, "{indent}none")?;
+    }
+    for rule in explained {
+        let mark = if rule.matched { "+" } else { "-" };
+        writeln!(out, "{indent}{mark} {}: {}", rule.rule, rule.why)?;
+    }
+    Ok(())
+}
+
+fn plan(trial: &Trial, hook: Hook, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nplan for {}", hook.as_str())?;
     let planned = trial.plan.hooks.get(hook);
     if planned.is_empty() {
@@ -89,7 +100,7 @@ fn is_beside(trial: &Trial, planned: &Planned) -> bool {
 }
 
 /// One guardrail of a plan.
-fn line(trial: &Trial, planned: &Planned) -> String {
+pub(super) fn line(trial: &Trial, planned: &Planned) -> String {
     let ready = trial.snapshot.guardrails.get(planned.guardrail as usize);
     let (selector, kind) = ready.map_or(("?", "?"), |ready| (&*ready.selector, ready.kind));
     let operation = match planned.operation {

@@ -1,8 +1,11 @@
 use std::fs;
 
 use clap::Parser as _;
+use serde_json::{Value, json};
 
 use crate::args::{Cli, Command};
+
+mod tools;
 
 const MANIFESTS: &str = "
 apiVersion: parapet.dev/v1alpha1
@@ -47,23 +50,31 @@ spec: {tokens: [{secretKeyRef: {name: s, key: k}}]}
 
 /// What `try` prints for a message, and whether it says that all is well.
 fn attempt(content: &str, more: &[&str]) -> (bool, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    fs::create_dir(dir.path().join("m")).unwrap();
-    fs::write(dir.path().join("m/a.yaml"), MANIFESTS).unwrap();
     let model = more
         .iter()
         .find_map(|arg| arg.strip_prefix("model="))
         .unwrap_or("demo/echo");
-    let body =
-        serde_json::json!({"model": model, "messages": [{"role": "user", "content": content}]});
+    let body = json!({"model": model, "messages": [{"role": "user", "content": content}]});
+    let answer = json!({"choices": [{"message": {"role": "assistant", "content": content}}]});
+    let more: Vec<&str> = more
+        .iter()
+        .copied()
+        .filter(|arg| !arg.starts_with("model="))
+        .collect();
+    attempt_with(MANIFESTS, &body, &answer, &more)
+}
+
+/// The same with any policy, request and answer.
+fn attempt_with(manifests: &str, body: &Value, answer: &Value, more: &[&str]) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    fs::create_dir(dir.path().join("m")).unwrap();
+    fs::write(dir.path().join("m/a.yaml"), manifests).unwrap();
     fs::write(dir.path().join("request.json"), body.to_string()).unwrap();
-    let answer =
-        serde_json::json!({"choices": [{"message": {"role": "assistant", "content": content}}]});
     fs::write(dir.path().join("response.json"), answer.to_string()).unwrap();
     let (manifests, request, response) = (path("m"), path("request.json"), path("response.json"));
     let mut args = vec!["x", "try", "--manifests", &manifests, "--request", &request];
-    for arg in more.iter().filter(|arg| !arg.starts_with("model=")) {
+    for arg in more {
         args.push(if *arg == "RESPONSE" { &response } else { arg });
     }
     let Command::Try(args) = Cli::try_parse_from(args).unwrap().command else {

@@ -10,9 +10,12 @@ use crate::llm::Texts;
 use crate::llm::tool_parts::ToolPart;
 use crate::pipeline::payload::{ChatBodies, Payload};
 
-pub(super) struct PartPayload<'a> {
-    pub(super) part: &'a ToolPart<'a>,
-    pub(super) texts: Texts,
+/// One call or result, and its texts.
+pub(crate) struct PartPayload<'a> {
+    /// Where it stands.
+    pub(crate) part: &'a ToolPart<'a>,
+    /// What guardrails see of it.
+    pub(crate) texts: Texts,
 }
 
 impl Payload for PartPayload<'_> {
