@@ -125,8 +125,19 @@ impl Speech {
 /// A running model. Each call takes the next turn of the script; the last turn stays.
 pub struct FakeLlm {
     fake: Fake,
-    script: Arc<Mutex<VecDeque<Turn>>>,
+    script: Arc<Mutex<Script>>,
 }
+
+/// What the model says, and to whom.
+#[derive(Default)]
+struct Script {
+    turns: VecDeque<Turn>,
+    /// Whose calls take turns; none: everybody's.
+    case: Option<String>,
+}
+
+/// The header that names a case. The gateway lets it through.
+pub const CASE: &str = "x-case";
 
 impl FakeLlm {
     /// Starts a model that says `ok` until it is given a script.
@@ -142,7 +153,10 @@ impl FakeLlm {
     /// # Errors
     /// When it cannot be had.
     pub async fn start_at(addr: &str) -> Result<Self> {
-        let script = Arc::new(Mutex::new(VecDeque::from([Turn::say("ok")])));
+        let script = Arc::new(Mutex::new(Script {
+            turns: [Turn::say("ok")].into(),
+            case: None,
+        }));
         let fake = Fake::start_at(addr, answering(&script)).await?;
         Ok(Self { fake, script })
     }
@@ -152,14 +166,28 @@ impl FakeLlm {
     /// # Errors
     /// When no local port can be had.
     pub async fn start_tls(config: rustls::ServerConfig) -> Result<Self> {
-        let script = Arc::new(Mutex::new(VecDeque::from([Turn::say("ok")])));
+        let script = Arc::new(Mutex::new(Script {
+            turns: [Turn::say("ok")].into(),
+            case: None,
+        }));
         let fake = Fake::start_tls(config, answering(&script)).await?;
         Ok(Self { fake, script })
     }
 
     /// Replaces the script.
     pub fn script(&self, turns: impl IntoIterator<Item = Turn>) {
-        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = turns.into_iter().collect();
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Script {
+            turns: turns.into_iter().collect(),
+            case: None,
+        };
+    }
+
+    /// Replaces the script by one for the calls of a [case](CASE): one of an earlier case that comes late takes no turn.
+    pub fn script_for(&self, case: &str, turns: impl IntoIterator<Item = Turn>) {
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Script {
+            turns: turns.into_iter().collect(),
+            case: Some(case.to_owned()),
+        };
     }
 
     /// Its `baseUrl`, with the `/v1` that both vendors' SDKs and the gateway expect of an OpenAI-compatible server.
@@ -178,14 +206,18 @@ impl FakeLlm {
     }
 }
 
-fn answering(script: &Arc<Mutex<VecDeque<Turn>>>) -> impl Fn(&Call) -> Reply + Send + Sync + use<> {
+fn answering(script: &Arc<Mutex<Script>>) -> impl Fn(&Call) -> Reply + Send + Sync + use<> {
     let script = Arc::clone(script);
     move |call| {
         let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = if script.len() > 1 {
-            script.pop_front()
+        if script.case.is_some() && call.header(CASE) != script.case.as_deref() {
+            return Reply::new(410, "text/plain", "this case is over");
+        }
+        let turns = &mut script.turns;
+        let turn = if turns.len() > 1 {
+            turns.pop_front()
         } else {
-            script.front().cloned()
+            turns.front().cloned()
         };
         drop(script);
         turn.map_or_else(

@@ -29,6 +29,9 @@ pub(super) struct Seen {
 /// Credentials of `base.yaml`: no response and no log line may hold one, whatever the case is about.
 const CREDENTIALS: [&str; 3] = ["bot-token", "other-token", "upstream-key"];
 
+/// A text of hexadecimal digits of this length is in an id of 32 once in half a million times.
+const SHORTEST_HEX: usize = 6;
+
 /// Checks everything that the case expects, and what must always hold.
 pub(super) fn all(expect: &Expect, seen: &Seen, hung_up: bool) -> Result<()> {
     response(expect, seen, hung_up)?;
@@ -307,6 +310,11 @@ fn secrecy(expect: &Expect, seen: &Seen) -> Result<()> {
     let response = String::from_utf8_lossy(&seen.answered.body);
     let headers = format!("{:?}", seen.answered.headers);
     for text in expect.never.iter().map(String::as_str).chain(CREDENTIALS) {
+        let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+        ensure!(
+            text.len() >= SHORTEST_HEX || !text.bytes().all(is_hex),
+            "{text:?} may be in an id by chance: write at least {SHORTEST_HEX} digits"
+        );
         ensure!(!response.contains(text), "{text:?} is in the response");
         ensure!(
             !headers.contains(text),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::check::{self, Seen};
 use super::schema::{Case, File, Mode, Turn};
 use crate::fake::{Call, Progress};
+use crate::fake_llm::CASE;
 use crate::harness::Setup;
 use crate::http_client::Answered;
 use crate::world::World;
@@ -61,7 +62,8 @@ pub async fn run(file: &File) -> Result<Report> {
         for mode in &case.modes {
             report.ran += 1;
             let mut response = String::new();
-            if let Err(why) = play(&world, case, *mode, &mut response).await {
+            let id = report.ran.to_string();
+            if let Err(why) = play(&world, case, *mode, &id, &mut response).await {
                 report.failures.push(Failure {
                     case: case.name.clone(),
                     mode: *mode,
@@ -74,10 +76,18 @@ pub async fn run(file: &File) -> Result<Report> {
     Ok(report)
 }
 
-async fn play(world: &World, case: &Case, mode: Mode, response: &mut String) -> Result<()> {
-    prepare(world, case)?;
+/// Plays a case. On a slow machine a call to the model that the case before gave up may only come now: calls say whose they
+/// are.
+async fn play(
+    world: &World,
+    case: &Case,
+    mode: Mode,
+    id: &str,
+    response: &mut String,
+) -> Result<()> {
+    prepare(world, case, id)?;
     let log_before = world.gateway.log().lines().len();
-    let outgoing = case.request.outgoing(mode)?;
+    let outgoing = case.request.outgoing(mode)?.header(CASE, id);
     let path = outgoing.path.clone();
     let opened = world.client.open(outgoing).await?;
     let (status, headers) = (opened.status, opened.headers.clone());
@@ -112,13 +122,13 @@ async fn play(world: &World, case: &Case, mode: Mode, response: &mut String) -> 
         .context("the response has no x-request-id")?;
     let record = world.gateway.record(request_id).await?;
     if case.expect.upstream_dropped {
-        wait_for_drop(world).await?;
+        wait_for_drop(world, id).await?;
     }
     let seen = Seen {
         mode,
         path,
         answered,
-        upstream: world.llm.server().take_calls(),
+        upstream: of_case(world.llm.server().take_calls(), id),
         services: by_service(world.services.server().take_calls()),
         record,
         log: world.gateway.log().lines().split_off(log_before),
@@ -126,7 +136,12 @@ async fn play(world: &World, case: &Case, mode: Mode, response: &mut String) -> 
     check::all(&case.expect, &seen, case.request.hang_up_after.is_some())
 }
 
-fn prepare(world: &World, case: &Case) -> Result<()> {
+fn of_case(mut calls: Vec<Call>, id: &str) -> Vec<Call> {
+    calls.retain(|call| call.header(CASE) == Some(id));
+    calls
+}
+
+fn prepare(world: &World, case: &Case, id: &str) -> Result<()> {
     let says_ok = Turn {
         say: Some("ok".into()),
         ..Turn::default()
@@ -136,12 +151,8 @@ fn prepare(world: &World, case: &Case) -> Result<()> {
     } else {
         &case.model
     };
-    world.llm.script(
-        turns
-            .iter()
-            .map(Turn::scripted)
-            .collect::<Result<Vec<_>>>()?,
-    );
+    let turns: Result<Vec<_>> = turns.iter().map(Turn::scripted).collect();
+    world.llm.script_for(id, turns?);
     world.services.reset();
     for (name, entries) in &case.services {
         let entries = entries
@@ -155,8 +166,9 @@ fn prepare(world: &World, case: &Case) -> Result<()> {
     Ok(())
 }
 
-async fn wait_for_drop(world: &World) -> Result<()> {
-    let gone = |calls: &[Call]| calls.iter().any(|call| call.progress == Progress::Gone);
+async fn wait_for_drop(world: &World, id: &str) -> Result<()> {
+    let is_gone = |call: &Call| call.header(CASE) == Some(id) && call.progress == Progress::Gone;
+    let gone = |calls: &[Call]| calls.iter().any(is_gone);
     let calls = world.llm.server().wait_for(DROP_LIMIT, gone).await;
     ensure!(
         gone(&calls),
