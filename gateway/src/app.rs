@@ -39,7 +39,7 @@ use crate::policy::source::{Loaded, Outcome, Source};
 use crate::policy::watch::{Watching, watch};
 use crate::telemetry::head::Head;
 use crate::telemetry::log::{self, Lines};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{ListMetrics, Metrics};
 use crate::telemetry::otlp::{self, Otlp, Tracer};
 use crate::telemetry::queue::{Consumer, Counts, Records};
 use crate::upstream::{Connector, ConnectorConfig, PoolLimits, SharedClient, Upstreams};
@@ -156,8 +156,11 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         sharing.records(),
         page,
     )?;
-    let token_calls = metrics.token_calls();
-    let programs = Arc::new(Programs::new(tokio::runtime::Handle::current()));
+    let (token_calls, lists) = (metrics.token_calls(), metrics.lists());
+    let programs = Arc::new(Programs::new(
+        tokio::runtime::Handle::current(),
+        metrics.programs(),
+    ));
     let shown = Shown {
         metrics,
         records: counts,
@@ -234,6 +237,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
         head,
         sightings,
         token_calls,
+        lists,
         programs: Arc::clone(&programs),
     };
     let server = start_traffic(args, threads, limits, &live, &connector, to)?;
@@ -306,6 +310,7 @@ struct ForTraffic {
     head: Option<Head>,
     sightings: Arc<Sightings>,
     token_calls: IntCounterVec,
+    lists: ListMetrics,
     programs: Arc<Programs>,
 }
 
@@ -323,6 +328,7 @@ fn start_traffic(
         head,
         sightings,
         token_calls,
+        lists,
         programs,
     } = shared;
     let tls = match (&args.tls_cert, &args.tls_key) {
@@ -367,6 +373,7 @@ fn start_traffic(
         bridge: Arc::clone(&bridge),
         sealer: Arc::clone(&sealer),
         sightings: Arc::clone(&sightings),
+        lists: lists.clone(),
         tokens: Arc::clone(&tokens),
         taints: Arc::clone(&taints),
         programs: Arc::clone(&programs),

@@ -35,6 +35,7 @@ use crate::pipeline::recording::{Recording, Sink};
 use crate::policy::ready::Snapshot;
 use crate::route::{self, NoRoute, Route, request_id};
 use crate::telemetry::head::Head;
+use crate::telemetry::metrics::ListMetrics;
 use crate::upstream::Upstreams;
 
 use error::Failure;
@@ -51,6 +52,8 @@ pub struct Gateway {
     pub(crate) sealer: Arc<Sealer>,
     /// What was seen of MCP servers' tools.
     pub(crate) sightings: Arc<Sightings>,
+    /// Counts what lists do not show.
+    pub(crate) lists: ListMetrics,
     /// Which tools tasks came of.
     pub(crate) tasks: Arc<Tasks>,
     /// Tokens for MCP servers.

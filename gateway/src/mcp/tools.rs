@@ -65,6 +65,23 @@ pub(crate) fn with_settings(
     (!edits.is_empty()).then(|| spliced(answer.text(), edits))
 }
 
+/// How many entries of the answer to `tools/list` the server's resource disables.
+pub(crate) fn disabled(answer: &Message, server: &Server) -> usize {
+    if !server.tools.values().any(|said| said.disabled) {
+        return 0;
+    }
+    let result = answer.root().get("result");
+    let tools = result.and_then(|result| result.get("tools"));
+    let is_disabled = |tool: &Value<'_>| {
+        let said = tool
+            .get_str("name")
+            .and_then(|name| server.tools.get(&*name));
+        said.is_some_and(|said| said.disabled)
+    };
+    let tools = tools.into_iter().flat_map(Value::items);
+    tools.filter(is_disabled).count()
+}
+
 /// The answer to `tools/list` without the entries at these places, which are in order.
 pub(crate) fn without(answer: &Message, places: &[usize]) -> Option<String> {
     let tools = answer.root().get("result")?.get("tools")?;

@@ -21,17 +21,21 @@ use crate::policy::remote::status::Numbers;
 
 mod chat_tools;
 mod issuers;
+mod lists;
 mod make;
 mod mcp;
 mod models;
+mod programs;
 mod remote;
 mod tools;
 
 use chat_tools::{ChatToolMetrics, KnownTools};
 use issuers::IssuerMetrics;
+pub(crate) use lists::{Hidden, ListMetrics, Wanted};
 use make::Make;
 use mcp::McpMetrics;
 use models::{KnownModels, ModelMetrics};
+pub(crate) use programs::{ProgramEnd, ProgramMetrics, ProgramRefusal};
 use remote::RemoteMetrics;
 use tools::ToolMetrics;
 
@@ -205,7 +209,7 @@ impl Metrics {
                 "1 while the newest policy has errors and an older one is in force.",
             )?,
             remote: RemoteMetrics::new()?,
-            mcp: McpMetrics::new(&make)?,
+            mcp: McpMetrics::new(&make, &registry)?,
             tools: ToolMetrics::new(&make, &registry)?,
             chat_tools: ChatToolMetrics::new(&make)?,
             issuers: IssuerMetrics::new(&registry)?,
@@ -278,11 +282,6 @@ impl Metrics {
                     .inc_by(count);
             }
         }
-    }
-
-    /// Counts calls of token endpoints.
-    pub(crate) fn token_calls(&self) -> IntCounterVec {
-        self.mcp.token_calls.clone()
     }
 
     /// Everything in Prometheus' text format.

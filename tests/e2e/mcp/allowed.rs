@@ -79,6 +79,9 @@ async fn what_policies_never_allow_a_caller_is_not_listed() {
         names(&answered(&gateway, from_bob(list())).await),
         ["lookup"]
     );
+    let (_, metrics) = gateway.admin_get("/metrics").await.unwrap();
+    let hidden = r#"parapet_mcp_tools_hidden_total{server="fake",why="policy"} 2"#;
+    assert!(metrics.contains(hidden), "{metrics}");
     // What is not shown is refused in the same words as ever, and is not taken for a tool that there is not.
     let refused = answered(&gateway, from_bob(call("echo", json!({"text": "x"})))).await;
     let told = refused["result"]["content"][0]["text"].as_str().unwrap();

@@ -11,7 +11,7 @@ use super::command::{ask, log, of_bob, program, request, start, told};
 use super::support::{bodiless, in_session, initialize, messages, post};
 
 /// Waits until a process has ended.
-async fn is_gone(pid: &str) {
+pub(super) async fn is_gone(pid: &str) {
     let begun = Instant::now();
     // What has ended and was not waited for is gone as well.
     let runs = || {

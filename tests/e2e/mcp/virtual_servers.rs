@@ -5,6 +5,7 @@ mod eras;
 mod joining;
 mod lists;
 mod notices;
+mod programs;
 mod rules;
 mod sessions;
 

@@ -73,6 +73,8 @@ impl Fake {
             Some("tools/list") => say(&json!({"jsonrpc": "2.0", "id": id, "result": {"tools": [
                 {"name": "echo", "inputSchema": {"type": "object"}},
                 {"name": "pid", "inputSchema": {"type": "object"}},
+                {"name": "calls", "inputSchema": {"type": "object"}},
+                {"name": "die", "inputSchema": {"type": "object"}},
             ]}})),
             Some("tools/call") => self.call(id, params),
             Some(method) if id.is_null() => {

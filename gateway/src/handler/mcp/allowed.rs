@@ -18,6 +18,7 @@ use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
 use crate::mcp::tools;
 use crate::policy::guardrail::ReadyGuardrail;
+use crate::telemetry::metrics::Hidden;
 
 impl Exchange {
     /// A list of tools without those that policies never let this caller call. That of a virtual server has been put together
@@ -47,6 +48,8 @@ impl Exchange {
         if hidden.is_empty() {
             return Ok(message);
         }
+        self.lists
+            .hidden(&self.server.name, Hidden::Policy, hidden.len());
         let left = tools::without(&message, &hidden);
         let left = left.and_then(|text| Message::parse(text).ok());
         left.ok_or_else(|| RpcError::upstream("a changed list of tools cannot be read"))

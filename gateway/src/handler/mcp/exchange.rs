@@ -40,6 +40,7 @@ use crate::pipeline::recording::{Recording, Sink};
 use crate::pipeline::stage;
 use crate::policy::ready::Snapshot;
 use crate::route::metadata;
+use crate::telemetry::metrics::ListMetrics;
 use crate::upstream::Pool;
 
 /// A client's request and all that its messages need.
@@ -54,6 +55,8 @@ pub(super) struct Exchange {
     pub(super) pool: Rc<Pool>,
     /// What was seen of servers' tools.
     pub(super) sightings: Arc<Sightings>,
+    /// Counts what lists do not show.
+    pub(super) lists: ListMetrics,
     /// Tokens for servers.
     pub(super) tokens: Arc<Tokens>,
     pub(super) taints: Arc<Taints>,
@@ -95,6 +98,7 @@ impl Exchange {
             bridge: gateway.bridge.clone(),
             pool: gateway.upstreams.pool().clone(),
             sightings: gateway.sightings.clone(),
+            lists: gateway.lists.clone(),
             tokens: gateway.tokens.clone(),
             taints: gateway.taints.clone(),
             programs: gateway.programs.clone(),

@@ -19,6 +19,7 @@ use crate::mcp::pinning::sightings::{Counted, Seen};
 use crate::mcp::pinning::suspicion::find_in_instructions;
 use crate::mcp::tools;
 use crate::pipeline::recording::Recording;
+use crate::telemetry::metrics::Hidden;
 
 impl Exchange {
     /// What decides which tools the server shows this client.
@@ -81,6 +82,10 @@ impl Exchange {
         }
         let hidden = Counted::Hidden(judged.withheld.len());
         self.sightings.count(&self.server.name, hidden);
+        if !self.is_own_look {
+            let hidden = judged.withheld.len();
+            self.lists.hidden(&self.server.name, Hidden::Pinned, hidden);
+        }
         let left = tools::without(&message, &judged.withheld);
         let left = left.and_then(|text| Message::parse(text).ok());
         left.ok_or_else(|| RpcError::upstream("a changed list of tools cannot be read"))

@@ -20,6 +20,7 @@ use crate::mcp::tools;
 use crate::mcp::version::Era;
 use crate::pipeline::mcp::{self, answer::Instead};
 use crate::pipeline::recording::Recording;
+use crate::telemetry::metrics::Hidden;
 use crate::upstream::UpstreamBody;
 
 mod back;
@@ -190,6 +191,9 @@ impl Relay {
                 }
             });
         }
+        let disabled = tools::disabled(&message, server);
+        let lists = &self.exchange.lists;
+        lists.hidden(&server.name, Hidden::Disabled, disabled);
         let left_out = |index| invalid.iter().any(|(at, _)| *at == index);
         tools::with_settings(&message, server, left_out).unwrap_or_else(|| message.into_text())
     }

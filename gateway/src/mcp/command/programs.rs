@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use super::owner::{self, Ended, Running, Wish};
 use super::{Command, Print};
 use crate::mcp::bridge::parked::random;
+use crate::telemetry::metrics::{ProgramEnd, ProgramMetrics, ProgramRefusal};
 
 /// Processes of one server.
 const MOST: usize = 32;
@@ -32,6 +33,7 @@ pub(crate) struct Programs {
     kept: Mutex<Kept>,
     /// Rings when one has ended.
     ended: Notify,
+    metrics: ProgramMetrics,
 }
 
 #[derive(Default)]
@@ -52,8 +54,8 @@ struct Session {
     /// Whose it is.
     caller: Subject,
     running: Running,
-    /// It was told to end.
-    ends: bool,
+    /// Why it was told to end.
+    ends: Option<ProgramEnd>,
 }
 
 struct Bad {
@@ -83,11 +85,12 @@ pub(super) enum NotStarted {
 
 impl Programs {
     /// None yet; they will be owned by tasks on `runtime`.
-    pub(crate) fn new(runtime: Handle) -> Self {
+    pub(crate) fn new(runtime: Handle, metrics: ProgramMetrics) -> Self {
         Self {
             runtime,
             kept: Mutex::default(),
             ended: Notify::new(),
+            metrics,
         }
     }
 
@@ -97,9 +100,8 @@ impl Programs {
         kept.known = commands.into_iter().collect();
         let Kept { running, known, .. } = &mut *kept;
         for session in running.values_mut() {
-            if !known.contains(&session.print) && !session.ends {
-                session.ends = true;
-                session.running.wish(Wish::Finish);
+            if !known.contains(&session.print) && session.ends.is_none() {
+                session.end(ProgramEnd::Changed, Wish::Finish);
             }
         }
     }
@@ -114,8 +116,12 @@ impl Programs {
         let (own, command) = (Arc::clone(self), Arc::clone(command));
         // Where its streams are to live.
         self.runtime.spawn(async move {
-            if let Err(Ok((_, unwanted))) = tell.send(own.start_here(&command, caller)) {
-                unwanted.wish(Wish::End);
+            let started = own.start_here(&command, caller);
+            if let Err(refusal) = &started {
+                own.metrics.refused(&command.server, refusal.kind());
+            }
+            if let Err(Ok((unwanted, _))) = tell.send(started) {
+                own.end_one(&unwanted);
             }
         });
         told.await.unwrap_or(Err(NotStarted::Ending))
@@ -142,14 +148,16 @@ impl Programs {
             print: command.print,
             caller,
             running: running.clone(),
-            ends: false,
+            ends: None,
         };
         kept.running.insert(session.clone(), entry);
         drop(kept);
-        let (own, name, print) = (Arc::clone(self), session.clone(), command.print);
+        self.metrics.started(&command.server);
+        let (own, name) = (Arc::clone(self), session.clone());
+        let (server, print) = (Arc::clone(&command.server), command.print);
         tokio::spawn(async move {
             let ended = owner.await;
-            own.note(&name, print, &ended);
+            own.note(&server, &name, print, &ended);
         });
         Ok((session, running))
     }
@@ -166,8 +174,7 @@ impl Programs {
     /// Ends the process of a session.
     pub(super) fn end_one(&self, session: &str) {
         if let Some(session) = self.lock().running.get_mut(session) {
-            session.ends = true;
-            session.running.wish(Wish::End);
+            session.end(ProgramEnd::Session, Wish::End);
         }
     }
 
@@ -176,8 +183,8 @@ impl Programs {
         {
             let mut kept = self.lock();
             kept.closed = true;
-            let running = kept.running.values();
-            running.for_each(|one| one.running.wish(Wish::End));
+            let running = kept.running.values_mut();
+            running.for_each(|one| one.end(ProgramEnd::Shutdown, Wish::End));
         }
         let all_ended = async {
             loop {
@@ -193,9 +200,18 @@ impl Programs {
         }
     }
 
-    fn note(&self, session: &str, print: Print, ended: &Ended) {
+    fn note(&self, server: &str, session: &str, print: Print, ended: &Ended) {
         let mut kept = self.lock();
-        kept.running.remove(session);
+        let wanted = kept
+            .running
+            .remove(session)
+            .and_then(|session| session.ends);
+        let why = match ended.by_itself {
+            true => ProgramEnd::Broken,
+            false => wanted.unwrap_or(ProgramEnd::Idle),
+        };
+        // Before anybody may see that it is gone.
+        self.metrics.ended(server, why);
         if ended.has_answered {
             kept.bad.remove(&print);
         } else if ended.by_itself {
@@ -215,6 +231,25 @@ impl std::fmt::Debug for Programs {
         f.debug_struct("Programs")
             .field("running", &self.lock().running.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Tells the process to end; the first reason is the one that counts.
+    fn end(&mut self, why: ProgramEnd, wish: Wish) {
+        self.ends.get_or_insert(why);
+        self.running.wish(wish);
+    }
+}
+
+impl NotStarted {
+    const fn kind(&self) -> ProgramRefusal {
+        match self {
+            Self::TooMany => ProgramRefusal::Limit,
+            Self::Pausing => ProgramRefusal::Pause,
+            Self::Failed(_) => ProgramRefusal::System,
+            Self::Changed | Self::Ending => ProgramRefusal::Late,
+        }
     }
 }
 
@@ -240,7 +275,7 @@ impl Kept {
             return Err(NotStarted::TooMany);
         }
         let own = self.running.values_mut();
-        let own = own.filter(|one| one.print == print && !one.ends);
+        let own = own.filter(|one| one.print == print && one.ends.is_none());
         let mut own: Vec<&mut Session> = own.collect();
         let is_callers = |one: &&mut Session| one.caller == *caller;
         if own.iter().filter(|one| is_callers(one)).count() >= MOST_OF_ONE {
@@ -254,8 +289,7 @@ impl Kept {
         });
         let oldest = idle.max_by_key(|(idle, _)| *idle);
         let (_, oldest) = oldest.ok_or(NotStarted::TooMany)?;
-        oldest.ends = true;
-        oldest.running.wish(Wish::End);
+        oldest.end(ProgramEnd::Displaced, Wish::End);
         Ok(())
     }
 

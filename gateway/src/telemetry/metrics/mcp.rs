@@ -1,10 +1,12 @@
 //! Metrics of MCP messages.
 
 use parapet_policy::record::{McpMessage, Record};
-use prometheus::{HistogramVec, IntCounterVec};
+use prometheus::{HistogramVec, IntCounterVec, Registry};
 
+use super::lists::ListMetrics;
 use super::make::Make;
-use super::seconds;
+use super::programs::ProgramMetrics;
+use super::{Metrics, seconds};
 
 /// Seconds: from a tool that looks something up to one that builds something.
 const BUCKETS: [f64; 12] = [
@@ -17,11 +19,32 @@ pub(super) struct McpMetrics {
     seconds: HistogramVec,
     dropped: IntCounterVec,
     /// Counted by whoever calls.
-    pub(super) token_calls: IntCounterVec,
+    token_calls: IntCounterVec,
+    /// Counted where lists are made.
+    lists: ListMetrics,
+    /// Counted where programs are started and ended.
+    programs: ProgramMetrics,
+}
+
+impl Metrics {
+    /// Counts calls of token endpoints.
+    pub(crate) fn token_calls(&self) -> IntCounterVec {
+        self.mcp.token_calls.clone()
+    }
+
+    /// Counts what is not shown in lists.
+    pub(crate) fn lists(&self) -> ListMetrics {
+        self.mcp.lists.clone()
+    }
+
+    /// Counts servers that are programs.
+    pub(crate) fn programs(&self) -> ProgramMetrics {
+        self.mcp.programs.clone()
+    }
 }
 
 impl McpMetrics {
-    pub(super) fn new(make: &Make<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(make: &Make<'_>, registry: &Registry) -> prometheus::Result<Self> {
         Ok(Self {
             messages: make.counter(
                 "parapet_mcp_messages_total",
@@ -44,6 +67,8 @@ impl McpMetrics {
                 "Calls of MCP servers' token endpoints, by server and how they ended.",
                 &["server", "result"],
             )?,
+            lists: ListMetrics::new(make)?,
+            programs: ProgramMetrics::new(make, registry)?,
         })
     }
 

@@ -76,6 +76,12 @@ async fn what_the_resource_says_of_a_tool_does_not_change_its_pin() {
     assert_eq!(called(&gateway, "echo").await, 0);
     change(&fake, "echo");
     assert_eq!(listed(&gateway).await, ["regional"]);
+    let (_, metrics) = gateway.admin_get("/metrics").await.unwrap();
+    for (why, entries) in [("disabled", 3), ("pinned", 1)] {
+        let line =
+            format!("parapet_mcp_tools_hidden_total{{server=\"fake\",why=\"{why}\"}} {entries}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
     assert_eq!(called(&gateway, "echo").await, UNKNOWN);
 }
 

@@ -11,9 +11,10 @@ use crate::handler::mcp::exchange::Exchange;
 use crate::mcp::envelope::Message;
 use crate::mcp::error::RpcError;
 use crate::mcp::own::{Entry, OwnSession};
-use crate::mcp::tools::with_settings;
+use crate::mcp::tools::{disabled, with_settings};
 use crate::mcp::virtual_server::{Member, Virtual, edit};
 use crate::pipeline::recording::Recording;
+use crate::telemetry::metrics::{Hidden, ListMetrics, Wanted};
 use crate::timer;
 
 /// How long clients may keep what a virtual server says of itself, and lists of members that say nothing about it.
@@ -33,6 +34,19 @@ pub(super) struct Listed {
 struct OfMember {
     entries: Vec<Entry>,
     fresh: Duration,
+    /// The member's own name.
+    server: Arc<str>,
+    /// Entries that clients do not see.
+    disabled: usize,
+    refused: usize,
+}
+
+impl OfMember {
+    /// Counts what a client's list lacks.
+    fn count(&self, lists: &ListMetrics) {
+        lists.hidden(&self.server, Hidden::Disabled, self.disabled);
+        lists.hidden(&self.server, Hidden::Policy, self.refused);
+    }
 }
 
 /// The tools of all members that the caller may use.
@@ -62,11 +76,13 @@ pub(super) async fn tools(
         match listed {
             Ok(listed) => {
                 answered += 1;
+                listed.count(&exchange.lists);
                 fresh = fresh.min(listed.fresh);
                 entries.extend(listed.entries);
             }
             Err(error) => {
                 let (server, error_text) = (&*exchange.server.name, &*error.message);
+                exchange.lists.absent(server, &member.name, Wanted::List);
                 tracing::warn!(
                     server,
                     member = &*member.name,
@@ -141,10 +157,14 @@ async fn list(
     let mut listed = OfMember {
         entries: Vec::new(),
         fresh: FRESH,
+        server: Arc::clone(&server.name),
+        disabled: 0,
+        refused: 0,
     };
     for page in pages {
         let page = exchange.hold_list(&asked, page)?;
         server.definitions.learn(&page);
+        listed.disabled += disabled(&page, server);
         // What no header can follow is left out of the whole list.
         let shown = with_settings(&page, server, |_| false);
         let page = shown.map_or(Ok(page), Message::parse)?;
@@ -177,6 +197,7 @@ fn read(
         let name = of.name(index, &own);
         of.learn(&name, index, &own);
         if exchange.of_tool(&name).never_allows(&own) {
+            into.refused += 1;
             continue;
         }
         let json = if name == *own {

@@ -19,6 +19,7 @@ use crate::mcp::tools::quoted;
 use crate::mcp::version::{self, negotiated};
 use crate::mcp::virtual_server::{Member, Virtual};
 use crate::pipeline::recording::Recording;
+use crate::telemetry::metrics;
 use crate::timer;
 use crate::upstream::UpstreamResponse;
 
@@ -66,8 +67,10 @@ pub(super) async fn begin(
             ))
         });
         if let Err(error) = begun {
+            let (lists, server) = (&exchange.lists, &*exchange.server.name);
+            lists.absent(server, &member.name, metrics::Wanted::Session);
             tracing::warn!(
-                server = &*exchange.server.name,
+                server,
                 member = &*member.name,
                 error = &*error.message,
                 "a member of a virtual server begins no session"

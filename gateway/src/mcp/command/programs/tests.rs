@@ -2,7 +2,7 @@ use super::super::tests::command;
 use super::*;
 
 async fn programs(commands: &[&Arc<Command>]) -> Arc<Programs> {
-    let programs = Arc::new(Programs::new(Handle::current()));
+    let programs = Arc::new(Programs::new(Handle::current(), ProgramMetrics::unread()));
     programs.follow(commands.iter().map(|command| command.print));
     programs
 }
@@ -37,6 +37,15 @@ async fn so_many_run_and_no_more_and_none_is_left() {
     assert!(programs.lock().running.is_empty());
     let refused = programs.start(&command, caller("ada")).await.unwrap_err();
     assert_eq!(refused, NotStarted::Ending);
+    let counts = |end, refusal| programs.metrics.counts("test", end, refusal);
+    assert_eq!(
+        counts(ProgramEnd::Shutdown, ProgramRefusal::Limit),
+        (0, 32, 32, 3)
+    );
+    assert_eq!(
+        counts(ProgramEnd::Displaced, ProgramRefusal::Late),
+        (0, 32, 0, 1)
+    );
 }
 
 #[tokio::test]
@@ -52,6 +61,9 @@ async fn what_does_not_begin_is_not_tried_all_the_time() {
     ended(&programs).await;
     let refused = programs.start(&bad, caller("ada")).await.unwrap_err();
     assert_eq!(refused, NotStarted::Pausing);
+    let counts = |refusal| programs.metrics.counts("test", ProgramEnd::Broken, refusal);
+    assert_eq!(counts(ProgramRefusal::Pause), (0, 1, 1, 2));
+    assert_eq!(counts(ProgramRefusal::System), (0, 1, 1, 1));
     let mut kept = programs.lock();
     let now = Instant::now();
     for seconds in [2, 4, 8, 16, 32, 60, 60] {
@@ -76,6 +88,20 @@ async fn what_the_policy_has_no_more_ends() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(programs.of(&other, &stays).is_some());
+    while programs
+        .metrics
+        .counts("test", ProgramEnd::Changed, ProgramRefusal::Late)
+        != (1, 2, 1, 0)
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    programs.end_one(&stays);
+    ended(&programs).await;
+    let counted = programs
+        .metrics
+        .counts("test", ProgramEnd::Session, ProgramRefusal::Late);
+    assert_eq!(counted, (0, 2, 1, 0));
     let refused = programs.start(&one, caller("ada")).await.unwrap_err();
     assert_eq!(refused, NotStarted::Changed);
 }
