@@ -13,6 +13,7 @@ pub mod mcp;
 pub mod nginx;
 pub mod policy;
 pub mod table;
+pub mod tool_chats;
 pub mod tools;
 
 /// The core of the thing that is measured.

@@ -11,7 +11,9 @@ use parapet_tests::bench::first_text::{first_text, paced_model};
 use parapet_tests::bench::load::{Load, Measured, measure};
 use parapet_tests::bench::nginx::{Nginx, sse};
 use parapet_tests::bench::table::Table;
-use parapet_tests::bench::{MEASURED_CORE, callers, cpu, manifests, mcp, policy, tools};
+use parapet_tests::bench::{
+    MEASURED_CORE, callers, cpu, manifests, mcp, policy, tool_chats, tools,
+};
 use parapet_tests::harness::{Gateway, Setup};
 
 /// Measures the gateway beside nginx, on one core each way.
@@ -133,6 +135,7 @@ fn in_process(package: &str, example: &str) {
 /// What calls of tools cost through the gateway, and what is done for them in process.
 fn tools(runtime: &tokio::runtime::Runtime, args: &Args, time: Duration) -> Result<()> {
     println!("{}", tool_calls(runtime, args, time)?);
+    println!("{}", tool_chats(runtime, args, time)?);
     in_process("parapet-tests", "cedar_cost");
     in_process("parapet-gateway", "definitions_cost");
     Ok(())
@@ -304,6 +307,33 @@ fn tool_calls(runtime: &tokio::runtime::Runtime, args: &Args, time: Duration) ->
             name,
             &mcp::load(gateway.traffic(), pid, "/mcp/bench", time)?,
         );
+    }
+    Ok(table)
+}
+
+/// Chats with results of tools, with the hooks of tools on them and without.
+fn tool_chats(runtime: &tokio::runtime::Runtime, args: &Args, time: Duration) -> Result<Table> {
+    let mock = Nginx::mock_model()?;
+    let mut table = Table::new(&["chat with four results of 1 KiB", "CPU µs", "p50", "p99"]);
+    let mut off = 0.0;
+    for guards in [tool_chats::Guards::Off, tool_chats::Guards::Four] {
+        let resources = tool_chats::resources(mock.addr(), guards);
+        let setup = Setup::new(resources).binary(args.gateway.clone());
+        let gateway = runtime.block_on(setup.discard_stdout().core(MEASURED_CORE).start())?;
+        let pid = gateway.pid().context("the gateway has ended")?;
+        runtime.block_on(tool_chats::probe(gateway.traffic(), guards))?;
+        let measured = tool_chats::load(gateway.traffic(), pid, time)?;
+        let more = match guards {
+            tool_chats::Guards::Off => String::new(),
+            tool_chats::Guards::Four => format!(" (+{:.1})", measured.cpu_us - off),
+        };
+        off = measured.cpu_us;
+        table.row([
+            guards.name().into(),
+            format!("{:.1}{more}", measured.cpu_us),
+            format!("{:.0}", measured.p50_us),
+            format!("{:.0}", measured.p99_us),
+        ]);
     }
     Ok(table)
 }
