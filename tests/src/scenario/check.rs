@@ -309,6 +309,11 @@ fn outcomes(record: &Value) -> Result<BTreeMap<String, String>> {
 fn secrecy(expect: &Expect, seen: &Seen) -> Result<()> {
     let response = String::from_utf8_lossy(&seen.answered.body);
     let headers = format!("{:?}", seen.answered.headers);
+    // What stands in pieces in a stream, put together; whether it can be read is another check's business.
+    let whole = read(seen).map_or_else(
+        |_| String::new(),
+        |received| format!("{:?}", received.choices),
+    );
     for text in expect.never.iter().map(String::as_str).chain(CREDENTIALS) {
         let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
         ensure!(
@@ -316,6 +321,10 @@ fn secrecy(expect: &Expect, seen: &Seen) -> Result<()> {
             "{text:?} may be in an id by chance: write at least {SHORTEST_HEX} digits"
         );
         ensure!(!response.contains(text), "{text:?} is in the response");
+        ensure!(
+            !whole.contains(text),
+            "{text:?} is in what the client puts together"
+        );
         ensure!(
             !headers.contains(text),
             "{text:?} is in the response's headers"

@@ -18,7 +18,10 @@ pub(super) struct HeldCall {
     spot: Spot,
     tool: String,
     text: String,
+    /// Whether somebody has looked at them; then nobody does again.
     judged: bool,
+    /// Whether nobody objects to them. Only then may they leave.
+    passed: bool,
     /// The arguments after the edits, when there were any.
     replaced: Option<String>,
 }
@@ -30,6 +33,7 @@ impl HeldCall {
             tool: String::new(),
             text: String::new(),
             judged: false,
+            passed: false,
             replaced: None,
         }
     }
@@ -49,7 +53,7 @@ impl HeldCall {
     }
 
     pub(super) fn safe(&self) -> usize {
-        if self.judged { self.text.len() } else { 0 }
+        if self.passed { self.text.len() } else { 0 }
     }
 
     pub(super) fn is_changed(&self) -> bool {
@@ -64,7 +68,11 @@ impl HeldCall {
         request: Option<&Request>,
         limits: &Limits,
     ) -> Result<(), FlowError> {
-        if std::mem::replace(&mut self.judged, true) || self.text.is_empty() {
+        if std::mem::replace(&mut self.judged, true) {
+            return Ok(());
+        }
+        if self.text.is_empty() {
+            self.passed = true;
             return Ok(());
         }
         let arguments = Arc::new(self.text.clone());
@@ -76,6 +84,7 @@ impl HeldCall {
             // The pieces were text, and so is what was put into them.
             self.replaced = Some(String::from_utf8_lossy(&bytes).into_owned());
         }
+        self.passed = true;
         Ok(())
     }
 

@@ -325,6 +325,25 @@ fn arguments_are_held_until_complete_and_stay_json() {
 }
 
 #[test]
+fn nothing_of_arguments_that_stop_the_stream_leaves() {
+    let call = |arguments: &str| {
+        let call = json!({"index": 0, "function": {"name": "f", "arguments": arguments}});
+        chunk(0, json!({"tool_calls": [call]}), None)
+    };
+    let ends = [
+        chunk(0, json!({}), Some("tool_calls")),
+        DONE.to_owned(),
+        String::new(),
+    ];
+    for end in ends {
+        let events = [call("{\"a\":\"se"), call("cret\"}"), end];
+        let (out, ended) = run(Dialect::OpenAi, Operation::Validate, &events);
+        assert_eq!(ended, Err(FlowError::Stop(Stop { guard: 0 })));
+        assert_eq!(out.concat(), "");
+    }
+}
+
+#[test]
 fn usage_and_done_come_last_even_when_nothing_says_that_a_choice_is_complete() {
     let usage =
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
