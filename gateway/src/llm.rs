@@ -50,6 +50,8 @@ mod facts;
 pub mod json;
 pub(crate) mod locate;
 mod messages;
+#[cfg(test)]
+mod odd_places;
 mod projection;
 mod request;
 mod response;

@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions: where text lives.
 
+mod logprobs;
 mod message;
 mod request;
 mod response;

@@ -4,6 +4,7 @@
 //! segments and remembers, for each of them, which bytes it came from.
 
 mod value;
+mod word;
 
 pub(crate) use value::{hides_letters, may_hold_json};
 
@@ -282,7 +283,7 @@ impl Locator {
     /// Data in the body, as a `data:` URL or bare: text in it is judged, anything else is `data`.
     pub(crate) fn data(&mut self, value: Value<'_>, data: Unjudged, context: Context) {
         if !self.data_url(value, data, context) && !value.is_null() {
-            self.unjudged(data);
+            self.base64(value, data, context);
         }
     }
 

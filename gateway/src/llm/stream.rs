@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use parapet_guardrails::segment::{Form, Rewrite, Role, Segment, SegmentText};
 
-pub(super) use event::Reading;
+pub(super) use event::{ASSISTANT, Reading};
 pub use event::{Delta, Event, EventKind};
 pub use place::place_of;
 pub use writer::Writer;

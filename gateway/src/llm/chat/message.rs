@@ -42,7 +42,7 @@ pub(in crate::llm) fn message(
             "audio" => audio(value, context, out),
             // A template may show the model any role.
             "role" if !is_known_role(value) => out.strings_in(value, context.name()),
-            "role" | "id" | "cache_control" => {}
+            "role" | "id" | "cache_control" => out.word(value, context),
             _ => out.strings_in(value, context),
         }
     }
@@ -72,19 +72,26 @@ pub(super) fn content(value: Value<'_>, context: Context, out: &mut Locator) {
 /// One part of a content. Texts that follow each other are one: whoever takes a part alone ends the run.
 pub(super) fn part(part: Value<'_>, context: Context, out: &mut Locator) {
     let kind = part.get_str("type");
-    if !matches!(kind.as_deref(), Some("text" | "input_text" | "output_text")) {
+    // Some servers take a part without a type, and a bare string, for a text.
+    let is_text = match kind.as_deref() {
+        Some(kind) => matches!(kind, "text" | "input_text" | "output_text"),
+        None => part.kind() == Kind::String || part.get("text").is_some(),
+    };
+    if !is_text {
         out.end_run(context);
     }
     match kind.as_deref() {
-        Some("text" | "input_text" | "output_text") => text_part(part, context, out),
+        _ if is_text && part.kind() == Kind::String => out.part(part, context),
+        _ if is_text => text_part(part, context, out),
         Some("image_url" | "input_image") => link_part(part, Unjudged::Image, context, out),
         Some("video_url") => link_part(part, Unjudged::Video, context, out),
         Some("input_audio" | "audio_url") => link_part(part, Unjudged::Audio, context, out),
         Some("file" | "input_file") => file_part(part, context, out),
         Some(_) => {
             for (key, value) in out.members(part, context) {
-                if key != "type" {
-                    out.text(value, context);
+                match key.as_ref() {
+                    "type" => out.word(value, context),
+                    _ => out.other(value, context),
                 }
             }
         }
@@ -97,7 +104,7 @@ fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {
         match key.as_ref() {
             "text" => out.part(value, context),
             "annotations" => annotations(value, context, out),
-            "type" | "cache_control" => {}
+            "type" | "cache_control" => out.word(value, context),
             _ => out.strings_in(value, context),
         }
     }
@@ -107,18 +114,19 @@ fn text_part(part: Value<'_>, context: Context, out: &mut Locator) {
 fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locator) {
     for (key, value) in out.members(part, context) {
         match (key.as_ref(), value.kind()) {
-            ("type" | "cache_control", _) => {}
+            ("type" | "cache_control" | "detail" | "format", _) => out.word(value, context),
             (_, Kind::Object) => {
+                out.unknown_key(value, context);
                 for (key, value) in value.members() {
                     match key.as_ref() {
                         "url" => out.link(value, class, context),
-                        "data" | "file_id" => out.unjudged(class),
-                        "detail" | "format" => {}
+                        "data" => out.base64(value, class, context),
+                        "file_id" => out.unjudged(class),
+                        "detail" | "format" => out.word(value, context),
                         _ => out.strings_in(value, context),
                     }
                 }
             }
-            ("detail" | "format", _) => {}
             ("file_id", _) => out.unjudged(class),
             _ => out.link(value, class, context),
         }
@@ -126,19 +134,28 @@ fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locat
 }
 
 fn file_part(part: Value<'_>, context: Context, out: &mut Locator) {
-    let file = part.get("file").unwrap_or(part);
-    for (key, value) in out.members(file, context) {
-        match key.as_ref() {
-            "type" | "cache_control" => {}
-            "file_data" => out.data(value, Unjudged::File, context),
-            "file_id" => {
-                if !value.is_null() {
-                    out.unjudged(Unjudged::File);
-                }
+    for (key, value) in out.members(part, context) {
+        if key == "file" && value.kind() == Kind::Object {
+            for (key, value) in value.members() {
+                file_member(&key, value, context, out);
             }
-            "file_url" => out.link(value, Unjudged::File, context),
-            _ => out.text(value, context),
+        } else {
+            file_member(&key, value, context, out);
         }
+    }
+}
+
+fn file_member(key: &str, value: Value<'_>, context: Context, out: &mut Locator) {
+    match key {
+        "type" | "cache_control" => out.word(value, context),
+        "file_data" => out.data(value, Unjudged::File, context),
+        "file_id" => {
+            if !value.is_null() {
+                out.unjudged(Unjudged::File);
+            }
+        }
+        "file_url" => out.link(value, Unjudged::File, context),
+        _ => out.other(value, context),
     }
 }
 
@@ -153,7 +170,7 @@ pub(in crate::llm) fn tool_call(
         match key.as_ref() {
             "function" => function(value, tools, context, out),
             "custom" => custom(value, context, out),
-            "id" | "type" | "index" => {}
+            "id" | "type" | "index" => out.word(value, context),
             _ => out.strings_in(value, context),
         }
     }
@@ -184,7 +201,7 @@ fn custom(call: Value<'_>, context: Context, out: &mut Locator) {
     for (key, value) in out.members(call, context) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }
@@ -201,13 +218,14 @@ fn reasoning_details(details: Value<'_>, context: Context, out: &mut Locator) {
         };
         for (key, value) in out.members(detail, context) {
             match key.as_ref() {
-                "data" | "signature" => {
-                    if key == "data" && !value.is_null() {
+                "data" => {
+                    if !value.is_null() {
                         out.unjudged(Unjudged::Opaque);
                     }
                 }
-                "id" | "type" | "format" | "index" => {}
-                _ => out.text(value, context),
+                "signature" => out.sealed(value, context),
+                "id" | "type" | "format" | "index" => out.word(value, context),
+                _ => out.other(value, context),
             }
         }
     }
@@ -226,8 +244,12 @@ fn audio(audio: Value<'_>, context: Context, out: &mut Locator) {
         return out.strings_in(audio, context);
     }
     out.unjudged(Unjudged::Audio);
-    if let Some(transcript) = audio.get("transcript") {
-        // Another transcript would not change the sound.
-        out.text(transcript, context.fixed("audio"));
+    for (key, value) in audio.members() {
+        match key.as_ref() {
+            "data" | "expires_at" => {}
+            "id" => out.word(value, context),
+            // Another transcript would not change the sound.
+            _ => out.other(value, context.fixed("audio")),
+        }
     }
 }

@@ -69,7 +69,7 @@ fn tool(tool: Value<'_>, out: &mut Locator) {
     for (key, value) in out.members(tool, DEFINITION) {
         match key.as_ref() {
             "function" | "custom" => definition(value, out),
-            "type" => {}
+            "type" => out.word(value, DEFINITION),
             // Credentials of a server that the provider calls are no business of a guardrail.
             "authorization" | "headers" => {}
             _ => out.strings_in(value, DEFINITION),
@@ -83,7 +83,7 @@ fn definition(definition: Value<'_>, out: &mut Locator) {
         match key.as_ref() {
             "name" => out.text(value, context.name()),
             "parameters" => out.schema(value, context),
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }
@@ -92,13 +92,13 @@ fn response_format(format: Value<'_>, out: &mut Locator) {
     let context = DEFINITION;
     for (key, value) in out.members(format, context) {
         match key.as_ref() {
-            "type" => {}
+            "type" => out.word(value, context),
             "json_schema" => {
                 for (key, value) in out.members(value, context) {
                     match key.as_ref() {
                         "name" => out.text(value, context.name()),
                         "schema" => out.schema(value, context),
-                        _ => out.text(value, context),
+                        _ => out.other(value, context),
                     }
                 }
             }
@@ -111,7 +111,7 @@ fn prediction(prediction: Value<'_>, out: &mut Locator) {
     let context = Context::text(Role::User);
     for (key, value) in out.members(prediction, context) {
         match key.as_ref() {
-            "type" => {}
+            "type" => out.word(value, context),
             "content" => content(value, context, out),
             _ => out.strings_in(value, context),
         }

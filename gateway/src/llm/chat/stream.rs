@@ -1,11 +1,8 @@
 //! A chunk of a streamed answer.
 
-use parapet_guardrails::segment::Role;
-
-use super::message;
+use super::{logprobs, message};
 use crate::llm::json::{Kind, Value};
-use crate::llm::locate::Context;
-use crate::llm::stream::{ChannelKind, EventKind, LEGACY_CALL, Reading};
+use crate::llm::stream::{ASSISTANT, ChannelKind, EventKind, LEGACY_CALL, Reading};
 use crate::llm::unjudged::Unjudged;
 use crate::llm::usage::Usage;
 
@@ -33,7 +30,7 @@ pub(in crate::llm) fn chunk(root: Value<'_>, out: &mut Reading) {
             | "service_tier"
             | "obfuscation"
             | "provider"
-            | "prompt_filter_results" => {}
+            | "prompt_filter_results" => out.word(value),
             "prompt_token_ids" => {
                 out.whole.tokens(value);
             }
@@ -61,14 +58,24 @@ fn choice(choice: Value<'_>, position: usize, out: &mut Reading) {
     for (key, value) in out.members(choice) {
         match key.as_ref() {
             "delta" => delta(value, answer, out),
-            "logprobs" | "token_ids" => out.repeats(answer, value, "null"),
+            "logprobs" => {
+                if !logprobs::repeat(value, choice.get("delta")) {
+                    out.whole.unjudged(Unjudged::Tokens);
+                }
+                out.repeats(answer, value, "null");
+            }
+            "token_ids" => {
+                out.whole.tokens(value);
+                out.repeats(answer, value, "null");
+            }
             "finish_reason" => {
                 // Some servers write an empty reason into every chunk.
                 if !value.is_null() && !value.is("") {
                     out.ended.push(answer);
                 }
+                out.word(value);
             }
-            "index" | "content_filter_results" | "content_filter_result" => {}
+            "index" | "content_filter_results" | "content_filter_result" => out.word(value),
             _ => out.strings(value),
         }
     }
@@ -102,7 +109,10 @@ fn delta(delta: Value<'_>, answer: u32, out: &mut Reading) {
                     parts(image, out);
                 }
             }
-            "role" | "id" => out.bare &= value.is_null(),
+            "role" | "id" => {
+                out.bare &= value.is_null();
+                out.word(value);
+            }
             _ => out.unknown(value, answer, &key),
         }
     }
@@ -114,12 +124,18 @@ fn content(value: Value<'_>, answer: u32, out: &mut Reading) {
         return out.delta(value, answer, ChannelKind::Text, 0);
     }
     for part in value.items() {
+        if part.kind() == Kind::String {
+            out.delta(part, answer, ChannelKind::Text, 0);
+            continue;
+        }
         match part.get("text") {
             Some(text) if text.kind() == Kind::String => {
                 out.delta(text, answer, ChannelKind::Text, 0);
                 for (key, value) in part.members() {
-                    if !matches!(key.as_ref(), "type" | "text") {
-                        out.unknown(value, answer, &key);
+                    match key.as_ref() {
+                        "text" => {}
+                        "type" => out.word(value),
+                        _ => out.unknown(value, answer, &key),
                     }
                 }
             }
@@ -130,18 +146,20 @@ fn content(value: Value<'_>, answer: u32, out: &mut Reading) {
 
 /// A part that comes whole: an image and its like.
 fn parts(part: Value<'_>, out: &mut Reading) {
-    let context = Context::text(Role::Assistant).in_turn(true);
     out.bare = false;
-    message::part(part, context, &mut out.whole);
-    out.whole.end_run(context);
+    message::part(part, ASSISTANT, &mut out.whole);
+    out.whole.end_run(ASSISTANT);
 }
 
 fn tool_call(call: Value<'_>, answer: u32, index: u32, out: &mut Reading) {
     for (key, value) in out.members(call) {
         match key.as_ref() {
             "function" | "custom" => called(value, answer, index, out),
-            "id" => out.bare &= value.is_null(),
-            "index" | "type" => {}
+            "id" => {
+                out.bare &= value.is_null();
+                out.word(value);
+            }
+            "index" | "type" => out.word(value),
             _ => out.strings(value),
         }
     }
@@ -170,9 +188,15 @@ fn reasoning_detail(detail: Value<'_>, answer: u32, index: u32, out: &mut Readin
                 }
             }
             // What it signs is judged.
-            "signature" => out.bare &= value.is_null(),
-            "id" => out.bare &= value.is_null(),
-            "type" | "format" | "index" => {}
+            "signature" => {
+                out.bare &= value.is_null();
+                out.whole.sealed(value, ASSISTANT);
+            }
+            "id" => {
+                out.bare &= value.is_null();
+                out.word(value);
+            }
+            "type" | "format" | "index" => out.word(value),
             _ => out.strings(value),
         }
     }

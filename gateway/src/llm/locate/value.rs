@@ -9,8 +9,8 @@ use crate::llm::json::{Children, Doc, Kind, Members, RawStr, Value, unescape};
 use crate::llm::schema::Schema;
 use crate::llm::texts::{Group, Host, NO_HOST, Part, Wrap};
 
-/// Schema members that hold no prose: a model reads structure from them. Everything else in a schema that
-/// is a string may carry instructions.
+/// Schema members that hold words, as a rule: a model reads structure from them. Everything else in a schema that
+/// is a string may carry instructions, and so may what stands here and is no word.
 const STRUCTURE: [&str; 7] = [
     "type", "format", "required", "$ref", "$schema", "$id", "$anchor",
 ];
@@ -28,9 +28,10 @@ const NAMED: [&str; 5] = [
 ];
 
 impl Locator {
-    /// Every string and every key below `value`, with the key above it. For places of which nothing is known.
+    /// Every string and every key below `value`, and its own where no format has it. For places of which nothing is known.
     pub(crate) fn strings_in(&mut self, value: Value<'_>, context: Context) {
         let context = context.form(Form::JsonLeaf);
+        self.unknown_key(value, context);
         self.walk_strings(value, context, &mut None);
     }
 
@@ -100,7 +101,10 @@ impl Locator {
                     if names {
                         self.key(member, context, Source::BODY);
                         self.walk_schema(member, context, false);
-                    } else if !STRUCTURE.contains(&key.as_ref()) {
+                    } else if STRUCTURE.contains(&key.as_ref()) {
+                        self.word(member, context);
+                    } else {
+                        self.schema_key(member, context);
                         self.walk_schema(member, context, NAMED.contains(&key.as_ref()));
                     }
                 }

@@ -33,7 +33,7 @@ fn text(block: Value<'_>, context: Context, out: &mut Locator) {
         match key.as_ref() {
             "text" => out.part(value, context),
             "citations" => citations(value, context, out),
-            "type" | "cache_control" => {}
+            "type" | "cache_control" => out.word(value, context),
             _ => out.strings_in(value, context),
         }
     }
@@ -50,14 +50,14 @@ pub(super) fn citations(value: Value<'_>, context: Context, out: &mut Locator) {
 pub(super) fn citation(citation: Value<'_>, context: Context, out: &mut Locator) {
     for (key, value) in out.members(citation, context) {
         match key.as_ref() {
-            "type" => {}
+            "type" => out.word(value, context),
             "encrypted_index" => out.unjudged(Unjudged::Opaque),
             "file_id" => {
                 if !value.is_null() {
                     out.unjudged(Unjudged::File);
                 }
             }
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }
@@ -123,26 +123,20 @@ fn source(
 ) {
     for (key, value) in block.members() {
         match (key.as_ref(), value.get_str("type").as_deref()) {
-            ("type" | "cache_control", _) => {}
-            ("source", Some("text")) => {
+            ("type" | "cache_control", _) => out.word(value, context),
+            ("source", Some(kind)) => {
                 for (key, value) in value.members() {
-                    if !matches!(key.as_ref(), "type" | "media_type") {
-                        out.text(value, context);
+                    match (kind, key.as_ref()) {
+                        (_, "type" | "media_type") => out.word(value, context),
+                        ("content", "content") => content(value, tools, context, out),
+                        ("url", "url") => out.link(value, class, context),
+                        ("base64", "data") => out.base64(value, class, context),
+                        ("file", "file_id") => out.unjudged(class),
+                        _ => out.other(value, context),
                     }
                 }
             }
-            ("source", Some("content")) => {
-                if let Some(inner) = value.get("content") {
-                    content(inner, tools, context, out);
-                }
-            }
-            ("source", Some("url")) => {
-                if let Some(url) = value.get("url") {
-                    out.link(url, class, context);
-                }
-            }
-            ("source", Some("base64" | "file")) => out.unjudged(class),
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }
@@ -151,7 +145,7 @@ fn source(
 fn call(block: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
     for (key, value) in block.members() {
         match key.as_ref() {
-            "type" | "id" | "cache_control" => {}
+            "type" | "id" | "cache_control" => out.word(value, context),
             "name" | "server_name" => out.text(value, context.name()),
             "input" => {
                 let name = block.get_str("name").unwrap_or_default();
@@ -166,14 +160,18 @@ fn call(block: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator
 fn members(block: Value<'_>, tools: &Tools<'_>, context: Context, out: &mut Locator) {
     for (key, value) in block.members() {
         match (key.as_ref(), value.kind()) {
-            ("type" | "id" | "tool_use_id" | "cache_control" | "signature", _) => {}
-            (_, Kind::Null | Kind::Bool | Kind::Number) => {}
+            ("type" | "id" | "tool_use_id" | "cache_control", _) => out.word(value, context),
+            ("signature", _) => out.sealed(value, context),
+            (_, Kind::Null | Kind::Bool | Kind::Number) => out.unknown_key(value, context),
             ("encrypted_content" | "encrypted_stdout" | "encrypted_index", Kind::String) => {
                 out.unjudged(Unjudged::Opaque);
             }
             ("file_id", Kind::String) => out.unjudged(Unjudged::File),
-            (_, Kind::Array | Kind::Object) => nested(value, tools, context, out),
-            (_, Kind::String) => out.text(value, context),
+            (_, Kind::Array | Kind::Object) => {
+                out.unknown_key(value, context);
+                nested(value, tools, context, out);
+            }
+            (_, Kind::String) => out.other(value, context),
         }
     }
 }

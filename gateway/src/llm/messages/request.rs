@@ -3,7 +3,7 @@
 use parapet_guardrails::segment::Role;
 
 use super::block::content;
-use crate::llm::json::Value;
+use crate::llm::json::{Kind, Value};
 use crate::llm::locate::{Context, Locator};
 use crate::llm::tools::Tools;
 use crate::llm::turn::Turn;
@@ -48,7 +48,9 @@ pub(in crate::llm) fn response(root: Value<'_>, tools: &Tools<'_>, out: &mut Loc
         match key.as_ref() {
             "content" => content(value, tools, context, out),
             "stop_sequence" => out.text(value, context),
-            "id" | "type" | "role" | "model" | "stop_reason" | "usage" | "container" => {}
+            "id" | "type" | "role" | "model" | "stop_reason" | "usage" | "container" => {
+                out.word(value, context);
+            }
             _ => out.strings_in(value, context),
         }
     }
@@ -63,6 +65,13 @@ pub(in crate::llm) fn role_of(message: Value<'_>) -> Role {
     }
 }
 
+fn is_known_role(role: Value<'_>) -> bool {
+    matches!(
+        role.as_str().as_deref(),
+        Some("user" | "assistant" | "system")
+    )
+}
+
 fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
     let roles: Vec<Role> = messages.items().map(role_of).collect();
     let turn = Turn::of(roles.iter().copied());
@@ -75,7 +84,10 @@ fn messages(messages: Value<'_>, tools: &Tools<'_>, out: &mut Locator) {
         for (key, value) in out.members(message, context) {
             match key.as_ref() {
                 "content" => content(value, tools, context, out),
-                "role" | "id" | "type" => {}
+                // A template may show the model any role.
+                "role" if !is_known_role(value) => out.strings_in(value, context.name()),
+                "role" => {}
+                "id" | "type" => out.word(value, context),
                 _ => out.strings_in(value, context),
             }
         }
@@ -89,8 +101,9 @@ fn tool(tool: Value<'_>, out: &mut Locator) {
             "name" => out.text(value, context.name()),
             "input_schema" => out.schema(value, context),
             // Credentials of a server that the provider calls are no business of a guardrail.
-            "type" | "cache_control" | "authorization_token" => {}
-            _ => out.text(value, context),
+            "authorization_token" => {}
+            "type" | "cache_control" => out.word(value, context),
+            _ => out.other(value, context),
         }
     }
 }
@@ -99,21 +112,22 @@ fn server(server: Value<'_>, out: &mut Locator) {
     let context = DEFINITION;
     for (key, value) in out.members(server, context) {
         match key.as_ref() {
-            "type" | "authorization_token" => {}
+            "authorization_token" => {}
+            "type" => out.word(value, context),
             "name" => out.text(value, context.name()),
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }
 
 fn output_config(config: Value<'_>, out: &mut Locator) {
     let context = DEFINITION;
-    let format = config.get("format").unwrap_or(config);
-    for (key, value) in out.members(format, context) {
+    for (key, value) in out.members(config, context) {
         match key.as_ref() {
-            "type" => {}
+            "format" if value.kind() == Kind::Object => output_config(value, out),
+            "type" => out.word(value, context),
             "schema" => out.schema(value, context),
-            _ => out.text(value, context),
+            _ => out.other(value, context),
         }
     }
 }

@@ -1,11 +1,8 @@
 //! An event of a streamed answer.
 
-use parapet_guardrails::segment::Role;
-
 use super::block;
 use crate::llm::json::Value;
-use crate::llm::locate::Context;
-use crate::llm::stream::{ChannelKind, EventKind, Reading};
+use crate::llm::stream::{ASSISTANT, ChannelKind, EventKind, Reading};
 use crate::llm::tools::Tools;
 use crate::llm::usage::Usage;
 
@@ -17,7 +14,7 @@ pub(in crate::llm) fn event(root: Value<'_>, name: &str, out: &mut Reading) {
     out.bare = kind == "content_block_delta";
     for (key, value) in root.members() {
         match (kind.as_ref(), key.as_ref()) {
-            (_, "type" | "index") => {}
+            (_, "type" | "index") => out.word(value),
             ("message_start", "message") => message(value, out),
             ("content_block_start", "content_block") => block_start(value, index, out),
             ("content_block_delta", "delta") => delta(value, index, out),
@@ -33,10 +30,6 @@ pub(in crate::llm) fn event(root: Value<'_>, name: &str, out: &mut Reading) {
         "error" => out.kind = EventKind::Error,
         _ => {}
     }
-}
-
-fn context() -> Context {
-    Context::text(Role::Assistant).in_turn(true)
 }
 
 fn message(message: Value<'_>, out: &mut Reading) {
@@ -55,9 +48,10 @@ fn block_start(block: Value<'_>, index: u32, out: &mut Reading) {
             };
             for (key, value) in block.members() {
                 match key.as_ref() {
-                    "type" | "signature" => {}
+                    "type" => out.word(value),
+                    "signature" => out.whole.sealed(value, ASSISTANT),
                     key if key == text => out.delta(value, index, channel.clone(), 0),
-                    "citations" => block::citations(value, context(), &mut out.whole),
+                    "citations" => block::citations(value, ASSISTANT, &mut out.whole),
                     _ => out.strings(value),
                 }
             }
@@ -65,37 +59,41 @@ fn block_start(block: Value<'_>, index: u32, out: &mut Reading) {
         Some("tool_use" | "server_tool_use" | "mcp_tool_use") => {
             for (key, value) in block.members() {
                 match key.as_ref() {
-                    "type" | "id" => {}
+                    "type" | "id" => out.word(value),
                     "name" => out.delta(value, index, ChannelKind::ToolName, 0),
                     // Empty as a rule: it comes in pieces.
                     "input" => {
                         out.whole
-                            .json_value(value, context(), crate::llm::schema::Schema::UNKNOWN)
+                            .json_value(value, ASSISTANT, crate::llm::schema::Schema::UNKNOWN)
                     }
                     _ => out.strings(value),
                 }
             }
         }
-        Some(_) | None => block::block(block, &Tools::default(), context(), &mut out.whole),
+        Some(_) | None => block::block(block, &Tools::default(), ASSISTANT, &mut out.whole),
     }
 }
 
 fn citation(citation: Value<'_>, out: &mut Reading) {
     out.bare = false;
-    block::citation(citation, context(), &mut out.whole);
+    block::citation(citation, ASSISTANT, &mut out.whole);
 }
 
 fn delta(delta: Value<'_>, index: u32, out: &mut Reading) {
     let kind = delta.get_str("type").unwrap_or_default();
     for (key, value) in out.members(delta) {
         let channel = match (kind.as_ref(), key.as_ref()) {
-            (_, "type") => continue,
+            (_, "type") => {
+                out.word(value);
+                continue;
+            }
             ("text_delta", "text") => ChannelKind::Text,
             ("input_json_delta", "partial_json") => ChannelKind::Arguments,
             ("thinking_delta", "thinking") => ChannelKind::SignedReasoning,
             ("signature_delta", "signature") => {
                 out.signs |= !value.is("");
                 out.bare = false;
+                out.whole.sealed(value, ASSISTANT);
                 continue;
             }
             ("citations_delta", "citation") => {
@@ -114,7 +112,7 @@ fn delta(delta: Value<'_>, index: u32, out: &mut Reading) {
 fn message_delta(delta: Value<'_>, out: &mut Reading) {
     for (key, value) in out.members(delta) {
         match key.as_ref() {
-            "stop_reason" | "container" => {}
+            "stop_reason" | "container" => out.word(value),
             _ => out.strings(value),
         }
     }

@@ -82,6 +82,9 @@ impl std::fmt::Debug for Event {
     }
 }
 
+/// What an answer says, apart from what grows.
+pub(in crate::llm) const ASSISTANT: Context = Context::text(Role::Assistant).in_turn(true);
+
 /// Collects what an event says. The dialects fill it.
 pub(in crate::llm) struct Reading {
     pub(in crate::llm) kind: EventKind,
@@ -122,11 +125,17 @@ impl Reading {
 
     /// Every string below a value is a text of its own.
     pub(in crate::llm) fn strings(&mut self, value: Value<'_>) {
-        if !value.is_null() {
+        if value.is_null() {
+            self.whole.unknown_key(value, ASSISTANT);
+        } else {
             self.bare = false;
-            self.whole
-                .strings_in(value, Context::text(Role::Assistant).in_turn(true));
+            self.whole.strings_in(value, ASSISTANT);
         }
+    }
+
+    /// A word of the format, or an id.
+    pub(in crate::llm) fn word(&mut self, value: Value<'_>) {
+        self.whole.word(value, ASSISTANT);
     }
 
     /// The members of an object; strings of anything else that stands there are texts of their own.
@@ -148,6 +157,7 @@ impl Reading {
     /// A string under an unknown name may be a text that grows; anything else is judged on its own.
     pub(in crate::llm) fn unknown(&mut self, value: Value<'_>, answer: u32, name: &str) {
         if value.kind() == Kind::String {
+            self.whole.unknown_key(value, ASSISTANT);
             self.delta(value, answer, ChannelKind::Other(name.into()), 0);
         } else {
             self.strings(value);
@@ -239,7 +249,8 @@ impl Event {
             true => None,
             false => whole.finish(Some(Arc::new(doc))).ok(),
         };
-        let bare = bare && !deltas.is_empty() && ended.is_empty() && usage.is_none();
+        let bare =
+            bare && whole.is_none() && !deltas.is_empty() && ended.is_empty() && usage.is_none();
         Self {
             frame,
             data,

@@ -95,8 +95,14 @@ pub(super) fn number(value: Value<'_>, context: Context, out: &mut Locator) {
     }
 }
 
-/// JSON of which nothing is known.
+/// JSON of which nothing is known; the name of the member that it is counts as well, unless the protocol has it.
 pub(super) fn unknown(value: Value<'_>, context: Context, out: &mut Locator) {
+    out.unknown_key(value, context);
+    free(value, context, out);
+}
+
+/// JSON of which nothing is known, without the name of its member.
+pub(super) fn free(value: Value<'_>, context: Context, out: &mut Locator) {
     match value.kind() {
         Kind::String => out.json_in_text(value, context),
         Kind::Null | Kind::Bool => {}

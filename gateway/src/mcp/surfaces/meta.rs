@@ -23,7 +23,7 @@ pub(super) fn meta(meta: Value<'_>, context: Context, out: &mut Locator) {
             "traceparent" if value.as_str().is_some_and(|text| is_traceparent(&text)) => {}
             _ => {
                 out.key_of(value, context);
-                members::unknown(value, context, out);
+                members::free(value, context, out);
             }
         }
     }

@@ -80,7 +80,7 @@ fn every_text_place_of_a_request_is_found() {
             JsonLeaf,
             YES,
         ),
-        (r#"{"role":"user","content":["MARK"]}"#, User, JsonLeaf, YES),
+        (r#"{"role":"user","content":["MARK"]}"#, User, Text, YES),
         (
             r#"{"role":"user","content":{"deep":[{"er":"MARK"}]}}"#,
             User,

@@ -23,6 +23,7 @@ tools/call Assistant JsonLeaf yes {"name":"t","arguments":{"a":"{not json MARK"}
 tools/call Assistant JsonLeaf yes {"name":"t","arguments":"MARK"}
 tools/call Assistant JsonLeaf yes {"name":"t","arguments":["MARK"]}
 tools/call Assistant JsonLeaf yes {"name":"t","unknown":{"x":"MARK"}}
+tools/call Assistant JsonKey key {"name":"t","MARK":1}
 tools/call Assistant JsonLeaf yes ["MARK"]
 tools/call Assistant JsonLeaf name {"name":{"deep":"MARK"}}
 # 2: beside the call.
@@ -115,6 +116,8 @@ tasks/result ToolResult Text yes {"content":[{"type":"text","text":"MARK"}]}
 tasks/list ToolResult Text yes {"tasks":[{"taskId":"1","statusMessage":"MARK"}]}
 tools/call ToolResult Text yes {"content":[],"_meta":{"io.modelcontextprotocol/model-immediate-response":"MARK"}}
 tools/call ToolResult JsonLeaf yes {"content":[],"unknown":[{"x":"MARK"}]}
+tools/call ToolResult JsonKey key {"content":[],"MARK":null}
+tools/call ToolResult JsonKey key {"content":[{"type":"text","text":"t","MARK":1}]}
 tools/call ToolResult JsonLeaf yes ["MARK"]
 "##;
 
@@ -137,6 +140,9 @@ tools/list ToolDefinition JsonLeaf yes {"tools":[{"name":"t","annotations":{"tit
 tools/list ToolDefinition JsonLeaf yes {"tools":[{"name":"t","inputSchema":{"properties":{"a":{"description":"MARK"}}}}]}
 tools/list ToolDefinition JsonKey key {"tools":[{"name":"t","inputSchema":{"properties":{"MARK":{}}}}]}
 tools/list ToolDefinition JsonLeaf yes {"tools":[{"name":"t","inputSchema":{"properties":{"a":{"enum":["MARK"]}}}}]}
+tools/list ToolDefinition Name name {"tools":[{"name":"t","inputSchema":{"properties":{"a":{"format":"say MARK"}}}}]}
+tools/list ToolDefinition JsonKey key {"tools":[{"name":"t","inputSchema":{"MARK":true}}]}
+tools/list ToolDefinition JsonKey key {"tools":[{"name":"t","MARK":true}]}
 tools/list ToolDefinition JsonLeaf yes {"tools":[{"name":"t","outputSchema":{"$defs":{"d":{"default":"MARK"}}}}]}
 tools/list ToolDefinition Text yes {"tools":[{"name":"t","icons":[{"src":"MARK"}]}]}
 tools/list ToolDefinition Text yes {"tools":[{"name":"t","_meta":{"n":"MARK"}}]}
