@@ -275,6 +275,10 @@ impl Locator {
         self.run.clear();
     }
 
+    const fn unjudged_so_far(&self) -> &UnjudgedCounts {
+        &self.unjudged
+    }
+
     /// Content of this class is there and is not judged.
     pub(crate) fn unjudged(&mut self, class: Unjudged) {
         self.unjudged.add(class);

@@ -120,7 +120,7 @@ fn link_part(part: Value<'_>, class: Unjudged, context: Context, out: &mut Locat
                 for (key, value) in value.members() {
                     match key.as_ref() {
                         "url" => out.link(value, class, context),
-                        "data" => out.base64(value, class, context),
+                        "data" => out.media(value, class, context),
                         "file_id" => out.unjudged(class),
                         "detail" | "format" => out.word(value, context),
                         _ => out.strings_in(value, context),

@@ -3,6 +3,7 @@
 use super::{Context, Locator};
 use crate::llm::defined;
 use crate::llm::json::{Kind, Value};
+use crate::llm::unjudged::Unjudged;
 
 /// Bytes of a word or an id of the formats; anything longer is judged.
 const LONGEST: usize = 64;
@@ -103,6 +104,16 @@ impl Locator {
             .is_some_and(|string| string.raw.bytes().all(is_base64));
         if !sealed {
             self.word(value, context);
+        }
+    }
+
+    /// An image, a sound or a file in base64. Text is judged, whatever it is said to be; what a picture or a sound of it
+    /// would show is not, so those count all the same.
+    pub(crate) fn media(&mut self, value: Value<'_>, class: Unjudged, context: Context) {
+        let before = *self.unjudged_so_far();
+        self.base64(value, class, context);
+        if class != Unjudged::File && *self.unjudged_so_far() == before {
+            self.unjudged(class);
         }
     }
 

@@ -130,7 +130,7 @@ fn source(
                         (_, "type" | "media_type") => out.word(value, context),
                         ("content", "content") => content(value, tools, context, out),
                         ("url", "url") => out.link(value, class, context),
-                        ("base64", "data") => out.base64(value, class, context),
+                        ("base64", "data") => out.media(value, class, context),
                         ("file", "file_id") => out.unjudged(class),
                         _ => out.other(value, context),
                     }
