@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use parapet_bus::nats::RecordQueue;
 use parapet_console::Console;
+use parapet_crds::read::Remark;
 use parapet_guardrails::client::HttpClient;
 use parapet_policy::diagnostic::Severity;
 use prometheus::IntCounterVec;
@@ -100,6 +101,7 @@ struct Files {
     manifests: PathBuf,
     source: Source,
     first: Snapshot,
+    remarks: Vec<Remark>,
 }
 
 /// The first policy of a folder; none when it has errors, which are printed.
@@ -109,14 +111,12 @@ fn first(files: &Manifests) -> anyhow::Result<Option<Files>> {
         Loaded {
             outcome: Outcome::New(snapshot),
             remarks,
-        } => {
-            crate::policy::live::log(&remarks, &files.manifests);
-            Ok(Some(Files {
-                manifests: files.manifests.clone(),
-                source,
-                first: *snapshot,
-            }))
-        }
+        } => Ok(Some(Files {
+            manifests: files.manifests.clone(),
+            source,
+            first: *snapshot,
+            remarks,
+        })),
         Loaded { remarks, .. } => {
             let mut err = std::io::stderr().lock();
             for remark in &remarks {
@@ -183,6 +183,7 @@ async fn serve(args: &Serve, threads: usize, policy: Policy) -> anyhow::Result<(
     let (live, kept_up, manifests) = match policy {
         Policy::Files(files) => {
             let live = Arc::new(LivePolicy::new(files.first));
+            live.tell(&files.remarks, &files.manifests);
             let watching = watch(files.source, Arc::clone(&live))
                 .context("starting to watch the policy's files")?;
             (live, KeptUp::Files(watching), Some(files.manifests))

@@ -27,6 +27,8 @@ pub struct LivePolicy {
     on_change: Mutex<Vec<OnChange>>,
     rejected: Mutex<Option<Rejected>>,
     counts: Mutex<LoadCounts>,
+    /// What the log has said of the files as they are: it is not said again each time they are read.
+    told: Mutex<Vec<String>>,
 }
 
 /// A set of manifests that was not put in force. It names no text of any document.
@@ -86,6 +88,7 @@ impl LivePolicy {
                 accepted: 1,
                 ..LoadCounts::default()
             }),
+            told: Mutex::default(),
         }
     }
 
@@ -148,11 +151,11 @@ impl LivePolicy {
         match loaded.outcome {
             Outcome::New(snapshot) => {
                 self.put(snapshot);
-                log(&loaded.remarks, root);
+                self.tell(&loaded.remarks, root);
             }
             Outcome::Unchanged => {
                 let was_rejected = lock(&self.rejected).take().is_some();
-                log(&loaded.remarks, root);
+                self.tell(&loaded.remarks, root);
                 if was_rejected {
                     tracing::info!(revision = %self.revision(), "the errors are gone: the policy in force is what the files say");
                 }
@@ -161,13 +164,45 @@ impl LivePolicy {
                 let rejected = Rejected::of(&loaded.remarks);
                 let errors = rejected.errors;
                 self.note_rejected(Some(rejected));
-                log(&loaded.remarks, root);
+                // Whoever has just saved a file wants to know what is wrong with it, also when that was said before.
+                lock(&self.told).clear();
+                self.tell(&loaded.remarks, root);
                 tracing::error!(
                     revision = %self.revision(),
                     errors,
                     "the changed policy has errors: the last good one stays in force"
                 );
             }
+        }
+    }
+
+    /// Says errors and warnings in the log, but for those that it has said already.
+    pub fn tell(&self, remarks: &[Remark], root: &Path) {
+        let worth = remarks
+            .iter()
+            .filter(|remark| remark.diagnostic.severity != Severity::Info);
+        let lines: Vec<(bool, String)> = worth
+            .map(|remark| (remark.is_error(), remark.render(root)))
+            .collect();
+        let all = lines.iter().map(|(_, line)| line.clone()).collect();
+        let before = std::mem::replace(&mut *lock(&self.told), all);
+        let new: Vec<_> = lines
+            .into_iter()
+            .filter(|(_, line)| !before.contains(line))
+            .collect();
+        for (is_error, line) in new.iter().take(MAX_LOGGED) {
+            if *is_error {
+                tracing::error!("{line}");
+            } else {
+                tracing::warn!("{line}");
+            }
+        }
+        let more = new.len().saturating_sub(MAX_LOGGED);
+        if more > 0 {
+            tracing::warn!(
+                more,
+                "more was found: `parapet-gateway check` shows everything"
+            );
         }
     }
 
@@ -200,28 +235,6 @@ fn say_anonymous(snapshot: &Snapshot) {
 /// Nothing that panics runs while these are held, and what they hold is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Says errors and warnings in the log.
-pub fn log(remarks: &[Remark], root: &Path) {
-    let worth = remarks
-        .iter()
-        .filter(|remark| remark.diagnostic.severity != Severity::Info);
-    for remark in worth.clone().take(MAX_LOGGED) {
-        let line = remark.render(root);
-        if remark.is_error() {
-            tracing::error!("{line}");
-        } else {
-            tracing::warn!("{line}");
-        }
-    }
-    let more = worth.count().saturating_sub(MAX_LOGGED);
-    if more > 0 {
-        tracing::warn!(
-            more,
-            "more was found: `parapet-gateway check` shows everything"
-        );
-    }
 }
 
 impl Rejected {

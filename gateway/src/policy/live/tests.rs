@@ -85,3 +85,46 @@ fn what_the_log_says_is_so_already() {
         }
     }
 }
+
+#[test]
+fn a_warning_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |more: &str| {
+        let resource =
+            config("a").replace("requestMetadata: {}", "timeout: 5s, requestMetadata: {}");
+        fs::write(dir.path().join("a.yaml"), resource + more).unwrap();
+    };
+    write("");
+    let mut source = Source::new(ReadOptions {
+        manifests: dir.path().to_owned(),
+        secrets: None,
+        policy_namespace: "default".into(),
+    });
+    let first = source.load(Severity::Warning);
+    let Outcome::New(snapshot) = first.outcome else {
+        panic!("the first policy has errors")
+    };
+    let live = Arc::new(LivePolicy::new(*snapshot));
+    let said = |act: &mut dyn FnMut()| {
+        let known = Arc::default();
+        let asks = Asks {
+            live: Arc::clone(&live),
+            known: Arc::clone(&known),
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(asks), act);
+        let said: usize = known.lock().unwrap().len();
+        said
+    };
+    assert_ne!(said(&mut || live.tell(&first.remarks, dir.path())), 0);
+    for (more, lines) in [
+        ("", 0),
+        ("# touched\n", 0),
+        ("---\napiVersion: v1\nkind: Pod\n", 1),
+        ("", 0),
+    ] {
+        write(more);
+        let mut loaded = Some(source.load(Severity::Warning));
+        let told = said(&mut || live.take(loaded.take().unwrap(), dir.path()));
+        assert_eq!(told, lines, "{more:?}");
+    }
+}
