@@ -40,6 +40,9 @@ use crate::upstream::Upstreams;
 
 use error::Failure;
 
+/// Told to whoever asks for what is not served; a client with a wrong base URL is what mostly does.
+const NO_PATH: &str = "there is no such path; served are /v1/chat/completions, /v1/messages, /v1/models and /mcp/{server}";
+
 /// What one traffic thread answers with.
 pub struct Gateway {
     /// The policy in force. A request takes one snapshot and keeps it.
@@ -93,7 +96,7 @@ impl Handler for Gateway {
             Ok(Route::Mcp(server)) => Ok(self.mcp(head, body, peer, server, &recording).await),
             Ok(Route::McpMetadata(about)) => self.mcp_metadata(&head, about, &recording),
             Err(NoRoute::WrongMethod { allow }) => Err(Failure::WrongMethod { allow }),
-            Err(NoRoute::UnknownPath) => Err(Failure::NotFound("there is no such path".to_owned())),
+            Err(NoRoute::UnknownPath) => Err(Failure::NotFound(NO_PATH.to_owned())),
         };
         let response =
             result.unwrap_or_else(|failure| answer::failed(&failure, dialect, &recording));

@@ -99,6 +99,8 @@ impl<'a> Route<'a> {
 /// The MCP server that a path leads to.
 pub fn mcp_server(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/mcp/")?;
+    // Many servers are reached at `/mcp/`, and people write ours the same way.
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
     let mut parts = rest.split('/');
     let name = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
         (name, None, None, None) | (name, Some("mcp"), None, None) => name,
@@ -135,6 +137,9 @@ mod tests {
             ("GET", "/mcp/github/mcp", Ok(Route::Mcp("github"))),
             ("DELETE", "/mcp/v1/github/mcp", Ok(Route::Mcp("github"))),
             ("POST", "/mcp/v1/mcp", Ok(Route::Mcp("v1"))),
+            ("POST", "/mcp/github/", Ok(Route::Mcp("github"))),
+            ("POST", "/mcp/github/mcp/", Ok(Route::Mcp("github"))),
+            ("POST", "/mcp/github//", Err(NoRoute::UnknownPath)),
             ("POST", "/mcp/", Err(NoRoute::UnknownPath)),
             ("POST", "/mcp/github/other", Err(NoRoute::UnknownPath)),
             ("POST", "/mcp/v2/github/mcp", Err(NoRoute::UnknownPath)),

@@ -1,8 +1,11 @@
 //! `X-TFY-METADATA`: what the client says about its request.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+
+use crate::llm::json::{Doc, Kind, Value};
 
 /// A value may have so many characters (published limit).
 pub const MAX_VALUE_CHARS: usize = 128;
@@ -14,7 +17,7 @@ pub const MAX_PAIRS: usize = 64;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum MetadataError {
     /// Not a JSON object of text to text.
-    #[error("the metadata header is not a JSON object of text values")]
+    #[error("the metadata header is not a JSON object of text values with each key once, in UTF-8")]
     Malformed,
     /// A value is too long.
     #[error("the metadata header has a value of over {MAX_VALUE_CHARS} characters at key {0:?}")]
@@ -40,10 +43,9 @@ pub fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, MetadataErr
     let Some(value) = either(headers, "x-tfy-metadata", "x-parapet-metadata")? else {
         return Ok(BTreeMap::new());
     };
-    let pairs: BTreeMap<String, String> = value
-        .to_str()
+    let pairs = std::str::from_utf8(value.as_bytes())
         .ok()
-        .and_then(|text| serde_json::from_str(text).ok())
+        .and_then(pairs)
         .ok_or(MetadataError::Malformed)?;
     if pairs.len() > MAX_PAIRS {
         return Err(MetadataError::TooMany);
@@ -55,6 +57,16 @@ pub fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, MetadataErr
         return Err(MetadataError::TooLong(key.0.chars().take(64).collect()));
     }
     Ok(pairs)
+}
+
+fn pairs(text: &str) -> Option<BTreeMap<String, String>> {
+    // It refuses a key that stands twice: which of the values counts would depend on who reads it.
+    let doc = Doc::parse(text).ok()?;
+    let root = doc.root(text);
+    let pair = |(key, value): (Cow<'_, str>, Value<'_>)| {
+        Some((key.into_owned(), value.as_str()?.into_owned()))
+    };
+    (root.kind() == Kind::Object).then(|| root.members().map(pair).collect())?
 }
 
 /// A header by its published name or by ours.
@@ -77,11 +89,16 @@ pub fn either<'a>(
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn read_text(value: &str) -> Result<usize, MetadataError> {
         let mut headers = HeaderMap::new();
-        headers.insert("x-tfy-metadata", value.parse().unwrap());
+        headers.insert(
+            "x-tfy-metadata",
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
         read(&headers).map(|pairs| pairs.len())
     }
 
@@ -114,6 +131,12 @@ mod tests {
         let rows = [
             (r#"{"team":"a","env":"prod"}"#, Ok(2)),
             ("{}", Ok(0)),
+            (r#"{"team":"é","env":"\u00e9"}"#, Ok(2)),
+            (r#"{"team":"a","team":"b"}"#, Err(MetadataError::Malformed)),
+            (
+                r#"{"team":"a","t\u0065am":"b"}"#,
+                Err(MetadataError::Malformed),
+            ),
             (r#"{"n":1}"#, Err(MetadataError::Malformed)),
             ("[]", Err(MetadataError::Malformed)),
             ("team=a", Err(MetadataError::Malformed)),
