@@ -62,21 +62,24 @@ fn text(
     }
     if let crate::policy::source::Outcome::New(snapshot) = &loaded.outcome {
         let bundle = snapshot.planner.bundle();
-        writeln!(
-            out,
-            "{} guardrails, {} rules, {} providers, {} accounts, {} identity providers",
-            bundle.guardrails.len(),
-            bundle.rules.len(),
-            bundle.providers.len(),
-            bundle.accounts.len(),
-            bundle.identity_providers.len()
-        )?;
+        let counts = [
+            counted(bundle.guardrails.len(), "guardrail"),
+            counted(bundle.rules.len(), "rule"),
+            counted(bundle.providers.len(), "provider"),
+            counted(bundle.mcp_servers.len(), "MCP server"),
+            counted(bundle.accounts.len(), "account"),
+            counted(bundle.identity_providers.len(), "identity provider"),
+        ];
+        writeln!(out, "{}", counts.join(", "))?;
     }
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
     writeln!(
         out,
-        "{errors} error{}, {warnings} warning{}",
-        plural(errors),
-        plural(warnings)
+        "{}, {}",
+        counted(errors, "error"),
+        counted(warnings, "warning")
     )
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

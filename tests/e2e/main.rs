@@ -11,6 +11,7 @@ mod connections;
 mod coverage;
 mod dependencies;
 mod disconnects;
+mod documents;
 mod fakes;
 mod identity;
 mod issuers;

@@ -160,10 +160,19 @@ pub(super) fn head(node: &Node, policy_namespace: &Arc<str>) -> Head {
     let foreign = |severity, message: String| Head::Foreign { severity, message };
     let text = |name: &str| node.field(name).and_then(Node::text);
     let (Some(api_version), Some(kind_name)) = (text("apiVersion"), text("kind")) else {
-        return foreign(
-            Severity::Error,
-            "this is no resource: it has no apiVersion and kind".to_owned(),
-        );
+        let ours = text("kind").filter(|name| KINDS.iter().any(|(known, _)| known == name));
+        let message = match (ours, text("apiVersion"), text("kind")) {
+            (Some(kind), _, _) => {
+                format!(
+                    "this {kind} has no apiVersion: write `apiVersion: {}`",
+                    crate::API_VERSION
+                )
+            }
+            (None, Some(_), _) => "this is no resource: it has no kind".to_owned(),
+            (None, None, Some(_)) => "this is no resource: it has no apiVersion".to_owned(),
+            (None, None, None) => "this is no resource: it has no apiVersion and kind".to_owned(),
+        };
+        return foreign(Severity::Error, message);
     };
     let known = KINDS.iter().find(|(name, _)| *name == kind_name);
     let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));

@@ -167,6 +167,14 @@ fn every_mistake_is_said_with_file_line_and_path() {
             "m/a.yaml:1:1: error: this is no resource",
         ),
         (
+            "kind: MCPServer\nmetadata: {name: x}\n".to_owned(),
+            "m/a.yaml:1:1: error: this MCPServer has no apiVersion: write `apiVersion: parapet.dev/v1alpha1`",
+        ),
+        (
+            "apiVersion: parapet.dev/v1alpha1\nspec: {}\n".to_owned(),
+            "m/a.yaml:1:1: error: this is no resource: it has no kind",
+        ),
+        (
             "apiVersion: v1\nkind: ConfigMap\n".to_owned(),
             "m/a.yaml:1:1: warning: \"ConfigMap\" of \"v1\" is none of our kinds",
         ),
