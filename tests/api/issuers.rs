@@ -22,7 +22,7 @@ async fn told(world: &World, expected: &str, end: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_cannot_be_fetched_stand_in_the_status_of_their_provider() {
-    let Some(world) = World::start("issuers", 2).await else {
+    let Some(world) = World::start("issuers", 1).await else {
         return;
     };
     let issuer = Issuer::start().await.unwrap();
@@ -37,7 +37,7 @@ async fn keys_that_cannot_be_fetched_stand_in_the_status_of_their_provider() {
         .apply("IdentityProvider", "corp", provider)
         .await;
     let large = format!(
-        "gateway-2: spec.jwks: no keys yet, so its tokens get a 503: the answer of {} is larger than 262144 bytes",
+        "gateway-1: spec.jwks: no keys yet, so its tokens get a 503: the answer of {} is larger than 262144 bytes",
         issuer.addr()
     );
     told(&world, "False FailsInGateway", &large).await;
@@ -47,7 +47,7 @@ async fn keys_that_cannot_be_fetched_stand_in_the_status_of_their_provider() {
     told(&world, "True Programmed", "").await;
     issuer.mood("corp", Mood::Broken);
     let broken = format!(
-        "gateway-2: spec.jwks: the keys of an earlier fetch still count: {} answered with status 500 Internal Server Error",
+        "gateway-1: spec.jwks: the keys of an earlier fetch still count: {} answered with status 500 Internal Server Error",
         issuer.addr()
     );
     told(&world, "True Programmed", &broken).await;
