@@ -56,6 +56,17 @@ fn bodies() -> Vec<String> {
     (0..8).map(call).collect()
 }
 
+/// The calls as requests to `path`.
+pub fn calls(path: &str) -> Vec<Outgoing> {
+    let call = |body| {
+        let post = Outgoing::post(path, body).bearer(manifests::TOKEN);
+        HEADERS
+            .iter()
+            .fold(post, |post, (name, value)| post.header(name, value))
+    };
+    bodies().into_iter().map(call).collect()
+}
+
 /// The gateway before the server at `mock`.
 pub fn resources(mock: SocketAddr, is_guarded: bool) -> String {
     let mut text = manifests::plain(mock, &format!("http://{mock}/v1"));
@@ -83,12 +94,7 @@ pub fn resources(mock: SocketAddr, is_guarded: bool) -> String {
 /// # Errors
 /// When the result is not the server's.
 pub async fn probe(addr: SocketAddr, path: &str) -> Result<()> {
-    let body = bodies().swap_remove(0);
-    let post = Outgoing::post(path, body).bearer(manifests::TOKEN);
-    let post = HEADERS
-        .iter()
-        .fold(post, |post, (name, value)| post.header(name, value));
-    let answered = Client::new(addr).send(post).await?;
+    let answered = Client::new(addr).send(calls(path).swap_remove(0)).await?;
     let text = answered.text()?;
     ensure!(
         text == answer(),
