@@ -11,8 +11,8 @@ mod window;
 
 use super::common::commonness;
 use window::{
-    BITS, BUCKET_BITS, Table, after_hash, around, before_hash, bucket, eight_at, first_hash,
-    folded, four_at, mark, pair, test,
+    BITS, BUCKET_BITS, Table, after_hash, around, before_hash, both_at, bucket, eight_at,
+    first_hash, folded, four_at, mark, pair, test,
 };
 
 /// What is searched for.
@@ -214,10 +214,7 @@ impl Filter {
         let mut count = 0;
         for index in 0..noted {
             let place = places.list[index];
-            let four = four_at(text, place);
-            let before = place
-                .checked_sub(1)
-                .map_or(four << 8, |place| four_at(text, place));
+            let (before, four) = both_at(text, place);
             places.list[count] = place;
             count += test(&self.second, after_hash(four)) | test(&self.second, before_hash(before));
         }
