@@ -59,6 +59,12 @@ pub trait TextGuardrail: Send + Sync {
     /// back to the segment. `segment` gives role, form and the JSON key above.
     fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>);
 
+    /// Whether every text says the same to it in both of these segments, so that what it found in one holds for the
+    /// other. Where it is not certain, it is false.
+    fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        one.role == other.role && one.form == other.form && one.key == other.key
+    }
+
     /// How many bytes of a stream it can hold back at most.
     fn hold_back(&self) -> HoldBack;
 

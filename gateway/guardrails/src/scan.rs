@@ -8,6 +8,8 @@ use crate::finding::Hit;
 use crate::guardrail::TextGuardrail;
 use crate::segment::{Form, Rewrite, Role, Segment, SegmentText};
 
+#[cfg(test)]
+mod alike;
 mod common;
 mod decoded;
 mod filter;

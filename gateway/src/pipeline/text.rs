@@ -11,6 +11,12 @@ use parapet_policy::overrides::Scope;
 use super::payload::Payload;
 use super::stage::Stage;
 
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use seen::Seen;
+
 /// What every text guardrail of a hook finds in a payload as it stands.
 pub(super) struct TextPass<'a> {
     scanner: Scanner,
@@ -82,8 +88,9 @@ impl<'a> TextPass<'a> {
             return;
         }
         let began = Instant::now();
+        let mut seen = Seen::default();
         for (index, segment) in payload.segments().list().iter().enumerate() {
-            self.scan_segment(payload, index, segment);
+            self.scan_segment(payload, index, segment, &mut seen);
         }
         self.settle_raw(payload);
         self.count_time(began);
@@ -111,9 +118,10 @@ impl<'a> TextPass<'a> {
         for findings in self.findings.iter_mut().chain(&mut self.whole) {
             findings.retain(|finding| !touched(finding.segment));
         }
+        let mut seen = Seen::default();
         for (index, segment) in list.iter().enumerate() {
             if touched(index) {
-                self.scan_segment(payload, index, segment);
+                self.scan_segment(payload, index, segment, &mut seen);
             }
         }
         self.settle_raw(payload);
@@ -144,7 +152,13 @@ impl<'a> TextPass<'a> {
         self.entries.iter().position(|(at, _)| *at == position)
     }
 
-    fn scan_segment<P: Payload>(&mut self, payload: &P, index: usize, segment: &Segment) {
+    fn scan_segment<P: Payload>(
+        &mut self,
+        payload: &P,
+        index: usize,
+        segment: &Segment,
+        seen: &mut Seen,
+    ) {
         let out_of_scope = |scope: Scope| match scope {
             Scope::All => false,
             Scope::Last => !segment.current_turn,
@@ -153,6 +167,11 @@ impl<'a> TextPass<'a> {
             return;
         }
         let text = payload.segments().text(index);
+        if let Some(twin) = seen.same(payload.segments(), index)
+            && self.reads_alike(payload, twin, segment)
+        {
+            return self.take_over(twin, index);
+        }
         self.scanner
             .scan(text, segment, &self.guardrails, &mut self.hits);
         for (((_, scope), hits), findings) in self
@@ -168,6 +187,33 @@ impl<'a> TextPass<'a> {
                 segment: index,
                 hit,
             }));
+        }
+    }
+
+    /// Whether every guardrail reads a text alike in a segment that has been scanned and in another one.
+    fn reads_alike<P: Payload>(&self, payload: &P, scanned: usize, other: &Segment) -> bool {
+        let scanned = payload.segments().list().get(scanned);
+        scanned.is_some_and(|scanned| {
+            // Which guardrails look at it at all depends on the turn.
+            scanned.current_turn == other.current_turn
+                && self
+                    .guardrails
+                    .iter()
+                    .all(|guardrail| guardrail.reads_alike(scanned, other))
+        })
+    }
+
+    /// What was found in one segment is found in another one.
+    fn take_over(&mut self, from: usize, to: usize) {
+        for findings in &mut self.findings {
+            let same = findings.iter().filter(|finding| finding.segment == from);
+            let same: Vec<Finding> = same
+                .map(|finding| Finding {
+                    segment: to,
+                    hit: finding.hit.clone(),
+                })
+                .collect();
+            findings.extend(same);
         }
     }
 

@@ -62,8 +62,7 @@ impl TextGuardrail for Linter {
     }
 
     fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>) {
-        // What JSON in a string holds comes as leaves too.
-        if matches!(segment.form, Form::JsonRaw | Form::JsonNumber) {
+        if !reads(segment) {
             return;
         }
         let text = layer.text();
@@ -91,6 +90,10 @@ impl TextGuardrail for Linter {
         for range in sql_sanitizer::destructive(text, layer.triggers(Wants::SQL)) {
             hit(("sql_destructive", range));
         }
+    }
+
+    fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        reads(one) == reads(other)
     }
 
     fn hold_back(&self) -> HoldBack {
@@ -123,6 +126,11 @@ impl TextGuardrail for Linter {
         let judged = self.judged_to(text, from);
         excerpt::block_start(text, text.len() - judged + CONTEXT).min(judged)
     }
+}
+
+/// Whether texts of a segment are read at all: what JSON in a string holds comes as leaves too.
+const fn reads(segment: &Segment) -> bool {
+    !matches!(segment.form, Form::JsonRaw | Form::JsonNumber)
 }
 
 /// Reads one excerpt where there is something to read.

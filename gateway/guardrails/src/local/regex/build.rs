@@ -127,6 +127,12 @@ impl TextGuardrail for Patterns {
         }
     }
 
+    fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        // Patterns that somebody wrote see the text and nothing else.
+        let finder = self.finder.as_ref();
+        finder.is_none_or(|finder| finder.reads_alike(one, other))
+    }
+
     fn hold_back(&self) -> HoldBack {
         self.hold_back
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::addresses::{self, Sign};
-use super::context::{Memory, REACH_BYTES, table};
+use super::context::{self, Context, Memory, REACH_BYTES, table};
 use super::presets::{How, Preset};
 use crate::finding::{Hit, Rank};
 use crate::scan::{Layer, Wants};
@@ -134,6 +134,20 @@ impl Finder {
             let memory = Memory::default();
             Places::new(self, rules, text, segment.key.as_deref(), &memory, hits).all(layer);
         }
+    }
+
+    /// Whether every text says the same in both segments: what it depends on beside the text is the key above.
+    pub(super) fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        let credentials = self.credentials.as_ref();
+        if credentials.is_some_and(|credentials| !credentials.detector().reads_alike(one, other)) {
+            return false;
+        }
+        let Some(rules) = &self.rules else {
+            return true;
+        };
+        let says = |segment: &Segment| segment.key.as_deref().map_or(Context::NONE, context::above);
+        let has_place = |segment: &Segment| rules.letters && segment.key.is_some();
+        one.key == other.key || (has_place(one) == has_place(other) && says(one) == says(other))
     }
 
     fn hit(&self, preset: &'static Preset, range: Range<usize>, rank: Rank, score: f32) -> Hit {

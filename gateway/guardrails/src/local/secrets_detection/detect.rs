@@ -9,7 +9,7 @@ use super::assignment::{self, Assigned};
 use super::blocks::{self, Block};
 use super::entropy::entropy;
 use super::jwt::{self, Jwt};
-use super::name::{Class, SERVICES};
+use super::name::{Class, SERVICES, class_of};
 use super::rules::{self, Behind, Check, Rule};
 use super::shape::{self, Fit};
 use super::{curl, github, url, value};
@@ -215,6 +215,10 @@ impl TextGuardrail for Detector {
         }
     }
 
+    fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        named(one) == named(other)
+    }
+
     fn hold_back(&self) -> HoldBack {
         // Longer ones are swallowed to their end.
         HoldBack::Bytes(1024)
@@ -245,6 +249,12 @@ impl TextGuardrail for Detector {
             until,
         })
     }
+}
+
+/// What the key above a leaf says of it.
+fn named(segment: &Segment) -> Option<Class> {
+    let key = segment.key.as_deref();
+    class_of(key.filter(|_| segment.form == Form::JsonLeaf)?)
 }
 
 const fn category_of(class: Class) -> &'static str {

@@ -175,8 +175,7 @@ impl TextGuardrail for Sanitizer {
     }
 
     fn scan(&self, layer: &Layer<'_>, segment: &Segment, hits: &mut Vec<Hit>) {
-        // What JSON in a string holds comes as leaves too.
-        if matches!(segment.form, Form::JsonRaw | Form::JsonNumber) {
+        if !reads(segment) {
             return;
         }
         let text = layer.text();
@@ -213,6 +212,10 @@ impl TextGuardrail for Sanitizer {
         }
     }
 
+    fn reads_alike(&self, one: &Segment, other: &Segment) -> bool {
+        reads(one) == reads(other)
+    }
+
     fn hold_back(&self) -> HoldBack {
         HoldBack::Bytes(if self.strips { LONGEST_COMMENT } else { 0 })
     }
@@ -242,6 +245,11 @@ impl TextGuardrail for Sanitizer {
         let judged = self.judged_to(text, from);
         excerpt::block_start(text, text.len() - judged + CONTEXT).min(judged)
     }
+}
+
+/// Whether texts of a segment are read at all: what JSON in a string holds comes as leaves too.
+const fn reads(segment: &Segment) -> bool {
+    !matches!(segment.form, Form::JsonRaw | Form::JsonNumber)
 }
 
 /// What is put in a comment's place: a space where two words would run together.
