@@ -1,5 +1,6 @@
 //! The text guardrails of one hook: one scan for all of them, and after an edit only what changed.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use parapet_guardrails::finding::{Finding, Hit};
@@ -11,10 +12,12 @@ use parapet_policy::overrides::Scope;
 use super::payload::Payload;
 use super::stage::Stage;
 
+mod known;
 mod seen;
 #[cfg(test)]
 mod tests;
 
+use known::Known;
 use seen::Seen;
 
 /// What every text guardrail of a hook finds in a payload as it stands.
@@ -27,6 +30,8 @@ pub(super) struct TextPass<'a> {
     /// Findings that only show in the whole of a JSON value, of which no part has a finding.
     whole: Vec<Vec<Finding>>,
     hits: Vec<Vec<Hit>>,
+    /// Names that these guardrails have found clean before; none where nobody asks often.
+    known: Option<Known>,
     /// Microseconds that scanning took, divided evenly: one scan serves all.
     pub(super) share_us: u64,
 }
@@ -45,17 +50,25 @@ pub(crate) fn findings_of<P: Payload>(
 impl<'a> TextPass<'a> {
     /// Prepares a pass for the text guardrails of a plan.
     pub(super) fn new(stage: &Stage<'a>) -> Self {
-        let texts = stage
-            .plan
-            .iter()
-            .enumerate()
-            .filter_map(|(position, planned)| {
-                match stage.ready(planned).and_then(|ready| ready.guardrail()) {
-                    Some(Guardrail::Text(text)) => Some((position, &**text, planned.scope)),
-                    Some(Guardrail::Context(_) | Guardrail::Service(_)) | None => None,
-                }
-            });
-        Self::of(texts)
+        let planned = stage.plan.iter().enumerate();
+        let texts = planned.filter_map(|(position, planned)| {
+            match stage.ready(planned).and_then(|ready| ready.guardrail()) {
+                Some(Guardrail::Text(text)) => Some((position, text, planned.scope)),
+                Some(Guardrail::Context(_) | Guardrail::Service(_)) | None => None,
+            }
+        });
+        Self::of_shared(&texts.collect::<Vec<_>>())
+    }
+
+    /// A pass for guardrails that judge often: names that they have found clean are remembered.
+    fn of_shared(texts: &[(usize, &'a Arc<dyn TextGuardrail>, Scope)]) -> Self {
+        let guardrails: Vec<_> = texts.iter().map(|(_, text, _)| *text).collect();
+        let known = (!guardrails.is_empty()).then(|| Known::of(&guardrails));
+        let texts = texts.iter();
+        Self {
+            known,
+            ..Self::of(texts.map(|(position, text, scope)| (*position, &***text, *scope)))
+        }
     }
 
     /// A pass for these guardrails, each with its place in the plan and its scope.
@@ -73,6 +86,7 @@ impl<'a> TextPass<'a> {
             findings: vec![Vec::new(); count],
             whole: vec![Vec::new(); count],
             hits: vec![Vec::new(); count],
+            known: None,
             share_us: 0,
         }
     }
@@ -167,6 +181,12 @@ impl<'a> TextPass<'a> {
             return;
         }
         let text = payload.segments().text(index);
+        if self
+            .known
+            .is_some_and(|known| known.is_clean(text, segment))
+        {
+            return;
+        }
         if let Some(twin) = seen.same(payload.segments(), index)
             && self.reads_alike(payload, twin, segment)
         {
@@ -174,6 +194,11 @@ impl<'a> TextPass<'a> {
         }
         self.scanner
             .scan(text, segment, &self.guardrails, &mut self.hits);
+        if let Some(known) = self.known
+            && self.hits.iter().all(Vec::is_empty)
+        {
+            known.remember(text, segment);
+        }
         for (((_, scope), hits), findings) in self
             .entries
             .iter()

@@ -168,3 +168,99 @@ fn texts_that_only_end_alike_are_told_apart() {
     let expected: Vec<_> = (0..200).step_by(7).map(|n| (n, 0)).collect();
     assert_eq!((asked, found), (200, expected));
 }
+
+/// How often these guardrails are asked about a text that is judged now, and what they find.
+fn asked(guardrails: &[Arc<Counting>], judged: Segment) -> (usize, usize) {
+    let count = || -> usize {
+        let counts = guardrails.iter().map(|one| one.0.load(Ordering::Relaxed));
+        counts.sum()
+    };
+    let before = count();
+    let shared: Vec<Arc<dyn TextGuardrail>> =
+        guardrails.iter().map(|one| one.clone() as _).collect();
+    let texts: Vec<_> = shared
+        .iter()
+        .enumerate()
+        .map(|(at, one)| (at, one, Scope::All))
+        .collect();
+    let mut pass = TextPass::of_shared(&texts);
+    pass.scan_all(&Fixed(Segments::new(Arc::default(), vec![judged])));
+    let found = (0..guardrails.len()).map(|at| pass.findings(at).len());
+    (count() - before, found.sum())
+}
+
+#[test]
+fn names_that_were_clean_are_not_judged_again_by_the_same_guardrails() {
+    let two = [Arc::default(), Arc::default()];
+    let name = |text: &str| segment(text, Form::JsonKey, None, true);
+    assert_eq!(asked(&two, name("limit")), (2, 0));
+    assert_eq!(asked(&two, name("limit")), (0, 0));
+    // Another text, another form and another role are something else.
+    assert_eq!(asked(&two, name("limits")), (2, 0));
+    assert_eq!(
+        asked(&two, segment("limit", Form::Name, None, true)),
+        (2, 0)
+    );
+    let role = Role::Assistant;
+    let of_model = || Segment {
+        role,
+        ..name("limit")
+    };
+    assert_eq!(asked(&two, of_model()), (2, 0));
+    assert_eq!(asked(&two, of_model()), (0, 0));
+    // So are other guardrails, and fewer of them.
+    assert_eq!(
+        asked(&[Arc::default(), two[1].clone()], name("limit")),
+        (2, 0)
+    );
+    assert_eq!(asked(&two[..1], name("limit")), (1, 0));
+    assert_eq!(asked(&two, name("limit")), (0, 0));
+}
+
+#[test]
+fn what_is_no_clean_name_is_judged_every_time() {
+    let one = [Arc::default()];
+    let bad = "x".repeat(40) + "bad";
+    let long = "x".repeat(80);
+    for (text, form, key, found) in [
+        (bad.as_str(), Form::JsonKey, None, 1),
+        (&long, Form::JsonKey, None, 0),
+        ("clean", Form::Name, Some("key"), 0),
+        ("clean", Form::Text, None, 0),
+        ("clean", Form::JsonLeaf, None, 0),
+        ("17", Form::JsonNumber, None, 0),
+        ("{}", Form::JsonRaw, None, 0),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(
+                asked(&one, segment(text, form, key, true)),
+                (1, found),
+                "{form:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pass_that_waited_does_not_take_the_names_of_others_for_its_own() {
+    let of = |guardrail: &Arc<dyn TextGuardrail>| Known::of(&[guardrail]);
+    let (text, name) = ("limit", segment("limit", Form::Name, None, true));
+    let first: Arc<dyn TextGuardrail> = Arc::new(Counting::default());
+    let waiting = of(&first);
+    waiting.remember(text, &name);
+    assert!(waiting.is_clean(text, &name) && of(&first).is_clean(text, &name));
+    let others: Vec<Arc<dyn TextGuardrail>> = (0..100)
+        .map(|_| Arc::new(Counting::default()) as _)
+        .collect();
+    for other in &others {
+        assert!(!of(other).is_clean(text, &name));
+        of(other).remember(text, &name);
+    }
+    assert!(!waiting.is_clean(text, &name) && !of(&first).is_clean(text, &name));
+    waiting.remember("other", &segment("other", Form::Name, None, true));
+    assert!(
+        others
+            .iter()
+            .all(|other| !of(other).is_clean("other", &name))
+    );
+}
