@@ -154,7 +154,10 @@ impl Name {
     /// Where it is remembered. Names are compared as a whole: it only has to spread.
     fn place(&self) -> usize {
         let (words, _) = self.text.as_chunks::<8>();
-        let mixed = words.iter().fold(u64::from(self.length), |mixed, word| {
+        // The same names come in calls and in results.
+        let (form, role) = (self.of.0 as u64, self.of.1 as u64);
+        let begun = u64::from(self.length) | form << 8 | role << 16;
+        let mixed = words.iter().fold(begun, |mixed, word| {
             (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
         });
         (mixed >> 32) as usize % NAMES

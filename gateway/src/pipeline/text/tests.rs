@@ -120,8 +120,8 @@ fn a_text_that_comes_twice_is_scanned_once_and_found_in_both_places() {
         segment("bad", Form::Text, None, true),
         segment(&bad, Form::JsonLeaf, None, true),
         segment("bad", Form::Text, None, true),
-        segment(&bad.replace("bad", "sad"), Form::Text, None, true),
-        segment(&bad, Form::JsonRaw, None, true),
+        segment(&bad.replace("bad", "good"), Form::Text, None, true),
+        segment(&bad, Form::JsonNumber, None, true),
     ];
     // Short ones are not worth remembering.
     assert_eq!(
