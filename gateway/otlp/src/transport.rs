@@ -109,7 +109,7 @@ impl Transport {
     ///
     /// # Errors
     /// When it did not arrive, and whether it may another time.
-    pub async fn send(&self, message: &[u8]) -> Result<u64, Failed> {
+    pub async fn send(&self, message: &Bytes) -> Result<u64, Failed> {
         let request = self.request(message)?;
         let exchange = async {
             let answer = self
@@ -137,7 +137,7 @@ impl Transport {
         }
     }
 
-    fn request(&self, message: &[u8]) -> Result<Request<Full<Bytes>>, Failed> {
+    fn request(&self, message: &Bytes) -> Result<Request<Full<Bytes>>, Failed> {
         let Signal {
             protocol,
             uri,
@@ -146,11 +146,11 @@ impl Transport {
             timeout,
             ..
         } = &self.signal;
-        let packed = match gzip {
-            true => Some(pack(message).map_err(|_| Failed::for_good("compressing failed"))?),
-            false => None,
+        let message = match gzip {
+            true => pack(message).map_err(|_| Failed::for_good("compressing failed"))?,
+            // Shared, not copied.
+            false => message.clone(),
         };
-        let message = packed.as_deref().unwrap_or(message);
         let mut headers = headers.clone();
         headers.insert(USER_AGENT, self.agent.clone());
         let body = match protocol {
@@ -162,7 +162,7 @@ impl Transport {
                 if *gzip {
                     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 }
-                Bytes::copy_from_slice(message)
+                message
             }
             Protocol::Grpc => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -180,7 +180,7 @@ impl Transport {
                 let mut framed = BytesMut::with_capacity(5 + message.len());
                 framed.put_u8(u8::from(*gzip));
                 framed.put_u32(length);
-                framed.put_slice(message);
+                framed.put_slice(&message);
                 framed.freeze()
             }
         };
@@ -192,10 +192,10 @@ impl Transport {
     }
 }
 
-fn pack(message: &[u8]) -> std::io::Result<Vec<u8>> {
+fn pack(message: &[u8]) -> std::io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(message.len() / 4), Compression::fast());
     encoder.write_all(message)?;
-    encoder.finish()
+    encoder.finish().map(Bytes::from)
 }
 
 /// The innermost reason: the outer ones say that a request failed.

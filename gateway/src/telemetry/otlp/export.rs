@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use prometheus::proto::MetricFamily;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -101,22 +102,24 @@ const SCOPE_VERSION: u32 = 2;
 const SCHEMA: u32 = 3;
 
 impl Sender {
-    /// The whole message around spans or metrics.
-    fn message(&self, content: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(content.len() + self.resource.len() + 256);
-        wire::message(&mut out, RESOURCE_SIGNAL, |out| {
-            out.extend_from_slice(&self.resource);
-            wire::message(out, SCOPE_SIGNAL, |out| {
-                wire::message(out, SCOPE, |out| {
-                    wire::bytes(out, SCOPE_NAME, b"parapet");
-                    wire::bytes(out, SCOPE_VERSION, env!("CARGO_PKG_VERSION").as_bytes());
-                });
-                out.extend_from_slice(content);
-                wire::bytes(out, SCHEMA, names::SCHEMA_URL.as_bytes());
-            });
-            wire::bytes(out, SCHEMA, names::SCHEMA_URL.as_bytes());
+    /// The whole message around spans or metrics. There may be megabytes of them, which are copied once: what stands
+    /// around them is written first, so that all lengths are known.
+    fn message(&self, content: &[u8]) -> Bytes {
+        let (mut scope, mut schema, mut inner) = (Vec::new(), Vec::new(), Vec::new());
+        wire::message(&mut scope, SCOPE, |out| {
+            wire::bytes(out, SCOPE_NAME, b"parapet");
+            wire::bytes(out, SCOPE_VERSION, env!("CARGO_PKG_VERSION").as_bytes());
         });
-        out
+        wire::bytes(&mut schema, SCHEMA, names::SCHEMA_URL.as_bytes());
+        let length = scope.len() + content.len() + schema.len();
+        wire::opening(&mut inner, SCOPE_SIGNAL, length);
+        let length = self.resource.len() + inner.len() + length + schema.len();
+        let mut out = Vec::with_capacity(length + 16);
+        wire::opening(&mut out, RESOURCE_SIGNAL, length);
+        for part in [&*self.resource, &inner, &scope, content, &schema, &schema] {
+            out.extend_from_slice(part);
+        }
+        out.into()
     }
 
     /// Sends, a few times if need be. Tells how much was refused; an error when nothing arrived.

@@ -33,6 +33,8 @@ struct Waiting {
     /// Batches that are full.
     full: VecDeque<Batch>,
     open: Batch,
+    /// Bytes of the last batch: the next one gets room for as many at once, instead of growing by copying.
+    expected: usize,
     spans: u32,
     bytes: usize,
 }
@@ -65,6 +67,10 @@ impl SpanQueue {
         }
         waiting.spans += spans;
         waiting.bytes += bytes.len();
+        if waiting.open.spans == 0 {
+            let room = waiting.expected.max(bytes.len());
+            waiting.open.bytes.reserve(room);
+        }
         waiting.open.bytes.extend_from_slice(bytes);
         waiting.open.spans += spans;
         if waiting.open.spans >= self.limits.batch {
@@ -98,7 +104,10 @@ impl SpanQueue {
 
 impl Waiting {
     fn close(&mut self) {
-        self.full.push_back(std::mem::take(&mut self.open));
+        let closed = std::mem::take(&mut self.open);
+        // And a little, because no two are alike.
+        self.expected = closed.bytes.len() + closed.bytes.len() / 16;
+        self.full.push_back(closed);
     }
 }
 

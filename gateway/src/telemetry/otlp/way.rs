@@ -1,5 +1,6 @@
 //! Where messages go: to a collector, or into the stream that forwarders read.
 
+use bytes::Bytes;
 use parapet_bus::nats::TracePublisher;
 use parapet_otlp::{Failed, Transport};
 
@@ -31,11 +32,11 @@ impl Way {
     }
 
     /// Sends a message, once. Tells how much of it was refused.
-    pub(super) async fn send(&self, id: &str, items: u64, message: &[u8]) -> Result<u64, Failed> {
+    pub(super) async fn send(&self, id: &str, items: u64, message: &Bytes) -> Result<u64, Failed> {
         match self {
             Self::Collector(transport) => transport.send(message).await,
             Self::Nats(publisher) => {
-                let sent = publisher.publish(id, items, message.to_vec().into()).await;
+                let sent = publisher.publish(id, items, message.clone()).await;
                 match sent {
                     Ok(()) => Ok(0),
                     Err(failed) if failed.again => Err(Failed::for_now(failed.why)),

@@ -69,6 +69,12 @@ pub(super) fn packed(out: &mut Vec<u8>, field: u32, values: impl ExactSizeIterat
     }
 }
 
+/// The beginning of a message inside the one that is being written, whose length is known.
+pub(super) fn opening(out: &mut Vec<u8>, field: u32, length: usize) {
+    tag(out, field, BYTES);
+    varint(out, length as u64);
+}
+
 /// A message inside the one that is being written.
 pub(super) fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     tag(out, field, BYTES);
