@@ -28,12 +28,25 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
 }
 
 /// Writes records as JSON lines, `{"record": ...}`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
     /// One record without its guardrails.
     frame: Vec<u8>,
     known: Known<(), CleanEntry>,
+    /// Finds [`NO_GUARDRAILS`]. It is made once: making it costs more than finding.
+    no_guardrails: memmem::Finder<'static>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            buffer: Vec::new(),
+            frame: Vec::new(),
+            known: Known::default(),
+            no_guardrails: memmem::Finder::new(NO_GUARDRAILS),
+        }
+    }
 }
 
 /// The entries of a record's guardrails, as long as there are none. What stands in a string has its quotes escaped, so this
@@ -64,7 +77,9 @@ impl Lines {
         let written = serde_json::to_writer(&mut self.frame, record);
         record.guardrails = guardrails;
         written?;
-        let place = memmem::find(&self.frame, NO_GUARDRAILS)
+        let place = self
+            .no_guardrails
+            .find(&self.frame)
             .and_then(|at| self.frame.split_at_checked(at + NO_GUARDRAILS.len() - 1));
         let Some((before, after)) = place else {
             return serde_json::to_writer(&mut self.buffer, record);

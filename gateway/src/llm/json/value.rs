@@ -156,9 +156,22 @@ impl<'a> Value<'a> {
 
     /// An object's member.
     pub fn get(self, key: &str) -> Option<Self> {
-        self.members()
-            .find(|(own, _)| own == key)
-            .map(|(_, value)| value)
+        (self.kind() == Kind::Object)
+            .then(|| self.children().find(|member| member.has_key(key)))
+            .flatten()
+    }
+
+    /// Whether it is the value of an object's member with this key. Hundreds of members are asked in a call, and nearly
+    /// all have another key: its length says so, without reading it.
+    fn has_key(self, key: &str) -> bool {
+        let node = self.node();
+        if node.key_escaped {
+            return self.key().is_some_and(|own| own == key);
+        }
+        let length = node.key_end.saturating_sub(node.key_start) as usize;
+        node.key_start != 0
+            && length == key.len()
+            && self.slice(node.key_start, node.key_end) == key
     }
 
     /// A member's string.
