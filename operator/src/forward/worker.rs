@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parapet_bus::nats::{PROGRESS, TraceBatch, TraceConsumer, TraceReader};
 use parapet_otlp::{Failed, Transport};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::metrics::{Fate, Metrics};
 use super::remembered::Remembered;
@@ -87,16 +87,16 @@ impl Shared {
     }
 }
 
+/// How long a worker that ends looks for what it has asked for: what comes to nobody is only given to another much later.
+const LAST_LOOK: Duration = Duration::from_millis(250);
+
 /// Works until it is told to end; a batch that is under way then is posted, or handed back.
 pub(super) async fn run(shared: Arc<Shared>, mut ends: watch::Receiver<bool>) {
     let mut consumer = None;
     let mut pause = FIRST_PAUSE;
     loop {
-        let next = tokio::select! {
-            // What comes in the same moment is given to somebody else later, and was not posted.
-            biased;
-            _ = ends.wait_for(|ends| *ends) => return,
-            next = next(&shared, &mut consumer) => next,
+        let Some(next) = next_or_end(&shared, &mut consumer, &mut ends).await else {
+            return;
         };
         match next {
             Ok(Some(batch)) => {
@@ -119,6 +119,27 @@ pub(super) async fn run(shared: Arc<Shared>, mut ends: watch::Receiver<bool>) {
             }
         }
     }
+}
+
+/// The next batch; none when it is time to end. What comes until then is handed back, and was not posted.
+async fn next_or_end(
+    shared: &Shared,
+    consumer: &mut Option<TraceConsumer>,
+    ends: &mut watch::Receiver<bool>,
+) -> Option<Result<Option<TraceBatch>, String>> {
+    let asked = next(shared, consumer);
+    tokio::pin!(asked);
+    let next = tokio::select! {
+        biased;
+        _ = ends.wait_for(|ends| *ends) => None,
+        next = &mut asked => Some(next),
+    };
+    if next.is_none()
+        && let Ok(Ok(Some(batch))) = timeout(LAST_LOOK, asked).await
+    {
+        batch.hand_back(None).await;
+    }
+    next
 }
 
 async fn next(
